@@ -1,0 +1,170 @@
+import { GatewayError } from '../errors.ts'
+
+/** A value's place in the text (UTF-16 offsets, end exclusive), with the places of what it holds. */
+export type JsonNode = {
+  readonly start: number
+  readonly end: number
+  /** By {@link jsonName}, so that `run_id` and `runId` are one member. Present on objects. */
+  readonly members?: ReadonlyMap<string, JsonNode>
+  /** Present on arrays. */
+  readonly items?: readonly JsonNode[]
+}
+
+/** A JSON object read in the only way it can be read, and the text it came from. */
+export type JsonDocument = {
+  readonly text: string
+  readonly value: Readonly<Record<string, unknown>>
+  readonly root: JsonNode
+}
+
+/** Nested deeper than any request of MLflow, and shallow enough for every parser on the way. */
+const MAX_DEPTH = 64
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/**
+ * The protobuf JSON name of a field: `run_id` → `runId`. MLflow accepts both spellings (json_format.ParseDict), so
+ * two keys of one object with the same JSON name could be read two ways.
+ */
+export function jsonName(key: string): string {
+  return key.includes('_') ? key.replace(/_+(.?)/gu, (_, letter: string) => letter.toUpperCase()) : key
+}
+
+/**
+ * Reads a body that every JSON parser must read alike: UTF-8 without a byte order mark, one object at the top, no key
+ * twice in an object, under either protobuf spelling (field report 1), nothing after it.
+ *
+ * @throws {GatewayError} `ERR_AMBIGUOUS_REQUEST`
+ */
+export function readJsonObject(bytes: Uint8Array): JsonDocument {
+  const text = decode(bytes)
+  if (text.charCodeAt(0) === 0xfeff) throw ambiguous('The body starts with a byte order mark')
+  const value = parse(text)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    // A string that holds JSON is decoded a second time by MLflow (field report 89).
+    throw ambiguous('The body must be a JSON object')
+  }
+  return { text, value: value as Record<string, unknown>, root: new Scanner(text).scan() }
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes)
+  } catch (cause) {
+    throw ambiguous('The body is not valid UTF-8', cause)
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw ambiguous('The body is not valid JSON', cause)
+  }
+}
+
+function ambiguous(message: string, cause?: unknown): GatewayError {
+  return new GatewayError('ERR_AMBIGUOUS_REQUEST', message, cause === undefined ? {} : { cause })
+}
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+
+/**
+ * Finds where every value lies in a text that `JSON.parse` has accepted, and refuses repeated keys, which
+ * `JSON.parse` hides. Because the syntax is known to be right it only has to tell strings, brackets and commas apart.
+ */
+class Scanner {
+  readonly #text: string
+  #at = 0
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  scan(): JsonNode {
+    return this.#value(0)
+  }
+
+  #value(depth: number): JsonNode {
+    if (depth > MAX_DEPTH) throw ambiguous(`The body is nested deeper than ${MAX_DEPTH} levels`)
+    this.#space()
+    switch (this.#text[this.#at]) {
+      case '{':
+        return this.#object(depth)
+      case '[':
+        return this.#array(depth)
+      case '"':
+        return this.#string()
+      default:
+        return this.#literal()
+    }
+  }
+
+  #object(depth: number): JsonNode {
+    const start = this.#at++
+    const members = new Map<string, JsonNode>()
+    for (this.#space(); this.#text[this.#at] !== '}'; this.#space()) {
+      if (this.#text[this.#at] === ',') {
+        this.#at++
+        continue
+      }
+      const key = this.#key()
+      if (members.has(jsonName(key))) {
+        throw ambiguous(`The field ${JSON.stringify(key.slice(0, 100))} is given more than once (two spellings count as one field)`)
+      }
+      this.#space()
+      this.#at++ // the colon
+      members.set(jsonName(key), this.#value(depth + 1))
+    }
+    return { start, end: ++this.#at, members }
+  }
+
+  #array(depth: number): JsonNode {
+    const start = this.#at++
+    const items: JsonNode[] = []
+    for (this.#space(); this.#text[this.#at] !== ']'; this.#space()) {
+      if (this.#text[this.#at] === ',') this.#at++
+      else items.push(this.#value(depth + 1))
+    }
+    return { start, end: ++this.#at, items }
+  }
+
+  #key(): string {
+    const { start, end } = this.#string()
+    const raw = this.#text.slice(start, end)
+    return raw.includes('\\') ? (JSON.parse(raw) as string) : raw.slice(1, -1)
+  }
+
+  #string(): JsonNode {
+    const start = this.#at
+    for (this.#at++; ; this.#at++) {
+      const code = this.#text.charCodeAt(this.#at)
+      if (code === QUOTE) return { start, end: ++this.#at }
+      if (code === BACKSLASH) this.#at++
+    }
+  }
+
+  #literal(): JsonNode {
+    const start = this.#at
+    while (this.#at < this.#text.length && !',]} \t\n\r'.includes(this.#text[this.#at] ?? ',')) this.#at++
+    return { start, end: this.#at }
+  }
+
+  #space(): void {
+    while (' \t\n\r'.includes(this.#text[this.#at] ?? 'x')) this.#at++
+  }
+}
+
+/** One change to a text: what replaces the characters from `start` to `end`. */
+export type Splice = { readonly start: number; readonly end: number; readonly text: string }
+
+/** Applies changes that do not overlap, leaving every other byte as it was (numbers keep their precision). */
+export function splice(text: string, changes: readonly Splice[]): string {
+  let result = ''
+  let at = 0
+  for (const change of [...changes].sort((a, b) => a.start - b.start)) {
+    result += text.slice(at, change.start) + change.text
+    at = change.end
+  }
+  return result + text.slice(at)
+}

@@ -1,0 +1,110 @@
+import { compileGlob } from './glob.ts'
+import type { Grant, Level, ResourceType } from './grants.ts'
+
+/** A named set of grants, as the store hands it over. */
+export type Role = { readonly id: string; readonly name: string; readonly grants: readonly Grant[] }
+
+/**
+ * A thing a request touches. `key` is what grants name (an experiment's id, a model's name); `undefined` means that
+ * nothing by that id exists, or may not be known, so only a grant on everything covers it. `server` is covered by no
+ * grant: only admins touch it.
+ */
+export type ResourceRef = {
+  readonly type: ResourceType | 'server'
+  readonly key: string | undefined
+  readonly name?: string | undefined
+}
+
+/** What one person's grants say of a resource: the best level, or `DENY` if any grant says so. */
+export type Access = {
+  levelOf(resource: ResourceRef): Level
+  /** True if some grant of this type speaks of names, so that the name has to be known before deciding. */
+  needsName(type: ResourceType): boolean
+  /** The level on every resource of the type, if nothing narrower could take it away; else `undefined`. */
+  uniform(type: ResourceType): Level | undefined
+  /** Name patterns on which at least `level` is held: what a refusal to create may suggest. */
+  patterns(type: ResourceType, level: Level): readonly string[]
+  /** Seconds since the epoch at which a grant counted here expires; `Infinity` if none does. */
+  readonly validUntil: number
+}
+
+const RANK = { NO_PERMISSIONS: 0, READ: 1, USE: 2, EDIT: 3, MANAGE: 4, DENY: 5 } as const satisfies Record<Level, number>
+
+/** True if holding `held` satisfies a demand for `wanted`. `DENY` satisfies nothing. */
+export function satisfies(held: Level, wanted: Level): boolean {
+  return held !== 'DENY' && RANK[held] >= RANK[wanted]
+}
+
+/** The level that decides of two: the higher, with `DENY` above all. */
+function stronger(a: Level, b: Level): Level {
+  return RANK[a] >= RANK[b] ? a : b
+}
+
+type NameRule = { readonly matches: (name: string) => boolean; readonly pattern: string; readonly level: Level }
+
+class TypeIndex {
+  readonly exact = new Map<string, Level>()
+  readonly names: NameRule[] = []
+  any: Level
+
+  constructor(floor: Level) {
+    this.any = floor
+  }
+
+  add(grant: Grant): void {
+    if (grant.match === 'any') this.any = stronger(this.any, grant.level)
+    else if (grant.match === 'exact') {
+      this.exact.set(grant.pattern, stronger(this.exact.get(grant.pattern) ?? 'NO_PERMISSIONS', grant.level))
+    } else this.names.push({ matches: compileGlob(grant.pattern), pattern: grant.pattern, level: grant.level })
+  }
+
+  levelOf(key: string | undefined, name: string | undefined): Level {
+    let level = this.any
+    if (key !== undefined) level = stronger(level, this.exact.get(key) ?? 'NO_PERMISSIONS')
+    if (name !== undefined) {
+      for (const rule of this.names) if (rule.matches(name)) level = stronger(level, rule.level)
+    }
+    return level
+  }
+
+  uniform(): Level | undefined {
+    if (this.any === 'DENY') return 'DENY'
+    const narrower = [...this.exact.values(), ...this.names.map((rule) => rule.level)]
+    return narrower.some((level) => RANK[level] > RANK[this.any]) ? undefined : this.any
+  }
+}
+
+/**
+ * Indexes the grants of all roles of one person. Expired grants do not count.
+ *
+ * @param options.defaultLevel What everybody who is signed in has on everything (`DEFAULT_PERMISSION`).
+ * @param options.now Seconds since the epoch.
+ */
+export function compileAccess(
+  roles: readonly Role[],
+  options: { readonly defaultLevel: Level; readonly now: number },
+): Access {
+  const index: Record<ResourceType, TypeIndex> = {
+    experiment: new TypeIndex(options.defaultLevel),
+    registered_model: new TypeIndex(options.defaultLevel),
+    prompt: new TypeIndex(options.defaultLevel),
+  }
+  let validUntil = Number.POSITIVE_INFINITY
+  for (const grant of roles.flatMap((role) => role.grants)) {
+    if (grant.expiresAt !== undefined) {
+      if (grant.expiresAt <= options.now) continue
+      validUntil = Math.min(validUntil, grant.expiresAt)
+    }
+    index[grant.resourceType].add(grant)
+  }
+  return {
+    validUntil,
+    levelOf: ({ type, key, name }) => (type === 'server' ? 'NO_PERMISSIONS' : index[type].levelOf(key, name)),
+    needsName: (type) => index[type].names.length > 0,
+    uniform: (type) => index[type].uniform(),
+    patterns: (type, level) => {
+      const named = index[type].names.filter((rule) => satisfies(rule.level, level)).map((rule) => rule.pattern)
+      return satisfies(index[type].any, level) ? ['*', ...named] : named
+    },
+  }
+}

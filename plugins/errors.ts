@@ -1,0 +1,98 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { renderRefusal } from '../src/console/refusal.ts'
+import { type ErrorCode, GatewayError, isGatewayError } from '../src/errors.ts'
+
+export type ErrorsOptions = {
+  readonly publicUrl: URL
+  /** Who is signed in, if that was found out before the error; for the page only. Must not throw. */
+  readonly username?: ((request: FastifyRequest) => string | undefined) | undefined
+}
+
+/** The only place an error becomes a response. Register it first, so that every later plugin's errors come here. */
+export const errors = fp<ErrorsOptions>(
+  async (app, options) => {
+    app.setErrorHandler((fault, request, reply) =>
+      sendRefusal(toGatewayError(fault), request, reply, options),
+    )
+    app.setNotFoundHandler((request, reply) => {
+      const refusal = new GatewayError('ERR_NO_SUCH_ROUTE', 'This address is not one the gateway serves')
+      return sendRefusal(refusal, request, reply, options)
+    })
+  },
+  { name: 'errors', fastify: '5.x' },
+)
+
+/**
+ * For Fastify's `frameworkErrors` option: faults found before any hook runs (an undecodable URL, an over-long
+ * parameter). Without it Fastify would answer in its own words and repeat the URL.
+ */
+export function frameworkErrors(options: ErrorsOptions) {
+  return (fault: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
+    sendRefusal(toGatewayError(fault), request, reply, options)
+  }
+}
+
+/** Answers in full, also after part of the work is done; logs the cause of a fault of ours, never sends it. */
+function sendRefusal(
+  refusal: GatewayError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { publicUrl, username }: ErrorsOptions,
+): FastifyReply {
+  log(refusal, request)
+  const { status, headers, body } = renderRefusal(refusal, {
+    method: request.method,
+    url: request.raw.url ?? '/',
+    headers: request.headers,
+    requestId: request.id,
+    publicUrl,
+    username: username?.(request),
+  })
+  return reply.code(status).headers(headers).send(body)
+}
+
+function log(refusal: GatewayError, request: FastifyRequest): void {
+  const line = { err: refusal, code: refusal.code, reason: refusal.reason }
+  if (refusal.refusal.status >= 500) request.log.error(line, 'request failed')
+  else request.log.debug(line, 'request refused')
+}
+
+/** Fastify's own faults that are the caller's doing, in our words: its messages may repeat what was sent. */
+const FRAMEWORK_FAULTS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  FST_ERR_BAD_URL: ['ERR_AMBIGUOUS_REQUEST', 'The address cannot be decoded'],
+  FST_ERR_MAX_PARAM_LENGTH: ['ERR_INVALID_PARAMETER', 'A part of the address is too long'],
+  FST_ERR_CTP_BODY_TOO_LARGE: ['ERR_BODY_TOO_LARGE', 'The body is larger than this address accepts'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    'ERR_UNSUPPORTED_MEDIA_TYPE',
+    'This address does not accept that Content-Type',
+  ],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
+    'ERR_AMBIGUOUS_REQUEST',
+    'The body is not as long as Content-Length says',
+  ],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ['ERR_INVALID_PARAMETER', 'The body is empty; send a JSON object'],
+  FST_ERR_CTP_INVALID_JSON_BODY: ['ERR_INVALID_PARAMETER', 'The body is not valid JSON'],
+}
+
+/** @returns The refusal itself, or the one that stands for a fault of Fastify's, of a plugin's, or unforeseen. */
+export function toGatewayError(fault: unknown): GatewayError {
+  if (isGatewayError(fault)) return fault
+  const { code, statusCode, validation } = asFastifyError(fault)
+  const known = code === undefined ? undefined : FRAMEWORK_FAULTS[code]
+  if (known !== undefined) return new GatewayError(known[0], known[1], { cause: fault })
+  if (validation !== undefined) {
+    const message = fault instanceof Error ? fault.message : 'A parameter is not valid'
+    return new GatewayError('ERR_INVALID_PARAMETER', message, { cause: fault })
+  }
+  if (statusCode === 429) {
+    return new GatewayError('ERR_TOO_MANY_REQUESTS', 'Too many requests; wait a moment', { cause: fault })
+  }
+  if (statusCode === 400)
+    return new GatewayError('ERR_INVALID_PARAMETER', 'The request is not valid', { cause: fault })
+  return new GatewayError('ERR_INTERNAL', 'The gateway could not handle this request', { cause: fault })
+}
+
+function asFastifyError(fault: unknown): Partial<FastifyError> {
+  return fault instanceof Error ? (fault as FastifyError) : {}
+}

@@ -1,0 +1,153 @@
+import type { ErrorCode, GatewayError } from '../errors.ts'
+import { mlflowError, wwwAuthenticate } from '../mlflow/wire.ts'
+import { ownPath } from './assets.ts'
+import { commonHeaders, pageHeaders } from './headers.ts'
+import { type Html, html } from './html.ts'
+import { page } from './layout.ts'
+import { maySignIn, type RequestShape, wantsPage } from './navigation.ts'
+
+/** What a refusal needs to know of the request besides the error. */
+export type RefusalContext = RequestShape & {
+  readonly requestId: string
+  readonly publicUrl: URL
+  /** Who is signed in, as far as that was found out before the refusal. Shown on the page only. */
+  readonly username?: string | undefined
+}
+
+/** A whole response. Header names are in lower case; `content-length` is that of the body a GET would get. */
+export type RefusalResponse = {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** Longest target that is carried through a sign-in; a longer one comes back to the start page. */
+const RETURN_LIMIT = 2000
+
+/**
+ * Puts a refusal into the form its reader understands: MLflow's JSON error for programs, with a `WWW-Authenticate`
+ * challenge where a credential would help; a page for people; for a page asked for without being signed in, the way
+ * to the sign-in. Says nothing of `error.cause` and `error.reason`. A HEAD gets the headers alone.
+ */
+export function renderRefusal(error: GatewayError, context: RefusalContext): RefusalResponse {
+  if (error.refusal.status === 401 && maySignIn(context)) return toSignIn(context)
+  const asPage = wantsPage(context)
+  const body = asPage ? refusalPage(error, context) : refusalJson(error, context)
+  const challenge = wwwAuthenticate(error)
+  return {
+    status: error.refusal.status,
+    headers: {
+      ...(asPage ? pageHeaders(context.publicUrl) : jsonHeaders(context.publicUrl)),
+      ...(challenge === undefined ? {} : { 'www-authenticate': challenge }),
+      ...(error.code === 'ERR_TOO_MANY_REQUESTS' ? { 'retry-after': '1' } : {}),
+      'content-length': String(Buffer.byteLength(body)),
+      'x-request-id': context.requestId,
+    },
+    body: context.method === 'HEAD' ? '' : body,
+  }
+}
+
+function jsonHeaders(publicUrl: URL): Record<string, string> {
+  return { 'content-type': 'application/json', 'cache-control': 'no-store', ...commonHeaders(publicUrl) }
+}
+
+function refusalJson(error: GatewayError, context: RefusalContext): string {
+  return mlflowError(error.refusal.mlflow, `${sentence(error)} (request id ${context.requestId})`)
+}
+
+function sentence(error: GatewayError): string {
+  return error.message.replace(/\.$/, '')
+}
+
+function toSignIn(context: RefusalContext): RefusalResponse {
+  const ownTarget = /^\/(?![/\\])/.test(context.url) && context.url.length <= RETURN_LIMIT ? context.url : '/'
+  const target = ownPath(context.publicUrl, ownTarget as `/${string}`)
+  return {
+    status: 302,
+    headers: {
+      location: `${ownPath(context.publicUrl, '/auth/login')}?return_to=${encodeURIComponent(target)}`,
+      'cache-control': 'no-store',
+      'content-length': '0',
+      'x-request-id': context.requestId,
+      ...commonHeaders(context.publicUrl),
+    },
+    body: '',
+  }
+}
+
+function refusalPage(error: GatewayError, context: RefusalContext): string {
+  const { title, advice } = WORDS[error.code]
+  return page({
+    title,
+    publicUrl: context.publicUrl,
+    username: context.username,
+    narrow: true,
+    body: html`<div class="panel notice bad">
+<p>${sentence(error)}.</p>
+<p>${advice}</p>
+</div>
+<dl class="facts">
+${context.username === undefined ? undefined : html`<dt>Signed in as</dt><dd>${context.username}</dd>`}
+<dt>Request id</dt><dd><code>${context.requestId}</code></dd>
+</dl>
+${ways(error, context)}`,
+  })
+}
+
+function ways(error: GatewayError, { publicUrl, username }: RefusalContext): Html {
+  const signIn = error.refusal.status === 401 || error.code === 'ERR_SIGN_IN_FAILED'
+  return html`<p class="actions">
+${signIn ? html`<a class="button" href="${ownPath(publicUrl, '/auth/login')}">Sign in</a>` : undefined}
+<a class="button quiet" href="${ownPath(publicUrl, '/')}">Back to MLflow</a>
+${username !== undefined && error.refusal.status === 403 ? html`<a class="button quiet" href="${ownPath(publicUrl, '/auth/logout')}">Sign in as somebody else</a>` : undefined}
+</p>`
+}
+
+type Words = { readonly title: string; readonly advice: string }
+
+const QUOTE_THE_ID =
+  'If it stays like this, tell the people who run this server and give them the request id below.'
+
+const SIGN_IN_AGAIN: Words = { title: 'Please sign in', advice: 'Sign in again to go on.' }
+const NOT_ALLOWED: Words = {
+  title: 'You do not have access to this',
+  advice:
+    'Ask the owner, or the people who run this server, for the access that is missing, and give them the request id below.',
+}
+const NOT_READABLE: Words = {
+  title: 'This request cannot be read',
+  advice: 'Check the address, or go back and try again.',
+}
+const NOT_HERE: Words = {
+  title: 'There is nothing here',
+  advice: 'Check the address for a spelling mistake.',
+}
+const WAIT: Words = { title: 'Not available at the moment', advice: `Try again in a minute. ${QUOTE_THE_ID}` }
+const FAULT: Words = { title: 'Something went wrong', advice: `Try again. ${QUOTE_THE_ID}` }
+
+const WORDS: Readonly<Record<ErrorCode, Words>> = {
+  ERR_NO_CREDENTIAL: SIGN_IN_AGAIN,
+  ERR_INVALID_TOKEN: SIGN_IN_AGAIN,
+  ERR_EXPIRED_TOKEN: SIGN_IN_AGAIN,
+  ERR_INSUFFICIENT_SCOPE: NOT_ALLOWED,
+  ERR_PERMISSION_DENIED: NOT_ALLOWED,
+  ERR_CROSS_ORIGIN: {
+    title: 'This request came from another site',
+    advice: 'Open the page here, in this site, and send the form again.',
+  },
+  ERR_AMBIGUOUS_REQUEST: NOT_READABLE,
+  ERR_INVALID_PARAMETER: NOT_READABLE,
+  ERR_UNSUPPORTED_MEDIA_TYPE: NOT_READABLE,
+  ERR_BODY_TOO_LARGE: { title: 'This is too large', advice: 'Send less at once.' },
+  ERR_TOO_MANY_REQUESTS: { title: 'Too many requests', advice: 'Wait a moment, then try again.' },
+  ERR_WRONG_HOST: { title: 'Wrong address', advice: 'Open the server under its own name.' },
+  ERR_NO_SUCH_ROUTE: NOT_HERE,
+  ERR_NOT_FOUND: NOT_HERE,
+  ERR_SIGN_IN_FAILED: { title: 'Signing in did not work', advice: `Try again. ${QUOTE_THE_ID}` },
+  ERR_PROVIDER_UNREACHABLE: WAIT,
+  ERR_STORE_UNAVAILABLE: WAIT,
+  ERR_UPSTREAM_UNREACHABLE: WAIT,
+  ERR_UPSTREAM_INVALID: FAULT,
+  ERR_UPSTREAM_TIMEOUT: WAIT,
+  ERR_INTERNAL: FAULT,
+}

@@ -1,3 +1,14 @@
+import { readFileSync } from 'node:fs'
+import { checkAgreement } from './config/agreement.ts'
+import { isLoopback, parseAllowedHost, readPlainUrl } from './config/checks.ts'
+import { ConfigError, createFaultList, type FaultList } from './config/fault.ts'
+import { oidcPrefixes, readProviders } from './config/providers.ts'
+import { qualifyName } from './config/qualified-name.ts'
+import { GatewaySchema, type GatewayVariables } from './config/schema.ts'
+import { checkSpelling } from './config/spelling.ts'
+import { readVariables, type Source } from './config/variables.ts'
+import { listWarnings } from './config/warnings.ts'
+
 export { ConfigError, type Fault } from './config/fault.ts'
 
 /** One way to sign in: an OpenID Provider, or Google. */
@@ -75,4 +86,120 @@ export type Config = {
   readonly metricsPort: number | undefined
   /** Sentences about dangerous but permitted settings, to be logged at start. Hold no secret. */
   readonly warnings: readonly string[]
+}
+
+/**
+ * Reads and checks every variable of `config/schema.ts`. A blank variable counts as not set; a secret may come from the
+ * file that `NAME_FILE` names.
+ *
+ * @param readFile Reads a text file, throws if it cannot.
+ * @throws {ConfigError} With every fault at once; none of them holds a value.
+ */
+export function readConfig(env: Source['env'], readFile: Source['readFile'] = readTextFile): Config {
+  const source = { env, readFile }
+  const faults = createFaultList()
+  const variables = readVariables(GatewaySchema, '', source, faults)
+  const config = derive(variables, source, faults)
+  checkAgreement(config, variables, faults)
+  checkSpelling(source, oidcPrefixes(variables), faults)
+  if (faults.all().length > 0) throw new ConfigError(faults.all())
+  return { ...config, warnings: listWarnings(config, variables) }
+}
+
+function readTextFile(path: string): string {
+  return readFileSync(path, 'utf8')
+}
+
+function derive(variables: GatewayVariables, source: Source, faults: FaultList): Config {
+  const environment = variables.NODE_ENV === 'production' ? 'production' : 'development'
+  const publicUrl = readPlainUrl('PUBLIC_URL', variables.PUBLIC_URL, faults)
+  const providers = readProviders(variables, environment, source, faults)
+  const ids = providers.map(({ id }) => id)
+  return {
+    environment,
+    publicUrl,
+    host: variables.HOST,
+    port: variables.PORT,
+    allowedHosts: readAllowedHosts(variables.ALLOWED_HOSTS, publicUrl, faults),
+    shutdownGrace: variables.SHUTDOWN_GRACE,
+    upstreamUrl: readPlainUrl('UPSTREAM_URL', variables.UPSTREAM_URL, faults),
+    upstreamTimeout: variables.UPSTREAM_TIMEOUT,
+    databaseUrl: variables.DATABASE_URL,
+    gatewaySecret: variables.GATEWAY_SECRET,
+    providers,
+    adminUsers: readNames('ADMIN_USERS', variables.ADMIN_USERS, ids, faults),
+    adminGroups: readNames('ADMIN_GROUPS', variables.ADMIN_GROUPS, ids, faults),
+    defaultPermission: variables.DEFAULT_PERMISSION,
+    policyFile: readablePath('POLICY_FILE', variables.POLICY_FILE, source, faults),
+    sessionIdleTtl: variables.SESSION_IDLE_TTL,
+    sessionAbsoluteTtl: variables.SESSION_ABSOLUTE_TTL,
+    sessionTokenTtl: variables.SESSION_TOKEN_TTL,
+    accessTokenMaxTtl: variables.ACCESS_TOKEN_MAX_TTL,
+    jsonBodyLimit: variables.JSON_BODY_LIMIT,
+    trustAuthorship: variables.TRUSTED_AUTHORSHIP,
+    presignedUrls: variables.ALLOW_PRESIGNED_URLS_THAT_OUTLIVE_REVOCATION,
+    auditStdout: variables.AUDIT_STDOUT,
+    auditFile: variables.AUDIT_FILE,
+    auditFileMaxMb: variables.AUDIT_FILE_MAX_MB,
+    auditFileCount: variables.AUDIT_FILE_COUNT,
+    auditStoreDays: variables.AUDIT_STORE_DAYS,
+    logLevel: variables.LOG_LEVEL,
+    metricsPort: variables.METRICS_PORT,
+    warnings: [],
+  }
+}
+
+/** The public URL's own host, in all of loopback's spellings if it is one, and the further ones. */
+function readAllowedHosts(entries: readonly string[], publicUrl: URL, faults: FaultList): readonly string[] {
+  const own = isLoopback(publicUrl.hostname) ? ['localhost', '127.0.0.1', '[::1]'] : []
+  const hosts = new Set([publicUrl.hostname, ...own])
+  for (const entry of entries) {
+    const host = parseAllowedHost(entry)
+    if (host !== undefined) hosts.add(host)
+    else
+      faults.add(
+        'ALLOWED_HOSTS',
+        'holds an entry that is no host name',
+        'Set it to names such as mlflow.internal:8443.',
+      )
+  }
+  return [...hosts]
+}
+
+function readNames(
+  name: string,
+  entries: readonly string[],
+  ids: readonly string[],
+  faults: FaultList,
+): readonly string[] {
+  return entries.map((entry, index) => {
+    const qualified = qualifyName(entry, ids)
+    if ('name' in qualified) return qualified.name
+    const example = `${ids[0] ?? 'oidc'}:name`
+    faults.add(
+      name,
+      `has an entry (number ${index + 1}) that ${qualified.problem}`,
+      `Write it as ${example}; providers are ${ids.join(', ')}.`,
+    )
+    return entry
+  })
+}
+
+function readablePath(
+  name: string,
+  path: string | undefined,
+  source: Source,
+  faults: FaultList,
+): string | undefined {
+  if (path === undefined) return undefined
+  try {
+    source.readFile(path)
+  } catch {
+    faults.add(
+      name,
+      'names a file that cannot be read',
+      "Check its path, and that the gateway's user may read it.",
+    )
+  }
+  return path
 }

@@ -24,3 +24,21 @@ function describe(faults: readonly Fault[]): string {
   const lines = faults.map(({ name, problem, remedy }) => `  ${name} ${problem}\n    ${remedy}`)
   return [`The configuration has ${heading}:`, ...lines].join('\n')
 }
+
+/** Collects faults. The first one of a variable counts: what follows from it would only confuse. */
+export type FaultList = {
+  readonly add: (name: string, problem: string, remedy: string) => void
+  readonly has: (name: string) => boolean
+  readonly all: () => readonly Fault[]
+}
+
+export function createFaultList(): FaultList {
+  const faults = new Map<string, Fault>()
+  return {
+    add(name, problem, remedy) {
+      if (!faults.has(name)) faults.set(name, { name, problem, remedy })
+    },
+    has: (name) => faults.has(name),
+    all: () => [...faults.values()],
+  }
+}

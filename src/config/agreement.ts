@@ -1,0 +1,37 @@
+import type { Config } from '../config.ts'
+import { isLoopback, secretWeakness } from './checks.ts'
+import type { FaultList } from './fault.ts'
+import type { GatewayVariables } from './schema.ts'
+
+/** Adds the faults that no single variable shows. */
+export function checkAgreement(config: Config, variables: GatewayVariables, faults: FaultList): void {
+  const weakness = secretWeakness(config.gatewaySecret)
+  if (weakness !== undefined) {
+    faults.add('GATEWAY_SECRET', weakness, 'Set it to the output of: openssl rand -base64 48')
+  }
+  const { protocol, hostname, origin } = config.publicUrl
+  if (protocol === 'http:' && !isLoopback(hostname) && !variables.ALLOW_HTTP_PUBLIC_URL) {
+    const remedy = 'Use https. Where that cannot be, ALLOW_HTTP_PUBLIC_URL=true permits it.'
+    faults.add('PUBLIC_URL', 'is plain http, so that cookies and tokens can be read on the way', remedy)
+  }
+  if (config.upstreamUrl.origin === origin) {
+    faults.add(
+      'UPSTREAM_URL',
+      'is the gateway itself, by PUBLIC_URL',
+      'Set it to the address of the tracking server.',
+    )
+  }
+  if (config.sessionIdleTtl > config.sessionAbsoluteTtl) {
+    faults.add('SESSION_IDLE_TTL', 'is longer than SESSION_ABSOLUTE_TTL', 'Make it at most as long.')
+  }
+  if (config.sessionTokenTtl > config.sessionIdleTtl) {
+    faults.add('SESSION_TOKEN_TTL', 'is longer than SESSION_IDLE_TTL', 'Make it at most as long.')
+  }
+  if (config.metricsPort !== undefined && config.metricsPort !== 0 && config.metricsPort === config.port) {
+    faults.add('METRICS_PORT', 'is the same as PORT', 'Choose another port: metrics are not for the public.')
+  }
+  if (!config.auditStdout && config.auditFile === undefined && config.auditStoreDays === 0) {
+    const remedy = 'Leave it true, or set AUDIT_FILE, or AUDIT_STORE_DAYS to more than 0.'
+    faults.add('AUDIT_STDOUT', 'is false and no other place is left for audit events', remedy)
+  }
+}

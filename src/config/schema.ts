@@ -1,0 +1,410 @@
+import { type Static, Type } from 'typebox'
+
+/** Headings of the documentation, in its order. */
+export const SECTIONS = [
+  'Serving',
+  'Tracking server',
+  'Store and secrets',
+  'Sign-in with an OpenID Provider',
+  'Sign-in with Google',
+  'People and permissions',
+  'Sessions and tokens',
+  'Audit, logs and metrics',
+] as const
+
+/** What a variable's schema carries besides JSON Schema's own keywords. */
+export type Note = {
+  readonly section: (typeof SECTIONS)[number]
+  readonly description: string
+  /** A valid value; the stand-in for a required variable while the other faults are looked for. */
+  readonly example?: string
+  /** What a text must be, to follow "Set it to". */
+  readonly expect?: string
+  /** May also be given as NAME_FILE, the path of a file that holds the value. */
+  readonly secret?: true
+  /** The example must be replaced: the gateway refuses to start with it. */
+  readonly placeholder?: true
+  /** What to warn about at start when the switch is on. */
+  readonly danger?: string
+}
+
+/** Signature algorithms with a public key (RFC 7518 §3.1, RFC 8037, RFC 9864). HMAC and `none` cannot be configured. */
+export const ASYMMETRIC_ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+] as const
+
+const DAY = 86_400
+
+type TextOptions = { readonly pattern?: string; readonly default?: string }
+
+const text = (note: Note & TextOptions) => Type.String({ minLength: 1, ...note })
+const optionalText = (note: Note & TextOptions) => Type.Optional(text(note))
+const flag = (note: Note & { readonly default: boolean }) => Type.Boolean(note)
+const integer = (note: Note & { minimum: number; maximum: number; default: number }) => Type.Integer(note)
+const list = (note: Note) => Type.Array(Type.String({ minLength: 1 }), { default: [], ...note })
+const oneOf = <T extends string[]>(values: readonly [...T], note: Note & { readonly default: T[number] }) =>
+  Type.Enum(values, note)
+
+const serving = {
+  NODE_ENV: oneOf(['production', 'development', 'test'], {
+    section: 'Serving',
+    default: 'production',
+    description: 'Anything but `production` permits what is meant for tests only.',
+  }),
+  PUBLIC_URL: text({
+    section: 'Serving',
+    description:
+      'What people and scripts use to reach the gateway, with its path prefix if it has one. Every link, redirect and cookie is made from it; forwarded headers never count.',
+    expect: 'an http or https URL without user, query or fragment',
+    example: 'https://mlflow.your-company.example',
+    placeholder: true,
+  }),
+  HOST: text({
+    section: 'Serving',
+    default: '127.0.0.1',
+    description: 'Address to listen on. `0.0.0.0` for all IPv4 addresses, `::` for all.',
+  }),
+  PORT: integer({
+    section: 'Serving',
+    default: 8080,
+    minimum: 0,
+    maximum: 65_535,
+    description: 'Port to listen on. 0 lets the system choose.',
+  }),
+  ALLOWED_HOSTS: list({
+    section: 'Serving',
+    description:
+      "Further host names that requests may be sent to, comma-separated, besides PUBLIC_URL's own. A name without a port allows every port.",
+    example: 'mlflow.internal,10.0.0.5:8080',
+  }),
+  SHUTDOWN_GRACE: integer({
+    section: 'Serving',
+    default: 30,
+    minimum: 0,
+    maximum: 3_600,
+    description: 'Seconds that requests in flight may take to finish after SIGTERM or SIGINT.',
+  }),
+  ALLOW_HTTP_PUBLIC_URL: flag({
+    section: 'Serving',
+    default: false,
+    description:
+      'Permits an `http:` PUBLIC_URL on a host other than loopback. Cookies and tokens then cross the network readable.',
+  }),
+}
+
+const upstream = {
+  UPSTREAM_URL: text({
+    section: 'Tracking server',
+    description: 'The MLflow tracking server. Only the gateway should be able to reach it.',
+    expect: 'an http or https URL without user, query or fragment',
+    example: 'http://127.0.0.1:5000',
+  }),
+  UPSTREAM_TIMEOUT: integer({
+    section: 'Tracking server',
+    default: 120,
+    minimum: 1,
+    maximum: 86_400,
+    description: 'Seconds the tracking server may stay silent. A transfer as a whole has no limit.',
+  }),
+  JSON_BODY_LIMIT: integer({
+    section: 'Tracking server',
+    default: 10_485_760,
+    minimum: 1_024,
+    maximum: 1_073_741_824,
+    description: 'Largest JSON request in bytes. Artifacts are streamed and not limited.',
+  }),
+  TRUSTED_AUTHORSHIP: flag({
+    section: 'Tracking server',
+    default: true,
+    description: 'Sets the author of a new run to the caller, whatever the client says.',
+  }),
+  ALLOW_PRESIGNED_URLS_THAT_OUTLIVE_REVOCATION: flag({
+    section: 'Tracking server',
+    default: false,
+    description:
+      'Lets MLflow hand out presigned artifact URLs. They work without the gateway until they expire, also for someone whose access has ended.',
+    danger: 'presigned artifact URLs keep working after access has been revoked',
+  }),
+}
+
+const keeping = {
+  DATABASE_URL: text({
+    section: 'Store and secrets',
+    default: 'sqlite:./gateway.db',
+    pattern: '^sqlite:.+$',
+    expect: 'sqlite: and the path of a file (PostgreSQL is not supported yet)',
+    description: 'Where people, roles, sessions and audit events are kept.',
+    secret: true,
+  }),
+  GATEWAY_SECRET: text({
+    section: 'Store and secrets',
+    description:
+      'Key material for all the gateway seals and signs: at least 32 random characters, the same on every replica. Changing it signs everybody out and invalidates access tokens.',
+    expect: 'at least 32 random characters, made by: openssl rand -base64 48',
+    example: 'change-me-to-the-output-of-openssl-rand-base64-48',
+    secret: true,
+    placeholder: true,
+  }),
+}
+
+const signIn = {
+  OIDC_PROVIDERS: Type.Array(Type.String({ pattern: '^[a-z][a-z0-9]{0,31}$' }), {
+    default: [],
+    uniqueItems: true,
+    section: 'Sign-in with an OpenID Provider',
+    description:
+      'Ids of several providers, comma-separated, lower-case. Each then has its own variables with its id in the name: `OIDC_CORP_ISSUER` for `corp`. Leave it out for a single provider.',
+    expect: 'different ids of lower-case letters and digits, comma-separated',
+    example: 'corp,partner',
+  } satisfies Note & { default: string[]; uniqueItems: boolean }),
+  ALLOW_HTTP_ISSUER: flag({
+    section: 'Sign-in with an OpenID Provider',
+    default: false,
+    description:
+      'Permits `http:` issuers. Whoever sits between the gateway and such a provider can sign in as anybody.',
+  }),
+}
+
+const permissions = {
+  ADMIN_USERS: list({
+    section: 'People and permissions',
+    description:
+      'User names of administrators, comma-separated: `name`, or `provider:name`, which is required when several providers are configured.',
+    example: 'alice,bob',
+  }),
+  ADMIN_GROUPS: list({
+    section: 'People and permissions',
+    description: 'Groups whose members are administrators, written like ADMIN_USERS.',
+    example: 'mlflow-admins',
+  }),
+  DEFAULT_PERMISSION: oneOf(['NO_PERMISSIONS', 'READ', 'USE', 'EDIT'], {
+    section: 'People and permissions',
+    default: 'NO_PERMISSIONS',
+    description: 'What everyone who can sign in may do with a resource that no grant of theirs covers.',
+  }),
+  POLICY_FILE: optionalText({
+    section: 'People and permissions',
+    description: 'YAML file with roles and group mappings.',
+    example: './policy.yaml',
+  }),
+}
+
+const sessions = {
+  SESSION_IDLE_TTL: integer({
+    section: 'Sessions and tokens',
+    default: 28_800,
+    minimum: 1,
+    maximum: 30 * DAY,
+    description: 'Seconds without a request after which a browser session ends.',
+  }),
+  SESSION_ABSOLUTE_TTL: integer({
+    section: 'Sessions and tokens',
+    default: DAY,
+    minimum: 1,
+    maximum: 30 * DAY,
+    description: 'Seconds after sign-in when a browser session ends in any case.',
+  }),
+  SESSION_TOKEN_TTL: integer({
+    section: 'Sessions and tokens',
+    default: 300,
+    minimum: 1,
+    maximum: 3_600,
+    description:
+      'Seconds between two renewals of a session. At each one, the groups are read again where the provider permits it.',
+  }),
+  ACCESS_TOKEN_MAX_TTL: integer({
+    section: 'Sessions and tokens',
+    default: 90 * DAY,
+    minimum: 60,
+    maximum: 366 * DAY,
+    description: 'Longest lifetime in seconds of an access token for scripts.',
+  }),
+}
+
+const records = {
+  AUDIT_STDOUT: flag({
+    section: 'Audit, logs and metrics',
+    default: true,
+    description: 'Writes one JSON line per decision to standard output.',
+  }),
+  AUDIT_FILE: optionalText({
+    section: 'Audit, logs and metrics',
+    description: 'Also writes audit lines to this file, which is rotated.',
+    example: '/var/log/mlflow-auth-gateway/audit.log',
+  }),
+  AUDIT_FILE_MAX_MB: integer({
+    section: 'Audit, logs and metrics',
+    default: 100,
+    minimum: 1,
+    maximum: 10_240,
+    description: 'Size in MB at which the audit file is rotated.',
+  }),
+  AUDIT_FILE_COUNT: integer({
+    section: 'Audit, logs and metrics',
+    default: 10,
+    minimum: 1,
+    maximum: 1_000,
+    description: 'Rotated audit files to keep beside the current one.',
+  }),
+  AUDIT_STORE_DAYS: integer({
+    section: 'Audit, logs and metrics',
+    default: 90,
+    minimum: 0,
+    maximum: 3_650,
+    description: 'Days that audit events are kept in the store. 0 keeps none there.',
+  }),
+  LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], {
+    section: 'Audit, logs and metrics',
+    default: 'info',
+    description: 'Least severe log line to write. Audit lines do not depend on it.',
+  }),
+  METRICS_PORT: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 65_535,
+      section: 'Audit, logs and metrics',
+      description: 'Port that serves Prometheus metrics at `/metrics`, on HOST. Left out: none are served.',
+      example: '9464',
+    } satisfies Note & { minimum: number; maximum: number }),
+  ),
+}
+
+/** Every variable but those of the providers. */
+export const GatewaySchema = Type.Object({
+  ...serving,
+  ...upstream,
+  ...keeping,
+  ...signIn,
+  ...permissions,
+  ...sessions,
+  ...records,
+})
+
+/** The variables of one OpenID Provider, without their prefix `OIDC_` or `OIDC_<ID>_`. */
+export const ProviderSchema = Type.Object({
+  ISSUER: text({
+    section: 'Sign-in with an OpenID Provider',
+    description: 'Issuer identifier, exactly as the provider announces it.',
+    expect: 'an https URL without user, query or fragment',
+    example: 'https://sso.your-company.example/realms/main',
+    placeholder: true,
+  }),
+  CLIENT_ID: text({
+    section: 'Sign-in with an OpenID Provider',
+    description: 'Client id the provider gave this gateway.',
+    example: 'your-client-id',
+    placeholder: true,
+  }),
+  CLIENT_SECRET: optionalText({
+    section: 'Sign-in with an OpenID Provider',
+    description:
+      'Client secret the provider gave this gateway. Left out: a public client, bound by PKCE alone.',
+    example: 'change-me-to-the-client-secret',
+    secret: true,
+    placeholder: true,
+  }),
+  LABEL: optionalText({
+    section: 'Sign-in with an OpenID Provider',
+    description: "What the sign-in button says. Left out: the provider's id.",
+    example: 'Company account',
+  }),
+  SCOPES: text({
+    section: 'Sign-in with an OpenID Provider',
+    default: 'openid profile email',
+    pattern: '^(?:\\S+ )*openid(?: \\S+)*$',
+    expect: 'scopes separated by single spaces, openid among them',
+    description: 'Scopes to ask for.',
+  }),
+  GROUPS_CLAIM: optionalText({
+    section: 'Sign-in with an OpenID Provider',
+    description:
+      'Claim that lists groups, as a dotted path; `\\.` is a dot inside a segment. Left out: no groups from this provider.',
+    example: 'realm_access.roles',
+  }),
+  USERNAME_CLAIM: text({
+    section: 'Sign-in with an OpenID Provider',
+    default: 'preferred_username',
+    description:
+      'Claim that names the person; where it is missing, the verified e-mail address, then the subject.',
+  }),
+  AUDIENCES: list({
+    section: 'Sign-in with an OpenID Provider',
+    description:
+      'What `aud` of a bearer JWT of this issuer may be, comma-separated. Left out: the client id. Never list an audience that tokens for other applications carry, such as `account` of Keycloak.',
+    example: 'mlflow',
+  }),
+  BEARER_ALGORITHMS: Type.Array(Type.Enum([...ASYMMETRIC_ALGORITHMS]), {
+    default: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+    minItems: 1,
+    section: 'Sign-in with an OpenID Provider',
+    description: 'Signature algorithms accepted in bearer JWTs of this issuer, comma-separated.',
+    expect: `some of ${ASYMMETRIC_ALGORITHMS.join(', ')}, comma-separated`,
+  } satisfies Note & { default: string[]; minItems: number }),
+  ACCEPT_BEARER: flag({
+    section: 'Sign-in with an OpenID Provider',
+    default: true,
+    description: 'Whether JWTs of this issuer are accepted as bearer tokens.',
+  }),
+})
+
+/** The variables of Google, without their prefix `GOOGLE_`. Setting CLIENT_ID switches the provider on. */
+export const GoogleSchema = Type.Object({
+  CLIENT_ID: text({
+    section: 'Sign-in with Google',
+    description: 'OAuth client id of the Google Cloud project. Adds the provider `google`.',
+    example: 'your-client-id.apps.googleusercontent.com',
+    placeholder: true,
+  }),
+  CLIENT_SECRET: text({
+    section: 'Sign-in with Google',
+    description: 'Its client secret.',
+    expect: 'the client secret of the Google Cloud project',
+    example: 'change-me-to-the-client-secret',
+    secret: true,
+    placeholder: true,
+  }),
+  LABEL: text({
+    section: 'Sign-in with Google',
+    default: 'Google',
+    description: 'What the sign-in button says.',
+  }),
+  HOSTED_DOMAIN: optionalText({
+    section: 'Sign-in with Google',
+    pattern: '^[a-z0-9-]+(?:\\.[a-z0-9-]+)+$',
+    expect: 'one domain name in lower case',
+    description:
+      'Workspace domain that the `hd` claim must name. Left out: every Google account in the world can sign in, though without permissions.',
+    example: 'your-company.com',
+  }),
+  SERVICE_ACCOUNTS: list({
+    section: 'Sign-in with Google',
+    description:
+      'E-mail addresses or subjects of service accounts whose ID tokens are accepted as bearer tokens.',
+    example: 'trainer@your-project.iam.gserviceaccount.com',
+  }),
+  AUDIENCES: list({
+    section: 'Sign-in with Google',
+    description: 'What `aud` of such a token may be, comma-separated. Left out: the client id.',
+    example: 'https://mlflow.your-company.com',
+  }),
+  ISSUER_FOR_TESTS_ONLY: optionalText({
+    section: 'Sign-in with Google',
+    description: 'A loopback stand-in for Google. Refused when NODE_ENV is `production`.',
+    expect: 'an http URL of a loopback address',
+    example: 'http://127.0.0.1:9000',
+  }),
+})
+
+export type GatewayVariables = Readonly<Static<typeof GatewaySchema>>
+export type ProviderVariables = Readonly<Static<typeof ProviderSchema>>
+export type GoogleVariables = Readonly<Static<typeof GoogleSchema>>

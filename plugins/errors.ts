@@ -1,7 +1,9 @@
+import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { renderRefusal } from '../src/console/refusal.ts'
 import { type ErrorCode, GatewayError, isGatewayError } from '../src/errors.ts'
+import { mlflowError } from '../src/mlflow/wire.ts'
 
 export type ErrorsOptions = {
   readonly publicUrl: URL
@@ -33,7 +35,36 @@ export function frameworkErrors(options: ErrorsOptions) {
   }
 }
 
-/** Answers in full, also after part of the work is done; logs the cause of a fault of ours, never sends it. */
+/**
+ * For Fastify's `clientErrorHandler` option: bytes that are no HTTP request, so there is nothing to log but the kind.
+ * The connection ends, since where the next request would begin is unknown (RFC 9112 §9.5).
+ */
+export function clientErrorHandler(fault: Error & { code?: string }, socket: Socket): void {
+  if (fault.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const [status, message] = PROTOCOL_FAULTS[fault.code ?? ''] ?? [
+    '400 Bad Request',
+    'This is not a valid HTTP request',
+  ]
+  const body = mlflowError('INVALID_PARAMETER_VALUE', message)
+  const head = [
+    `HTTP/1.1 ${status}`,
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Cache-Control: no-store',
+    'Connection: close',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+}
+
+const PROTOCOL_FAULTS: Readonly<Record<string, readonly [string, string]>> = {
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'The headers are too large'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'The request took too long to arrive'],
+}
+
+/** Logs the cause of a fault of ours, never sends it. */
 function sendRefusal(
   refusal: GatewayError,
   request: FastifyRequest,
@@ -49,7 +80,8 @@ function sendRefusal(
     publicUrl,
     username: username?.(request),
   })
-  return reply.code(status).headers(headers).send(body)
+  // As bytes: to a string Fastify would add a charset, and these must be the same bytes the gateway writes itself.
+  return reply.code(status).headers(headers).send(Buffer.from(body))
 }
 
 function log(refusal: GatewayError, request: FastifyRequest): void {

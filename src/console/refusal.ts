@@ -14,7 +14,7 @@ export type RefusalContext = RequestShape & {
   readonly username?: string | undefined
 }
 
-/** A whole response. Header names are in lower case; `content-length` is that of the body a GET would get. */
+/** A whole response. Header names are in lower case. */
 export type RefusalResponse = {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -27,7 +27,8 @@ const RETURN_LIMIT = 2000
 /**
  * Puts a refusal into the form its reader understands: MLflow's JSON error for programs, with a `WWW-Authenticate`
  * challenge where a credential would help; a page for people; for a page asked for without being signed in, the way
- * to the sign-in. Says nothing of `error.cause` and `error.reason`. A HEAD gets the headers alone.
+ * to the sign-in. Says nothing of `error.cause` and `error.reason`. For a HEAD the body is still here, since its
+ * length is; Node's server leaves it out on the wire.
  */
 export function renderRefusal(error: GatewayError, context: RefusalContext): RefusalResponse {
   if (error.refusal.status === 401 && maySignIn(context)) return toSignIn(context)
@@ -43,7 +44,7 @@ export function renderRefusal(error: GatewayError, context: RefusalContext): Ref
       'content-length': String(Buffer.byteLength(body)),
       'x-request-id': context.requestId,
     },
-    body: context.method === 'HEAD' ? '' : body,
+    body,
   }
 }
 

@@ -302,6 +302,7 @@ export const ProviderSchema = Type.Object({
   CLIENT_ID: text({
     section: 'Sign-in with an OpenID Provider',
     description: 'Client id the provider gave this gateway.',
+    expect: 'the client id that the provider gave this gateway',
     example: 'your-client-id',
     placeholder: true,
   }),
@@ -362,6 +363,7 @@ export const GoogleSchema = Type.Object({
   CLIENT_ID: text({
     section: 'Sign-in with Google',
     description: 'OAuth client id of the Google Cloud project. Adds the provider `google`.',
+    expect: 'the OAuth client id of the Google Cloud project',
     example: 'your-client-id.apps.googleusercontent.com',
     placeholder: true,
   }),

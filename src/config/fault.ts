@@ -25,10 +25,9 @@ function describe(faults: readonly Fault[]): string {
   return [`The configuration has ${heading}:`, ...lines].join('\n')
 }
 
-/** Collects faults. The first one of a variable counts: what follows from it would only confuse. */
+/** Collects faults. The first one of a variable (or of its `_FILE`) counts: what follows from it would only confuse. */
 export type FaultList = {
   readonly add: (name: string, problem: string, remedy: string) => void
-  readonly has: (name: string) => boolean
   readonly all: () => readonly Fault[]
 }
 
@@ -36,9 +35,8 @@ export function createFaultList(): FaultList {
   const faults = new Map<string, Fault>()
   return {
     add(name, problem, remedy) {
-      if (!faults.has(name)) faults.set(name, { name, problem, remedy })
+      if (!faults.has(name) && !faults.has(`${name}_FILE`)) faults.set(name, { name, problem, remedy })
     },
-    has: (name) => faults.has(name),
     all: () => [...faults.values()],
   }
 }

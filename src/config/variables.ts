@@ -80,8 +80,6 @@ function readText(name: string, variable: Variable, source: Source, faults: Faul
   if (content !== undefined && content !== '') return content
   const problem = content === undefined ? 'names a file that cannot be read' : 'names a file that is empty'
   faults.add(`${name}_FILE`, problem, `Put the value of ${name} into it, readable for the gateway's user.`)
-  // The variable itself has no fault of its own then: say nothing about it being missing.
-  faults.add(name, 'has no value', `Correct ${name}_FILE.`)
   return undefined
 }
 

@@ -1,0 +1,99 @@
+import type { Database } from './database.ts'
+
+/** What the store reads of an audit event to find it again; the rest is kept as it came. */
+export type StorableEvent = {
+  /** ISO 8601. */
+  readonly at: string
+  readonly requestId?: string | undefined
+  readonly userId?: string | undefined
+  readonly username?: string | undefined
+  readonly operation?: string | undefined
+  readonly effect: string
+  readonly reason?: string | undefined
+  readonly status?: number | undefined
+}
+
+export type AuditQuery = {
+  /** Seconds since the epoch, included. */
+  readonly since?: number | undefined
+  /** Username or user id. */
+  readonly user?: string | undefined
+  readonly limit: number
+}
+
+export type StoredEvent = Readonly<Record<string, unknown>>
+
+export type AuditEvents = {
+  /** Keeps a batch whole or not at all. */
+  readonly append: (events: readonly StorableEvent[]) => Promise<void>
+  /** Events as they were appended, newest first. */
+  readonly query: (query: AuditQuery) => Promise<readonly StoredEvent[]>
+  /** Deletes events from before that second. @returns How many. */
+  readonly prune: (before: number) => Promise<number>
+}
+
+/** Rows in one statement: 9 parameters each, of the 32,766 that SQLite takes. */
+const ROWS_PER_STATEMENT = 1000
+
+/** Rows in one deletion: other requests run in between. */
+const ROWS_PER_DELETION = 5000
+
+export function createAuditEvents(db: Database): AuditEvents {
+  return {
+    append: (events) =>
+      db.transaction().execute(async (trx) => {
+        for (let start = 0; start < events.length; start += ROWS_PER_STATEMENT) {
+          const rows = events.slice(start, start + ROWS_PER_STATEMENT).map(toRow)
+          await trx.insertInto('audit_events').values(rows).execute()
+        }
+      }),
+
+    query: async ({ since, user, limit }) => {
+      const rows = await db
+        .selectFrom('audit_events')
+        .select('event')
+        .$if(since !== undefined, (query) => query.where('at', '>=', since ?? 0))
+        .$if(user !== undefined, (query) =>
+          query.where((eb) => eb.or([eb('username', '=', user ?? ''), eb('user_id', '=', user ?? '')])),
+        )
+        .orderBy('id', 'desc')
+        .limit(limit)
+        .execute()
+      // Written by toRow only.
+      return rows.map(({ event }) => JSON.parse(event) as StoredEvent)
+    },
+
+    prune: async (before) => {
+      for (let deleted = 0; ; ) {
+        const batch = await pruneBatch(db, before)
+        deleted += batch
+        if (batch < ROWS_PER_DELETION) return deleted
+        await new Promise(setImmediate)
+      }
+    },
+  }
+}
+
+async function pruneBatch(db: Database, before: number): Promise<number> {
+  const { numDeletedRows } = await db
+    .deleteFrom('audit_events')
+    .where('id', 'in', (eb) =>
+      eb.selectFrom('audit_events').select('id').where('at', '<', before).limit(ROWS_PER_DELETION),
+    )
+    .executeTakeFirst()
+  return Number(numDeletedRows)
+}
+
+function toRow(event: StorableEvent) {
+  return {
+    at: Math.floor(Date.parse(event.at) / 1000),
+    request_id: event.requestId ?? null,
+    user_id: event.userId ?? null,
+    username: event.username ?? null,
+    operation: event.operation ?? null,
+    effect: event.effect,
+    reason: event.reason ?? null,
+    status: event.status ?? null,
+    event: JSON.stringify(event),
+  }
+}

@@ -1,0 +1,80 @@
+import type { Transaction } from 'kysely'
+import type { ResourceType } from '../policy/grants.ts'
+import { type ChangeKind, noteChange } from './changes.ts'
+import type { Database } from './database.ts'
+import type { Schema } from './schema.ts'
+
+/**
+ * Grants on one resource by its key go where the resource goes, whatever role holds them. Grants by pattern stay: they
+ * are about names, not things.
+ */
+export type Carry = {
+  /** After a rename upstream. */
+  readonly renameResource: (type: ResourceType, from: string, to: string) => Promise<void>
+  /** After a deletion upstream that cannot be undone. */
+  readonly forgetResource: (type: ResourceType, key: string) => Promise<void>
+  /**
+   * After a creation upstream, before the creator is given anything: what an earlier resource of that key left to its
+   * creator (it may have been deleted behind the gateway's back) is not for this one.
+   */
+  readonly forgetCreators: (type: ResourceType, key: string) => Promise<void>
+}
+
+type Resource = { readonly type: ResourceType; readonly key: string; readonly at: number }
+
+export function createCarry(db: Database, now: () => number): Carry {
+  return {
+    renameResource: (type, from, to) =>
+      db.transaction().execute(async (trx) => {
+        const at = now()
+        await forgetCreators(trx, { type, key: to, at })
+        const moved = await trx
+          .updateTable('grants')
+          .set({ pattern: to })
+          .where((eb) => eb.and({ resource_type: type, match: 'exact', pattern: from }))
+          .returning('role_id')
+          .execute()
+        await noteRoles(trx, moved, at)
+        await noteChange(trx, { kind: changeKind(type), key: from, at })
+      }),
+
+    forgetResource: (type, key) =>
+      db.transaction().execute(async (trx) => {
+        const at = now()
+        const gone = await trx
+          .deleteFrom('grants')
+          .where((eb) => eb.and({ resource_type: type, match: 'exact', pattern: key }))
+          .returning('role_id')
+          .execute()
+        await noteRoles(trx, gone, at)
+        await noteChange(trx, { kind: changeKind(type), key, at })
+      }),
+
+    forgetCreators: (type, key) =>
+      db.transaction().execute((trx) => forgetCreators(trx, { type, key, at: now() })),
+  }
+}
+
+async function forgetCreators(trx: Transaction<Schema>, { type, key, at }: Resource): Promise<void> {
+  const gone = await trx
+    .deleteFrom('grants')
+    .where((eb) => eb.and({ resource_type: type, match: 'exact', pattern: key, source: 'creator' }))
+    .returning('role_id')
+    .execute()
+  await noteRoles(trx, gone, at)
+}
+
+async function noteRoles(
+  trx: Transaction<Schema>,
+  grants: readonly { readonly role_id: string }[],
+  at: number,
+): Promise<void> {
+  for (const key of new Set(grants.map((grant) => grant.role_id))) {
+    await noteChange(trx, { kind: 'role', key, at })
+  }
+}
+
+/** Prompts are registered models to MLflow's registry: one name space, one kind of change. */
+function changeKind(type: ResourceType): ChangeKind {
+  return type === 'experiment' ? 'experiment' : 'model'
+}

@@ -1,0 +1,70 @@
+import type { Transaction } from 'kysely'
+import type { Database } from './database.ts'
+import type { Schema } from './schema.ts'
+
+/**
+ * What has changed: `user` (key: user id), `role` (role id), `groups` (`*`: anybody's rights may differ), `token` (jti),
+ * `session` (the store's session id), `keys` (kid), `experiment` (id) and `model` (name) renamed or deleted.
+ */
+export type ChangeKind = 'user' | 'role' | 'groups' | 'token' | 'session' | 'keys' | 'experiment' | 'model'
+
+export type Change = { readonly seq: number; readonly kind: ChangeKind; readonly key: string }
+
+/** How long a change can still be read, seconds. Who was not listening for that long has to forget everything. */
+export const CHANGES_KEPT = 3600
+
+/** Old changes go whenever this many new ones have come. */
+const PRUNE_EVERY = 256
+
+export type Changes = {
+  /** Every change after `seq`, oldest first. */
+  readonly since: (seq: number) => Promise<readonly Change[]>
+  /** The number of the newest change, 0 before the first. */
+  readonly latest: () => Promise<number>
+  /** Announces something the store itself does not hold, such as an experiment that was renamed upstream. */
+  readonly note: (kind: ChangeKind, key: string) => Promise<void>
+}
+
+/**
+ * Announces a change within the transaction that makes it: seen by nobody before the change is, and not lost if it is kept.
+ *
+ * Readers go by the number, so numbers must become visible in their order. SQLite has one writer at a time; a dialect
+ * with several has to take a lock here that lasts until the commit.
+ */
+export async function noteChange(
+  trx: Transaction<Schema>,
+  change: { readonly kind: ChangeKind; readonly key: string; readonly at: number },
+): Promise<void> {
+  const { seq } = await trx.insertInto('changes').values(change).returning('seq').executeTakeFirstOrThrow()
+  if (seq % PRUNE_EVERY !== 0) return
+  await trx
+    .deleteFrom('changes')
+    .where('at', '<', change.at - CHANGES_KEPT)
+    .execute()
+}
+
+/** The feed every replica follows to forget what it keeps in memory. */
+export function createChanges(db: Database, now: () => number): Changes {
+  return {
+    since: async (seq) => {
+      const rows = await db
+        .selectFrom('changes')
+        .select(['seq', 'kind', 'key'])
+        .where('seq', '>', seq)
+        .orderBy('seq')
+        .execute()
+      // Written by noteChange only.
+      return rows.map((row) => ({ ...row, kind: row.kind as ChangeKind }))
+    },
+
+    latest: async () => {
+      const row = await db
+        .selectFrom('changes')
+        .select((eb) => eb.fn.max('seq').as('seq'))
+        .executeTakeFirst()
+      return row?.seq ?? 0
+    },
+
+    note: (kind, key) => db.transaction().execute((trx) => noteChange(trx, { kind, key, at: now() })),
+  }
+}

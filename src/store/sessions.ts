@@ -1,0 +1,146 @@
+import { createHash } from 'node:crypto'
+import type { Selectable } from 'kysely'
+import { noteChange } from './changes.ts'
+import type { Database } from './database.ts'
+import type { SessionsTable } from './schema.ts'
+
+/** A browser session. `data` is whatever the caller keeps in it, opaque here. Times in seconds since the epoch. */
+export type SessionRecord = {
+  readonly id: string
+  readonly userId: string
+  readonly data: string
+  readonly idleExpiresAt: number
+  readonly absoluteExpiresAt: number
+  readonly createdAt: number
+}
+
+export type SessionExpiry = Pick<SessionRecord, 'userId' | 'idleExpiresAt' | 'absoluteExpiresAt'>
+
+/** Every `id` is what {@link sessionStoreId} makes of a session id; a session id itself is refused. */
+export type Sessions = {
+  /** @returns Undefined if there is none, it has ended, or either of its expiries has passed. */
+  readonly get: (id: string) => Promise<SessionRecord | undefined>
+  /**
+   * Makes the session, or saves its data and idle expiry. Who it belongs to and its absolute expiry stay as first set.
+   *
+   * @returns False if the session has ended meanwhile: it stays ended, nothing was saved.
+   */
+  readonly set: (id: string, data: string, expiry: SessionExpiry) => Promise<boolean>
+  /** Ends the session for good. @returns False if there was none to end. */
+  readonly destroy: (id: string) => Promise<boolean>
+  /** Ends all sessions of a person. @returns How many there were. */
+  readonly destroyOf: (userId: string) => Promise<number>
+  /** The person's live sessions, newest first. */
+  readonly list: (userId: string) => Promise<readonly SessionRecord[]>
+  /** Deletes the rows of sessions that have expired before `before`. @returns How many. */
+  readonly prune: (before: number) => Promise<number>
+}
+
+/** What the store knows a session by: SHA-256 of the session id in base64url, so that its rows cannot be used to sign in. */
+export function sessionStoreId(sessionId: string): string {
+  return createHash('sha256').update(sessionId).digest('base64url')
+}
+
+export function createSessions(db: Database, now: () => number): Sessions {
+  return {
+    get: async (id) => {
+      const row = await live(db, now()).where('id', '=', hashed(id)).executeTakeFirst()
+      return row && toRecord(row)
+    },
+
+    set: (id, data, expiry) => save(db, { id: hashed(id), data, ...expiry }, now()),
+
+    destroy: async (id) => (await end(db, { column: 'id', value: hashed(id) }, now())) > 0,
+
+    destroyOf: (userId) => end(db, { column: 'user_id', value: userId }, now()),
+
+    list: async (userId) => {
+      const rows = await live(db, now()).where('user_id', '=', userId).orderBy('created_at', 'desc').execute()
+      return rows.map(toRecord)
+    },
+
+    prune: async (before) => {
+      // An ended session waits for its absolute expiry: until then a late save must find it ended.
+      const { numDeletedRows } = await db
+        .deleteFrom('sessions')
+        .where((eb) =>
+          eb.or([
+            eb('absolute_expires_at', '<=', before),
+            eb.and([eb('revoked', '=', 0), eb('idle_expires_at', '<=', before)]),
+          ]),
+        )
+        .executeTakeFirst()
+      return Number(numDeletedRows)
+    },
+  }
+}
+
+function live(db: Database, at: number) {
+  return db
+    .selectFrom('sessions')
+    .selectAll()
+    .where('revoked', '=', 0)
+    .where('idle_expires_at', '>', at)
+    .where('absolute_expires_at', '>', at)
+}
+
+type SavedSession = SessionExpiry & { readonly id: string; readonly data: string }
+
+async function save(db: Database, session: SavedSession, at: number): Promise<boolean> {
+  if (session.absoluteExpiresAt <= at) return false
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('sessions')
+    .values({
+      id: session.id,
+      user_id: session.userId,
+      data: session.data,
+      idle_expires_at: session.idleExpiresAt,
+      absolute_expires_at: session.absoluteExpiresAt,
+      created_at: at,
+      revoked: 0,
+    })
+    .onConflict((conflict) =>
+      conflict
+        .column('id')
+        .doUpdateSet({ data: session.data, idle_expires_at: session.idleExpiresAt })
+        .where('sessions.revoked', '=', 0)
+        .where('sessions.user_id', '=', session.userId)
+        .where('sessions.idle_expires_at', '>', at)
+        .where('sessions.absolute_expires_at', '>', at),
+    )
+    .executeTakeFirst()
+  return (numInsertedOrUpdatedRows ?? 0n) > 0n
+}
+
+type SessionSelector = { readonly column: 'id' | 'user_id'; readonly value: string }
+
+async function end(db: Database, { column, value }: SessionSelector, at: number): Promise<number> {
+  return db.transaction().execute(async (trx) => {
+    const ended = await trx
+      .updateTable('sessions')
+      .set({ revoked: 1, data: '' })
+      .where(column, '=', value)
+      .where('revoked', '=', 0)
+      .returning('id')
+      .execute()
+    for (const { id } of ended) await noteChange(trx, { kind: 'session', key: id, at })
+    return ended.length
+  })
+}
+
+function hashed(id: string): string {
+  if (!/^[A-Za-z0-9_-]{43}$/.test(id))
+    throw new TypeError('Sessions are stored under sessionStoreId(sessionId)')
+  return id
+}
+
+function toRecord(row: Selectable<SessionsTable>): SessionRecord {
+  return {
+    id: row.id,
+    userId: row.user_id,
+    data: row.data,
+    idleExpiresAt: row.idle_expires_at,
+    absoluteExpiresAt: row.absolute_expires_at,
+    createdAt: row.created_at,
+  }
+}

@@ -1,0 +1,51 @@
+import { type AuditEvents, createAuditEvents } from './audit.ts'
+import { type Changes, createChanges } from './changes.ts'
+import { type DatabaseOptions, openDatabase } from './database.ts'
+import { createKeys, type Keys } from './keys.ts'
+import { createPeople, type People } from './people.ts'
+import { createRoles, type Roles } from './roles.ts'
+import { createSessions, type Sessions } from './sessions.ts'
+import { createTokens, type Tokens } from './tokens.ts'
+
+export type StoreOptions = DatabaseOptions & {
+  /** Seconds since the epoch. */
+  readonly now: () => number
+}
+
+/**
+ * Everything the gateway keeps. Whatever changes what another process may have in memory is announced in `changes`, in
+ * the same transaction.
+ *
+ * Every method throws {@link GatewayError} `ERR_STORE_UNAVAILABLE` when the database cannot be reached or is busy for
+ * longer than five seconds: trouble here is never an answer to a question about rights.
+ */
+export type Store = {
+  readonly people: People
+  readonly roles: Roles
+  readonly tokens: Tokens
+  readonly sessions: Sessions
+  readonly keys: Keys
+  readonly audit: AuditEvents
+  readonly changes: Changes
+  /** Finishes what is running and closes the database. */
+  readonly close: () => Promise<void>
+}
+
+/**
+ * Opens the store, bringing its schema up to date first.
+ *
+ * @throws {Error} As `openDatabase`.
+ */
+export async function openStore({ now, ...options }: StoreOptions): Promise<Store> {
+  const db = await openDatabase(options)
+  return {
+    people: createPeople(db, now),
+    roles: createRoles(db, now),
+    tokens: createTokens(db, now),
+    sessions: createSessions(db, now),
+    keys: createKeys(db, now),
+    audit: createAuditEvents(db),
+    changes: createChanges(db, now),
+    close: () => db.destroy(),
+  }
+}

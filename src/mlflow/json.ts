@@ -26,8 +26,10 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  * two keys of one object with the same JSON name could be read two ways.
  */
 export function jsonName(key: string): string {
-  return key.includes('_') ? key.replace(/_+(.?)/gu, (_, letter: string) => letter.toUpperCase()) : key
+  return key.includes('_') ? key.replace(UNDERSCORED, (_, letter: string) => letter.toUpperCase()) : key
 }
+
+const UNDERSCORED = /_+(.?)/gu
 
 /**
  * Reads a body that every JSON parser must read alike: UTF-8 without a byte order mark, one object at the top, no key
@@ -66,8 +68,10 @@ function ambiguous(message: string, cause?: unknown): GatewayError {
   return new GatewayError('ERR_AMBIGUOUS_REQUEST', message, cause === undefined ? {} : { cause })
 }
 
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
+const codes = (text: string): ReadonlySet<number> => new Set([...text].map((char) => char.charCodeAt(0)))
+const SPACE = codes(' \t\n\r')
+const LITERAL_END = codes(',]} \t\n\r')
+const [QUOTE, BACKSLASH, COMMA, OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY] = [0x22, 0x5c, 0x2c, 0x7b, 0x7d, 0x5b, 0x5d]
 
 /**
  * Finds where every value lies in a text that `JSON.parse` has accepted, and refuses repeated keys, which
@@ -75,6 +79,7 @@ const BACKSLASH = 0x5c
  */
 class Scanner {
   readonly #text: string
+  readonly #names = new Map<string, string>()
   #at = 0
 
   constructor(text: string) {
@@ -87,13 +92,12 @@ class Scanner {
 
   #value(depth: number): JsonNode {
     if (depth > MAX_DEPTH) throw ambiguous(`The body is nested deeper than ${MAX_DEPTH} levels`)
-    this.#space()
-    switch (this.#text[this.#at]) {
-      case '{':
+    switch (this.#next()) {
+      case OPEN_OBJECT:
         return this.#object(depth)
-      case '[':
+      case OPEN_ARRAY:
         return this.#array(depth)
-      case '"':
+      case QUOTE:
         return this.#string()
       default:
         return this.#literal()
@@ -103,18 +107,18 @@ class Scanner {
   #object(depth: number): JsonNode {
     const start = this.#at++
     const members = new Map<string, JsonNode>()
-    for (this.#space(); this.#text[this.#at] !== '}'; this.#space()) {
-      if (this.#text[this.#at] === ',') {
+    for (let code = this.#next(); code !== CLOSE_OBJECT; code = this.#next()) {
+      if (code === COMMA) {
         this.#at++
         continue
       }
-      const key = this.#key()
-      if (members.has(jsonName(key))) {
-        throw ambiguous(`The field ${JSON.stringify(key.slice(0, 100))} is given more than once (two spellings count as one field)`)
+      const name = this.#name()
+      if (members.has(name)) {
+        throw ambiguous(`The field ${JSON.stringify(name.slice(0, 100))} is given more than once (run_id and runId are one field)`)
       }
-      this.#space()
+      this.#next()
       this.#at++ // the colon
-      members.set(jsonName(key), this.#value(depth + 1))
+      members.set(name, this.#value(depth + 1))
     }
     return { start, end: ++this.#at, members }
   }
@@ -122,36 +126,51 @@ class Scanner {
   #array(depth: number): JsonNode {
     const start = this.#at++
     const items: JsonNode[] = []
-    for (this.#space(); this.#text[this.#at] !== ']'; this.#space()) {
-      if (this.#text[this.#at] === ',') this.#at++
+    for (let code = this.#next(); code !== CLOSE_ARRAY; code = this.#next()) {
+      if (code === COMMA) this.#at++
       else items.push(this.#value(depth + 1))
     }
     return { start, end: ++this.#at, items }
   }
 
-  #key(): string {
+  /** The JSON name of the key at hand. Keys repeat from item to item, so each spelling is converted once. */
+  #name(): string {
     const { start, end } = this.#string()
-    const raw = this.#text.slice(start, end)
-    return raw.includes('\\') ? (JSON.parse(raw) as string) : raw.slice(1, -1)
+    const raw = this.#text.slice(start + 1, end - 1)
+    const known = this.#names.get(raw)
+    if (known !== undefined) return known
+    const name = jsonName(raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw)
+    this.#names.set(raw, name)
+    return name
   }
 
   #string(): JsonNode {
-    const start = this.#at
-    for (this.#at++; ; this.#at++) {
-      const code = this.#text.charCodeAt(this.#at)
-      if (code === QUOTE) return { start, end: ++this.#at }
-      if (code === BACKSLASH) this.#at++
+    const start = this.#at++
+    for (;;) {
+      const quote = this.#text.indexOf('"', this.#at)
+      this.#at = quote + 1
+      if (!this.#isEscaped(quote)) return { start, end: this.#at }
     }
+  }
+
+  /** A quote after an odd number of backslashes belongs to the string. */
+  #isEscaped(quote: number): boolean {
+    let at = quote
+    while (this.#text.charCodeAt(at - 1) === BACKSLASH) at--
+    return (quote - at) % 2 === 1
   }
 
   #literal(): JsonNode {
     const start = this.#at
-    while (this.#at < this.#text.length && !',]} \t\n\r'.includes(this.#text[this.#at] ?? ',')) this.#at++
+    while (this.#at < this.#text.length && !LITERAL_END.has(this.#text.charCodeAt(this.#at))) this.#at++
     return { start, end: this.#at }
   }
 
-  #space(): void {
-    while (' \t\n\r'.includes(this.#text[this.#at] ?? 'x')) this.#at++
+  /** Skips white space; the code of the character after it. */
+  #next(): number {
+    let code = this.#text.charCodeAt(this.#at)
+    while (SPACE.has(code)) code = this.#text.charCodeAt(++this.#at)
+    return code
   }
 }
 

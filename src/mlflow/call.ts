@@ -1,0 +1,175 @@
+import type { IncomingMessage } from 'node:http'
+import { GatewayError } from '../errors.ts'
+import { type JsonDocument, jsonName, readJsonObject } from './json.ts'
+import type { Operation } from './operation.ts'
+import { buildPath, matchPath, type PathParams, type PathTemplate } from './path.ts'
+import { buildQuery, parseQuery, type Query } from './query.ts'
+import type { Selector } from './selector.ts'
+
+/** A request as it was read, once: what is judged, and what is forwarded. */
+export type Call = {
+  readonly operation: Operation
+  readonly method: string
+  readonly template: PathTemplate
+  readonly params: PathParams
+  readonly query: Query
+  readonly headers: IncomingMessage['headers']
+  /** The JSON body, where the operation has one and one was sent. */
+  readonly body: JsonDocument | undefined
+  /** What is forwarded of it: the very bytes that were read, unless a step of ours rewrote them. */
+  readonly bytes: Uint8Array | undefined
+}
+
+/** The request line read against the rows a router found: which row, and the values in the path and the query. */
+export type Target = Pick<Call, 'operation' | 'template' | 'params' | 'query'>
+
+/** A row and one of the paths it is served at. */
+export type Candidate = { readonly operation: Operation; readonly template: PathTemplate }
+
+/**
+ * Reads the request line.
+ *
+ * @param rawUrl As sent (`request.raw.url`).
+ * @returns `undefined` if no candidate is of that form.
+ * @throws {GatewayError} `ERR_AMBIGUOUS_REQUEST`, see {@link matchPath} and {@link parseQuery}.
+ */
+export function readTarget(rawUrl: string, candidates: readonly Candidate[]): Target | undefined {
+  const mark = rawUrl.indexOf('?')
+  const rawPath = mark === -1 ? rawUrl : rawUrl.slice(0, mark)
+  const rawQuery = mark === -1 ? '' : rawUrl.slice(mark + 1)
+  for (const { operation, template } of candidates) {
+    const params = matchPath(template, rawPath)
+    if (params) return { operation, template, params, query: parseQuery(rawQuery, operation.repeated) }
+  }
+  return undefined
+}
+
+/** MLflow matches the media type by exact spelling (SURFACE: query and body); so do we (field report 85). */
+const JSON_TYPE = /^application\/json(?:; ?charset=utf-8)?$/i
+const EXACT_JSON = 'application/json'
+
+/**
+ * Checks what the headers say of the body, before any of it is read.
+ *
+ * @throws {GatewayError} `ERR_AMBIGUOUS_REQUEST` for a GET or HEAD with a body (MLflow reads it when the query is
+ *   empty) or a repeated header that decides how the body is read; `ERR_UNSUPPORTED_MEDIA_TYPE` for a content coding
+ *   or a media type that cannot be inspected.
+ */
+export function checkFraming(request: IncomingMessage, operation: Operation): void {
+  const { headers } = request
+  const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
+  if (headers['content-encoding'] !== undefined) {
+    throw new GatewayError('ERR_UNSUPPORTED_MEDIA_TYPE', 'Send the body without Content-Encoding: it has to be read here')
+  }
+  if (!hasBody) return
+  if (request.method === 'GET' || request.method === 'HEAD') {
+    throw new GatewayError('ERR_AMBIGUOUS_REQUEST', `A ${request.method} request must not have a body`)
+  }
+  if (operation.body === 'stream') return
+  const type = headers['content-type']
+  if (repeats(request, 'content-type') || type === undefined || !type.startsWith(EXACT_JSON) || !JSON_TYPE.test(type)) {
+    throw new GatewayError('ERR_UNSUPPORTED_MEDIA_TYPE', 'Send the body as Content-Type: application/json')
+  }
+}
+
+function repeats(request: IncomingMessage, name: string): boolean {
+  let count = 0
+  for (let i = 0; i < request.rawHeaders.length; i += 2) {
+    if (request.rawHeaders[i]?.toLowerCase() === name) count++
+  }
+  return count > 1
+}
+
+/** Reads a JSON body that was received whole; no bytes at all mean no fields. */
+export function readBody(bytes: Uint8Array): Pick<Call, 'body' | 'bytes'> {
+  return bytes.length === 0 ? { body: undefined, bytes: undefined } : { body: readJsonObject(bytes), bytes }
+}
+
+/** The path and query that are forwarded: rebuilt from what was read. */
+export function upstreamTarget(call: Call): string {
+  return buildPath(call.template, call.params) + (readsQuery(call) ? buildQuery(call.query) : '')
+}
+
+/** MLflow ignores the query of everything but GET, save where a row takes ids from it. */
+function readsQuery({ method, operation }: Call): boolean {
+  return method === 'GET' || method === 'HEAD' || operation.body === 'stream'
+}
+
+/** True if a GET carries the arguments: in its query. */
+export function argsInQuery({ method }: Pick<Call, 'method'>): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
+/** Most ids judged for one request: the most MLflow takes in one batch. */
+const MAX_VALUES = 1000
+
+/**
+ * The distinct values a selector picks.
+ *
+ * @throws {GatewayError} `ERR_INVALID_PARAMETER` if a value is absent and not optional, or not a non-empty string;
+ *   `ERR_AMBIGUOUS_REQUEST` if alternatives of one field differ (`run_id` and `run_uuid`).
+ */
+export function select(call: Call, selector: Selector): readonly string[] {
+  const given = selector.names
+    .map((path) => valuesAt(call, selector, path))
+    .filter((values): values is readonly string[] => values !== undefined)
+  const [first, ...others] = given
+  if (first === undefined) {
+    if (selector.optional) return []
+    throw new GatewayError('ERR_INVALID_PARAMETER', `Missing value for required parameter '${selector.text}'`)
+  }
+  for (const other of others) {
+    if (other.join('\0') !== first.join('\0')) {
+      throw new GatewayError('ERR_AMBIGUOUS_REQUEST', `'${selector.text}' names two different things`)
+    }
+  }
+  const distinct = [...new Set(first)]
+  if (distinct.length > MAX_VALUES) {
+    throw new GatewayError('ERR_INVALID_PARAMETER', `'${selector.text}' names more than ${MAX_VALUES} things`)
+  }
+  return distinct
+}
+
+function valuesAt(call: Call, selector: Selector, path: readonly string[]): readonly string[] | undefined {
+  const name = (path[0] ?? '').replace('[]', '')
+  switch (selector.in) {
+    case 'path':
+      return [checked(call.params[name], selector)]
+    case 'header':
+      return call.headers[name] === undefined ? undefined : [checked(call.headers[name], selector)]
+    case 'query':
+      return call.query.get(name)?.map((value) => checked(value, selector))
+    case 'args':
+      if (argsInQuery(call)) return call.query.get(name)?.map((value) => checked(value, selector))
+      return call.body === undefined ? undefined : walk(call.body.value, path, selector)
+  }
+}
+
+/** Follows `metrics[].model_id` through a JSON body; a null is an unset field (protobuf JSON mapping). */
+function walk(value: unknown, path: readonly string[], selector: Selector): readonly string[] | undefined {
+  const [step, ...others] = path
+  if (step === undefined) return [checked(value, selector)]
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongType(selector)
+  const isList = step.endsWith('[]')
+  const member = memberOf(value as Record<string, unknown>, isList ? step.slice(0, -2) : step)
+  if (member === undefined || member === null) return undefined
+  if (!isList) return walk(member, others, selector)
+  if (!Array.isArray(member)) throw wrongType(selector)
+  return member.flatMap((item) => walk(item, others, selector) ?? [])
+}
+
+/** A field of a JSON body under either protobuf spelling; that both are there was refused when it was read. */
+export function memberOf(object: Readonly<Record<string, unknown>>, name: string): unknown {
+  if (Object.hasOwn(object, name)) return object[name]
+  const other = jsonName(name)
+  return Object.hasOwn(object, other) ? object[other] : undefined
+}
+
+function checked(value: unknown, selector: Selector): string {
+  if (typeof value !== 'string' || value === '' || !value.isWellFormed()) throw wrongType(selector)
+  return value
+}
+
+function wrongType(selector: Selector): GatewayError {
+  return new GatewayError('ERR_INVALID_PARAMETER', `Invalid value for parameter '${selector.text}': a non-empty string is expected`)
+}

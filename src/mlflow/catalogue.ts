@@ -1,0 +1,12 @@
+import { ADMIN_ONLY } from './catalogue/admin-only.ts'
+import { ARTIFACTS } from './catalogue/artifacts.ts'
+import { INTERFACE } from './catalogue/interface.ts'
+import { REGISTRY } from './catalogue/registry.ts'
+import { TRACKING } from './catalogue/tracking.ts'
+import type { Operation } from './operation.ts'
+
+/**
+ * Every operation of MLflow 3.17.2, one row each: the only list of routes in the project. What has no row does not
+ * exist (404), and a row without needs cannot be written.
+ */
+export const CATALOGUE: readonly Operation[] = [...INTERFACE, ...TRACKING, ...ARTIFACTS, ...REGISTRY, ...ADMIN_ONLY]

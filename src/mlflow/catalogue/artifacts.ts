@@ -1,0 +1,58 @@
+import {
+  artifactPath,
+  loggedModel,
+  onlyIf,
+  type Operation,
+  plainSegment,
+  read,
+  refuseField,
+  registeredModel,
+  remove,
+  row,
+  run,
+  update,
+} from '../operation.ts'
+
+const AT_PATH = artifactPath('path:artifact_path')
+const FILES = '2.0/mlflow-artifacts/artifacts'
+
+/** Files of runs and models: through MLflow's artifact proxy, by run, and by model version. */
+export const ARTIFACTS: readonly Operation[] = [
+  row('artifacts.download', 'GET', `${FILES}/<path:artifact_path>`, read(AT_PATH), { untrusted: true }),
+  row('artifacts.upload', 'PUT', `${FILES}/<path:artifact_path>`, update(AT_PATH), { body: 'stream' }),
+  row('artifacts.delete', 'DELETE', `${FILES}/<path:artifact_path>`, remove(AT_PATH)),
+  row('artifacts.list', 'GET', FILES, read(artifactPath('path?'))),
+
+  row('artifacts.create_multipart_upload', 'POST', '2.0/mlflow-artifacts/mpu/create/<path:artifact_path>', update(AT_PATH), {
+    // The object written is the route's path joined with this one.
+    rules: [plainSegment('path')],
+  }),
+  row('artifacts.complete_multipart_upload', 'POST', '2.0/mlflow-artifacts/mpu/complete/<path:artifact_path>', update(AT_PATH), {
+    rules: [plainSegment('path')],
+  }),
+  row('artifacts.abort_multipart_upload', 'POST', '2.0/mlflow-artifacts/mpu/abort/<path:artifact_path>', update(AT_PATH), {
+    rules: [plainSegment('path')],
+  }),
+
+  // A presigned URL goes around the gateway and outlives a revocation, so it is off unless the operator says otherwise.
+  row('artifacts.get_presigned', 'GET', '2.0/mlflow-artifacts/presigned/<path:artifact_path>', read(AT_PATH), {
+    rules: [onlyIf('presignedUrls')],
+  }),
+  row('artifacts.create_presigned_download', 'POST', '2.0/mlflow/artifacts/presigned-download-url', read(run('run_id')), {
+    rules: [onlyIf('presignedUrls')],
+  }),
+  row(
+    'artifacts.create_presigned_upload',
+    'POST',
+    '2.0/mlflow/artifacts/presigned-upload-url',
+    [update(run('run_id?')), update(loggedModel('model_id?'))],
+    { rules: [onlyIf('presignedUrls')] },
+  ),
+
+  row('artifacts.get_of_run', 'GET', '/get-artifact', read(run('run_id|run_uuid')), { untrusted: true }),
+  row('artifacts.upload_to_run', 'POST', 'ajax:2.0/mlflow/upload-artifact', update(run('query:run_uuid')), {
+    body: 'stream',
+    rules: [refuseField('query:run_id?', 'name the run as run_uuid, the only field MLflow reads here')],
+  }),
+  row('artifacts.get_of_version', 'GET', '/model-versions/get-artifact', read(registeredModel('name')), { untrusted: true }),
+]

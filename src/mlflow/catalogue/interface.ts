@@ -1,0 +1,13 @@
+import { NOBODY, type Operation, PUBLIC, row, SIGNED_IN } from '../operation.ts'
+
+/** The web interface and what it needs to start; nothing in it belongs to a tenant. */
+export const INTERFACE: readonly Operation[] = [
+  row('ui.shell', 'GET', '/', SIGNED_IN),
+  row('ui.static_file', 'GET', '/static-files/<path:path>', PUBLIC, { cacheable: true }),
+  row('ui.build_file', 'GET', '/build/<path:filename>', NOBODY),
+  row('ui.get_telemetry', 'GET', 'ajax:3.0/mlflow/ui-telemetry', SIGNED_IN),
+  row('ui.post_telemetry', 'POST', 'ajax:3.0/mlflow/ui-telemetry', SIGNED_IN),
+  row('ops.server_info', 'GET', '3.0/mlflow/server-info', PUBLIC),
+  row('ops.health', 'GET', '/health', PUBLIC),
+  row('ops.version', 'GET', '/version', SIGNED_IN),
+]

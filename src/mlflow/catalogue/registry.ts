@@ -1,0 +1,76 @@
+import { PROMPT_TAG } from '../lookup.ts'
+import {
+  adminTag,
+  create,
+  loggedModel,
+  modelSource,
+  type Operation,
+  read,
+  registeredModel,
+  registeredModelName,
+  registeredModelNewName,
+  remove,
+  row,
+  run,
+  SIGNED_IN,
+  update,
+} from '../operation.ts'
+import { parseSelector } from '../selector.ts'
+
+const MODEL = registeredModel('name')
+const hidden = (name: string): string => `Registered Model with name=${name} not found`
+
+/** The tag that makes a registered model a prompt: who sets it moves a thing between the grants of two types. */
+const keepsKind = { rules: [adminTag('key', PROMPT_TAG)] }
+
+/** Registered models, their versions, aliases and tags; prompts share these routes under a type of their own. */
+export const REGISTRY: readonly Operation[] = [
+  // registered model
+  row('registered_models.create', 'POST', '2.0/mlflow/registered-models/create', create(registeredModelName('name')), {
+    effects: [{ kind: 'grant_creator', type: 'registry', at: ['registered_model', 'name'] }],
+  }),
+  row('registered_models.get', 'GET', '2.0/mlflow/registered-models/get', read(MODEL), { hidden }),
+  row('registered_models.search', 'GET', '2.0/mlflow/registered-models/search', SIGNED_IN, {
+    repeated: ['order_by'],
+    list: { field: 'registered_models', resource: 'registry', defaultSize: 100, cap: 1000 },
+  }),
+  row('registered_models.update', 'PATCH', '2.0/mlflow/registered-models/update', update(MODEL)),
+  row(
+    'registered_models.rename',
+    'POST',
+    '2.0/mlflow/registered-models/rename',
+    [update(MODEL), create(registeredModelNewName('new_name'))],
+    { effects: [{ kind: 'rename_model', from: parseSelector('name'), to: parseSelector('new_name') }] },
+  ),
+  row('registered_models.delete', 'DELETE', '2.0/mlflow/registered-models/delete', remove(MODEL), {
+    effects: [{ kind: 'delete_model', selector: parseSelector('name') }],
+  }),
+  row('registered_models.set_tag', 'POST', '2.0/mlflow/registered-models/set-tag', update(MODEL), keepsKind),
+  row('registered_models.delete_tag', 'DELETE', '2.0/mlflow/registered-models/delete-tag', update(MODEL), keepsKind),
+  row('registered_models.get_latest_versions', 'GET|POST', '2.0/mlflow/registered-models/get-latest-versions', read(MODEL), {
+    repeated: ['stages'],
+  }),
+  row('registered_models.get_alias', 'GET', '2.0/mlflow/registered-models/alias', read(MODEL)),
+  row('registered_models.set_alias', 'POST', '2.0/mlflow/registered-models/alias', update(MODEL)),
+  row('registered_models.delete_alias', 'DELETE', '2.0/mlflow/registered-models/alias', update(MODEL)),
+
+  // model version
+  row('model_versions.create', 'POST', '2.0/mlflow/model-versions/create', [
+    update(MODEL),
+    // Its files become readable under the model's name (CVE-2026-69148): all they come from must be readable.
+    read(modelSource('source?')),
+    read(run('run_id?')),
+    read(loggedModel('model_id?')),
+  ]),
+  row('model_versions.get', 'GET', '2.0/mlflow/model-versions/get', read(MODEL)),
+  row('model_versions.search', 'GET', '2.0/mlflow/model-versions/search', SIGNED_IN, {
+    repeated: ['order_by'],
+    list: { field: 'model_versions', resource: 'registry', defaultSize: 10_000, cap: 200_000 },
+  }),
+  row('model_versions.get_download_uri', 'GET', '2.0/mlflow/model-versions/get-download-uri', read(MODEL)),
+  row('model_versions.update', 'PATCH', '2.0/mlflow/model-versions/update', update(MODEL)),
+  row('model_versions.transition_stage', 'POST', '2.0/mlflow/model-versions/transition-stage', update(MODEL)),
+  row('model_versions.delete', 'DELETE', '2.0/mlflow/model-versions/delete', remove(MODEL)),
+  row('model_versions.set_tag', 'POST', '2.0/mlflow/model-versions/set-tag', update(MODEL), keepsKind),
+  row('model_versions.delete_tag', 'DELETE', '2.0/mlflow/model-versions/delete-tag', update(MODEL), keepsKind),
+]

@@ -1,0 +1,116 @@
+import {
+  adminField,
+  create,
+  experiment,
+  experimentName,
+  loggedModel,
+  type Operation,
+  read,
+  readableOnly,
+  remove,
+  row,
+  run,
+  SIGNED_IN,
+  update,
+} from '../operation.ts'
+import { parseSelector } from '../selector.ts'
+
+const ONE_RUN = 'run_id|run_uuid'
+
+/** Experiments, runs with everything logged to them, and logged models: all judged by their experiment. */
+export const TRACKING: readonly Operation[] = [
+  // experiment
+  row('experiments.create', 'POST', '2.0/mlflow/experiments/create', create(experimentName('name')), {
+    // It would aim the runs of a new experiment at any place of the store, or at a path of the server.
+    rules: [adminField('artifact_location?')],
+    effects: [{ kind: 'grant_creator', type: 'experiment', at: ['experiment_id'] }],
+  }),
+  row('experiments.search', 'GET|POST', '2.0/mlflow/experiments/search', SIGNED_IN, {
+    repeated: ['order_by'],
+    list: { field: 'experiments', resource: 'experiment', defaultSize: undefined, cap: 50_000 },
+  }),
+  row('experiments.get', 'GET', '2.0/mlflow/experiments/get', read(experiment('experiment_id'))),
+  row('experiments.get_by_name', 'GET', '2.0/mlflow/experiments/get-by-name', read(experimentName('experiment_name')), {
+    hidden: (name) => `Could not find experiment with name '${name}'`,
+  }),
+  row('experiments.delete', 'POST', '2.0/mlflow/experiments/delete', remove(experiment('experiment_id'))),
+  row('experiments.restore', 'POST', '2.0/mlflow/experiments/restore', remove(experiment('experiment_id'))),
+  row(
+    'experiments.update',
+    'POST',
+    '2.0/mlflow/experiments/update',
+    // A new name can be inside somebody's name pattern: it is judged like creating there.
+    [update(experiment('experiment_id')), create(experimentName('new_name?'))],
+    { effects: [{ kind: 'forget_experiment', selector: parseSelector('experiment_id') }] },
+  ),
+  row('experiments.set_tag', 'POST', '2.0/mlflow/experiments/set-experiment-tag', update(experiment('experiment_id'))),
+  row('experiments.delete_tag', 'POST', '2.0/mlflow/experiments/delete-experiment-tag', update(experiment('experiment_id'))),
+
+  // run
+  row('runs.create', 'POST', '2.0/mlflow/runs/create', update(experiment('experiment_id')), { authorship: true }),
+  row('runs.get', 'GET', '2.0/mlflow/runs/get', read(run(ONE_RUN))),
+  row('runs.search', 'POST', '2.0/mlflow/runs/search', readableOnly('experiment_ids[]?')),
+  row('runs.update', 'POST', '2.0/mlflow/runs/update', update(run(ONE_RUN))),
+  row('runs.delete', 'POST', '2.0/mlflow/runs/delete', remove(run('run_id'))),
+  row('runs.restore', 'POST', '2.0/mlflow/runs/restore', remove(run('run_id'))),
+  row('runs.log_metric', 'POST', '2.0/mlflow/runs/log-metric', [update(run(ONE_RUN)), update(loggedModel('model_id?'))]),
+  row('runs.log_param', 'POST', '2.0/mlflow/runs/log-parameter', update(run(ONE_RUN))),
+  row('runs.log_batch', 'POST', '2.0/mlflow/runs/log-batch', [
+    update(run('run_id')),
+    update(loggedModel('metrics[].model_id?')),
+  ]),
+  row('runs.log_model', 'POST', '2.0/mlflow/runs/log-model', update(run('run_id'))),
+  row('runs.log_inputs', 'POST', '2.0/mlflow/runs/log-inputs', [
+    update(run('run_id')),
+    update(loggedModel('models[].model_id?')),
+  ]),
+  row('runs.log_outputs', 'POST', '2.0/mlflow/runs/outputs', [
+    update(run('run_id')),
+    update(loggedModel('models[].model_id?')),
+  ]),
+  row('runs.set_tag', 'POST', '2.0/mlflow/runs/set-tag', update(run(ONE_RUN))),
+  row('runs.delete_tag', 'POST', '2.0/mlflow/runs/delete-tag', update(run('run_id'))),
+  row('runs.list_artifacts', 'GET', '2.0/mlflow/artifacts/list', read(run(ONE_RUN))),
+  row('runs.create_promptlab', 'POST', 'ajax:2.0/mlflow/runs/create-promptlab-run', update(experiment('experiment_id')), {
+    authorship: true,
+  }),
+  row('metrics.get_history', 'GET', '2.0/mlflow/metrics/get-history', read(run(ONE_RUN))),
+  row('metrics.get_history_bulk', 'GET', 'ajax:2.0/mlflow/metrics/get-history-bulk', read(run('run_id')), {
+    repeated: ['run_id'],
+  }),
+  row('metrics.get_history_bulk_interval', 'GET', '2.0/mlflow/metrics/get-history-bulk-interval', read(run('run_ids')), {
+    repeated: ['run_ids'],
+  }),
+  row('datasets.search_of_runs', 'POST', 'ajax:2.0/mlflow/experiments/search-datasets', readableOnly('experiment_ids[]?')),
+
+  // logged model
+  row('logged_models.create', 'POST', '2.0/mlflow/logged-models', [
+    update(experiment('experiment_id')),
+    read(run('source_run_id?')),
+  ]),
+  row('logged_models.search', 'POST', '2.0/mlflow/logged-models/search', readableOnly('experiment_ids[]?')),
+  row('logged_models.get', 'GET', '2.0/mlflow/logged-models/<model_id>', read(loggedModel('path:model_id'))),
+  row('logged_models.finalize', 'PATCH', '2.0/mlflow/logged-models/<model_id>', update(loggedModel('path:model_id'))),
+  row('logged_models.delete', 'DELETE', '2.0/mlflow/logged-models/<model_id>', remove(loggedModel('path:model_id'))),
+  row('logged_models.set_tags', 'PATCH', '2.0/mlflow/logged-models/<model_id>/tags', update(loggedModel('path:model_id'))),
+  row(
+    'logged_models.delete_tag',
+    'DELETE',
+    '2.0/mlflow/logged-models/<model_id>/tags/<tag_key>',
+    update(loggedModel('path:model_id')),
+  ),
+  row('logged_models.log_params', 'POST', '2.0/mlflow/logged-models/<model_id>/params', update(loggedModel('path:model_id'))),
+  row(
+    'logged_models.list_artifacts',
+    'GET',
+    '2.0/mlflow/logged-models/<model_id>/artifacts/directories',
+    read(loggedModel('path:model_id')),
+  ),
+  row(
+    'logged_models.get_artifact',
+    'GET',
+    'ajax:2.0/mlflow/logged-models/<model_id>/artifacts/files',
+    read(loggedModel('path:model_id')),
+    { untrusted: true },
+  ),
+]

@@ -1,0 +1,160 @@
+import { GatewayError } from '../errors.ts'
+import { type Access, satisfies } from '../policy/access.ts'
+import type { ResourceType } from '../policy/grants.ts'
+import { argsInQuery, type Call, memberOf } from './call.ts'
+import { readJsonObject } from './json.ts'
+import { hasPromptTag, isObject, type Lookup } from './lookup.ts'
+import type { ListSpec } from './operation.ts'
+import type { PageTokens, Position } from './page-token.ts'
+import { setField, withChanges } from './rewrite.ts'
+import type { UpstreamResponse } from './upstream.ts'
+
+export type ListContext = {
+  readonly caller: { readonly userId: string; readonly isAdmin: boolean; readonly access: Access }
+  readonly lookup: Lookup
+  readonly tokens: PageTokens
+  /** Sends one page's request to MLflow. */
+  readonly send: (call: Call) => Promise<UpstreamResponse>
+}
+
+/** Most pages of MLflow that are read for one page of ours; a caller with few rows in very many gets a short page. */
+export const MAX_FETCHES = 20
+const FIRST_FETCH = 1000
+const LARGEST_FETCH = 5000
+
+type Row = { readonly text: string; readonly visible: boolean }
+type Page = { readonly rows: readonly Row[]; readonly next: string }
+
+/**
+ * One page of a list as the caller may see it: rows that may not be read are left out, and their places are filled
+ * from further pages, so that `max_results` keeps its meaning. There is a next page exactly if another readable row
+ * is known to exist (or the limit of fetches was reached), so neither count nor token tells of hidden rows.
+ *
+ * @returns MLflow's own answer, if it was an error; else the page.
+ * @throws {GatewayError} `ERR_INVALID_PARAMETER` for a page size or token that MLflow or we would not take.
+ */
+export async function listReadable(call: Call, spec: ListSpec, context: ListContext): Promise<UpstreamResponse> {
+  const size = pageSize(call, spec)
+  const sealedFor = tokenContext(call, context.caller.userId)
+  let at = startOf(call, context.tokens, sealedFor)
+  let fetchSize = seesAll(spec, context.caller) ? size : Math.min(Math.max(size + 1, FIRST_FETCH), spec.cap)
+  const rows: string[] = []
+  for (let fetches = 1; ; fetches++) {
+    const response = await context.send(withPage(call, Math.max(fetchSize, at.skip + 1), at.token))
+    if (response.status !== 200) return response
+    const page = await readPage(response, spec, context)
+    for (const [index, row] of page.rows.entries()) {
+      if (index < at.skip || !row.visible) continue
+      if (rows.length === size) {
+        return answer(spec, rows, context.tokens.seal({ token: at.token, skip: index }, sealedFor))
+      }
+      rows.push(row.text)
+    }
+    if (page.next === '') return answer(spec, rows, undefined)
+    at = { token: page.next, skip: 0 }
+    if (fetches === MAX_FETCHES || (rows.length === size && seesAll(spec, context.caller))) {
+      return answer(spec, rows, context.tokens.seal(at, sealedFor))
+    }
+    fetchSize = Math.min(fetchSize * 2, Math.max(LARGEST_FETCH, size), spec.cap)
+  }
+}
+
+function answer(spec: ListSpec, rows: readonly string[], next: string | undefined): UpstreamResponse {
+  const fields: string[] = []
+  if (rows.length > 0) fields.push(`${JSON.stringify(spec.field)}:[${rows.join(',')}]`)
+  if (next !== undefined) fields.push(`"next_page_token":${JSON.stringify(next)}`)
+  return {
+    status: 200,
+    headers: { 'content-type': 'application/json' },
+    bytes: Buffer.from(`{${fields.join(',')}}`),
+  }
+}
+
+function argument(call: Call, name: string): unknown {
+  if (argsInQuery(call)) return call.query.get(name)?.[0]
+  return call.body && (memberOf(call.body.value, name) ?? undefined)
+}
+
+function pageSize(call: Call, spec: ListSpec): number {
+  const given = argument(call, 'max_results')
+  if (given === undefined && spec.defaultSize !== undefined) return spec.defaultSize
+  const size = /^[1-9][0-9]{0,6}$/.test(String(given)) ? Number(given) : 0
+  if (size < 1 || size > spec.cap) {
+    throw new GatewayError('ERR_INVALID_PARAMETER', `Invalid value for parameter 'max_results': a number from 1 to ${spec.cap} is expected`)
+  }
+  return size
+}
+
+function startOf(call: Call, tokens: PageTokens, context: string): Position {
+  const given = argument(call, 'page_token')
+  if (given === undefined || given === '') return { token: '', skip: 0 }
+  return tokens.open(String(given), context)
+}
+
+/** A token is good for the same caller asking the same question. */
+function tokenContext(call: Call, userId: string): string {
+  const question = ['filter', 'order_by', 'view_type'].map((name) =>
+    argsInQuery(call) ? call.query.get(name) : argument(call, name),
+  )
+  return JSON.stringify([call.operation.name, userId, ...question])
+}
+
+function withPage(call: Call, size: number, token: string): Call {
+  if (argsInQuery(call)) {
+    const query = new Map(call.query)
+    query.delete('maxResults')
+    query.delete('pageToken')
+    query.set('max_results', [String(size)])
+    if (token === '') query.delete('page_token')
+    else query.set('page_token', [token])
+    return { ...call, query }
+  }
+  const body = call.body ?? readJsonObject(Buffer.from('{}'))
+  const sized = withChanges(call, body, [setField(body, 'max_results', String(size))])
+  const next = readJsonObject(sized.bytes ?? Buffer.from('{}'))
+  return withChanges(sized, next, [setField(next, 'page_token', JSON.stringify(token))])
+}
+
+function typesOf(spec: ListSpec): readonly ResourceType[] {
+  return spec.resource === 'experiment' ? ['experiment'] : ['registered_model', 'prompt']
+}
+
+function seesAll(spec: ListSpec, caller: ListContext['caller']): boolean {
+  return caller.isAdmin || typesOf(spec).every((type) => satisfies(caller.access.uniform(type) ?? 'NO_PERMISSIONS', 'READ'))
+}
+
+async function readPage(response: UpstreamResponse, spec: ListSpec, context: ListContext): Promise<Page> {
+  const { text, value, root } = readJsonObject(response.bytes)
+  const rows = value[spec.field] ?? []
+  const next = value['next_page_token'] ?? ''
+  const items = root.members?.get(spec.field.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()))?.items ?? []
+  if (!Array.isArray(rows) || typeof next !== 'string') {
+    throw new GatewayError('ERR_UPSTREAM_INVALID', 'The tracking server answered with a list that cannot be filtered')
+  }
+  const all = seesAll(spec, context.caller)
+  const found: Row[] = []
+  for (const [index, row] of rows.entries()) {
+    const item = items[index]
+    if (item === undefined) continue
+    found.push({ text: text.slice(item.start, item.end), visible: all || (await isReadable(row, spec, context)) })
+  }
+  return { rows: found, next }
+}
+
+async function isReadable(row: unknown, spec: ListSpec, { caller, lookup }: ListContext): Promise<boolean> {
+  if (!isObject(row) || typeof row['name'] !== 'string') return false
+  const { name } = row
+  if (spec.resource === 'experiment') {
+    const id = row['experiment_id']
+    if (typeof id !== 'string') return false
+    return satisfies(caller.access.levelOf({ type: 'experiment', key: id, name }), 'READ')
+  }
+  // A version's own tags are its editors' to set, so what kind it is of is asked of the model.
+  const isPrompt = hasPromptTag(row)
+  const type = isPrompt && spec.field === 'model_versions' ? await lookup.registryKind(name) : kindOf(isPrompt)
+  return type !== undefined && satisfies(caller.access.levelOf({ type, key: name, name }), 'READ')
+}
+
+function kindOf(isPrompt: boolean): ResourceType {
+  return isPrompt ? 'prompt' : 'registered_model'
+}

@@ -1,0 +1,151 @@
+import { GatewayError } from '../errors.ts'
+import type { Access, ResourceRef } from '../policy/access.ts'
+import type { Demand } from '../policy/decide.ts'
+import { type Call, memberOf, select } from './call.ts'
+import { hasPromptTag, isObject, type Lookup, PROMPT_TAG, type RegistryKind } from './lookup.ts'
+import type { Locator, LocatorKind } from './operation.ts'
+
+/** What a locator may ask. Names are looked up only if some grant of the caller speaks of names. */
+export type Locating = { readonly lookup: Lookup; readonly access: Pick<Access, 'needsName'> }
+
+/** Nothing that a grant could cover: only admins. */
+const SERVER: ResourceRef = { type: 'server', key: undefined }
+const NO_EXPERIMENT: ResourceRef = { type: 'experiment', key: undefined }
+
+/**
+ * Everything the call touches, each with what it does there.
+ *
+ * @throws {GatewayError} `ERR_INVALID_PARAMETER` if a row that asks for resources is given none; see {@link select}
+ *   and {@link Lookup} for the rest. A fault is a refusal, never an empty list.
+ */
+export async function locate(call: Call, locating: Locating): Promise<readonly Demand[]> {
+  const demands: Demand[] = []
+  for (const need of call.operation.needs) {
+    if (need.kind !== 'resource') continue
+    for (const resource of await resourcesOf(call, need.locator, locating)) {
+      demands.push({ action: need.action, resource })
+    }
+  }
+  if (demands.length === 0) {
+    throw new GatewayError('ERR_INVALID_PARAMETER', 'The request does not say what it is about')
+  }
+  return demands
+}
+
+/** The resources one locator leads to; none if its selector is optional and picks nothing. */
+export async function resourcesOf(call: Call, locator: Locator, locating: Locating): Promise<readonly ResourceRef[]> {
+  const values = select(call, locator.selector)
+  if (values.length === 0 && locator.kind === 'artifact_path') return [SERVER] // the root lists every experiment
+  const found: ResourceRef[] = []
+  for (const value of values) found.push(await LOCATE[locator.kind](value, locating, call))
+  return found
+}
+
+type Locate = (value: string, locating: Locating, call: Call) => Promise<ResourceRef> | ResourceRef
+
+const LOCATE: Readonly<Record<LocatorKind, Locate>> = {
+  experiment: experimentById,
+  experiment_name: experimentByName,
+  run: async (id, locating) => experimentOrNone(await locating.lookup.experimentOfRun(plainId(id)), locating),
+  logged_model: async (id, locating) => experimentOrNone(await locating.lookup.experimentOfModel(plainId(id)), locating),
+  artifact_path: artifactAt,
+  registered_model: async (name, { lookup }) => registryRef(await lookup.registryKind(name), name),
+  registered_model_name: (name, _locating, call) => ({ type: announcedKind(call), key: name, name }),
+  registered_model_new_name: async (name, { lookup }, call) => {
+    const current = call.body && memberOf(call.body.value, 'name')
+    const kind = typeof current === 'string' ? await lookup.registryKind(current) : undefined
+    return kind === undefined ? { type: 'registered_model', key: undefined } : { type: kind, key: name, name }
+  },
+  model_source: sourceOf,
+}
+
+/** MLflow reads ids with Python's `int()`, which takes many spellings of one number; a grant key has one. */
+const EXPERIMENT_ID = /^(?:0|[1-9][0-9]{0,19})$/
+
+/** What run and model ids are made of; anything else could be read as a path. */
+const PLAIN_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,255}$/
+
+function plainId(id: string): string {
+  if (!PLAIN_ID.test(id)) throw new GatewayError('ERR_INVALID_PARAMETER', 'Invalid id: letters, digits, - and _ are expected')
+  return id
+}
+
+async function experimentById(id: string, { lookup, access }: Locating): Promise<ResourceRef> {
+  if (!EXPERIMENT_ID.test(id)) {
+    throw new GatewayError('ERR_INVALID_PARAMETER', 'Invalid experiment id: decimal digits without leading zeros are expected')
+  }
+  if (!access.needsName('experiment')) return { type: 'experiment', key: id }
+  const found = await lookup.experiment(id)
+  return found === undefined ? NO_EXPERIMENT : { type: 'experiment', key: id, name: found.name }
+}
+
+/** A name that exists stands for its experiment; one that does not is what is about to be created. */
+async function experimentByName(name: string, { lookup }: Locating): Promise<ResourceRef> {
+  const found = await lookup.experimentByName(name)
+  return found === undefined ? { type: 'experiment', key: undefined, name } : { type: 'experiment', key: found.id, name }
+}
+
+async function experimentOrNone(id: string | undefined, locating: Locating): Promise<ResourceRef> {
+  return id === undefined ? NO_EXPERIMENT : experimentById(id, locating)
+}
+
+function registryRef(kind: RegistryKind | undefined, name: string): ResourceRef {
+  return kind === undefined ? { type: 'registered_model', key: undefined } : { type: kind, key: name, name }
+}
+
+/** Whether the tags of a request to create make it a prompt. MLflow keeps the last of several, others the first. */
+function announcedKind(call: Call): RegistryKind {
+  const body = call.body?.value ?? {}
+  const tags = memberOf(body, 'tags')
+  const marks = Array.isArray(tags) ? tags.filter((tag) => isObject(tag) && tag['key'] === PROMPT_TAG) : []
+  if (marks.length > 1) throw new GatewayError('ERR_AMBIGUOUS_REQUEST', `The tag ${PROMPT_TAG} is given more than once`)
+  return hasPromptTag({ tags: marks }) ? 'prompt' : 'registered_model'
+}
+
+/**
+ * `2/<run>/artifacts/model.pkl` → experiment 2, if that is where experiment 2 really stores. What counts is the
+ * location the experiment was made with, with or without a `workspaces/<name>/` prefix (field report 20).
+ */
+async function artifactAt(path: string, { lookup }: Locating): Promise<ResourceRef> {
+  const segments = path.split('/')
+  if (segments.some((segment) => segment === '' || segment === '.' || segment === '..') || isOddPath(path)) {
+    throw new GatewayError('ERR_AMBIGUOUS_REQUEST', 'The artifact path can be read in more than one way')
+  }
+  const at = segments[0] === 'workspaces' ? 2 : 0
+  const id = segments[at]
+  if (id === undefined || !EXPERIMENT_ID.test(id)) return SERVER
+  const found = await lookup.experiment(id)
+  if (found?.artifactRoot !== segments.slice(0, at + 1).join('/')) return SERVER
+  return { type: 'experiment', key: id, name: found.name }
+}
+
+/** MLflow decodes artifact paths until nothing changes, and refuses some characters; here none is left to decode. */
+function isOddPath(path: string): boolean {
+  return /[\p{Cc}\\#]|%[0-9a-f]{2}/iu.test(path) || /^[a-z][a-z0-9+.-]*:/i.test(path)
+}
+
+/** Dot segments, and what a URL parser cuts off or decodes. */
+const CLIMBS_OR_CUTS = /[\p{Cc}\\?#;%]|\/\.{1,2}(?:\/|$)/u
+
+/**
+ * Where a model version comes from: `runs:/<run>/...`, `models:/<name>/<version>`, `models:/<name>@<alias>`,
+ * `models:/m-<id>`, `mlflow-artifacts:/<path>`. Any other place is read with the server's own credentials: admins only.
+ */
+async function sourceOf(source: string, locating: Locating, call: Call): Promise<ResourceRef> {
+  const match = /^(runs|models|mlflow-artifacts):\/([^/].*)$/s.exec(source)
+  if (!match?.[1] || !match[2] || CLIMBS_OR_CUTS.test(source)) return SERVER
+  const rest = match[2].replace(/\/+$/, '')
+  if (match[1] === 'mlflow-artifacts') return artifactAt(rest, locating)
+  const head = rest.split('/', 1)[0] ?? ''
+  if (match[1] === 'runs') return LOCATE.run(head, locating, call)
+  if (/^m-[0-9a-f]+$/.test(head)) return LOCATE.logged_model(head, locating, call)
+  return LOCATE.registered_model(modelNameOf(rest), locating, call)
+}
+
+/** `name/3` → `name`; `name@alias` → `name`, split at the last `@` as MLflow does. */
+function modelNameOf(rest: string): string {
+  const slash = rest.indexOf('/')
+  if (slash !== -1) return rest.slice(0, slash)
+  const at = rest.lastIndexOf('@')
+  return at === -1 ? rest : rest.slice(0, at)
+}

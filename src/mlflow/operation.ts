@@ -1,0 +1,197 @@
+import type { Action, ResourceType } from '../policy/grants.ts'
+import { compileTemplate, type PathTemplate } from './path.ts'
+import { parseSelector, type Selector } from './selector.ts'
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
+/** How the value of a selector leads to the resource that carries the grants. */
+export type LocatorKind =
+  | 'experiment'
+  | 'experiment_name'
+  | 'run'
+  | 'logged_model'
+  | 'artifact_path'
+  | 'registered_model'
+  | 'registered_model_name'
+  | 'registered_model_new_name'
+  | 'model_source'
+
+export type Locator = { readonly kind: LocatorKind; readonly selector: Selector }
+
+/** One thing an operation asks for; every entry of a row must hold. */
+export type Need =
+  /** Anybody, signed in or not. */
+  | { readonly kind: 'public' }
+  | { readonly kind: 'signed_in' }
+  | { readonly kind: 'admin' }
+  /** Served by MLflow, wanted by no client: 404 for everybody. */
+  | { readonly kind: 'nobody' }
+  | { readonly kind: 'resource'; readonly action: Action; readonly locator: Locator }
+  /** A list of ids in the request that is narrowed to what the caller may read before it is forwarded. */
+  | { readonly kind: 'narrow'; readonly locator: Locator }
+
+/** A response that lists rows; those the caller may not read are left out and the page is refilled. */
+export type ListSpec = {
+  readonly field: 'experiments' | 'registered_models' | 'model_versions'
+  readonly resource: 'experiment' | 'registry'
+  /** Rows of a page when `max_results` is absent; `undefined` where MLflow requires it. */
+  readonly defaultSize: number | undefined
+  /** Most rows MLflow gives in one page. */
+  readonly cap: number
+}
+
+/** What else happens to a request or because of it, once it was allowed. */
+export type Effect =
+  | { readonly kind: 'grant_creator'; readonly type: ResourceType | 'registry'; readonly at: readonly string[] }
+  | { readonly kind: 'forget_experiment'; readonly selector: Selector }
+  | { readonly kind: 'rename_model'; readonly from: Selector; readonly to: Selector }
+  | { readonly kind: 'delete_model'; readonly selector: Selector }
+
+/** A rule on the request itself, beyond who may touch what. */
+export type Rule =
+  /** Only an admin may give this field a value. */
+  | { readonly kind: 'admin_field'; readonly selector: Selector }
+  /** Only an admin may name this tag: it decides what kind of thing the resource is. */
+  | { readonly kind: 'admin_tag'; readonly selector: Selector; readonly tag: string }
+  /** The field must not be given at all: MLflow would read another one. */
+  | { readonly kind: 'refuse_field'; readonly selector: Selector; readonly hint: string }
+  /** The field must be one path segment. */
+  | { readonly kind: 'plain_segment'; readonly selector: Selector }
+  /** Off unless the operator switched it on, for admins too. */
+  | { readonly kind: 'switch'; readonly name: SwitchName }
+
+/** What an operator may switch on; each is off by default. */
+export type SwitchName = 'presignedUrls' | 'assistant'
+
+/** One row of the catalogue: an operation of MLflow, where it is served, and what it asks for. */
+export type Operation = {
+  /** `runs.log_batch`: the noun as in the path, then the verb. */
+  readonly name: string
+  readonly methods: readonly Method[]
+  readonly paths: readonly PathTemplate[]
+  readonly needs: readonly Need[]
+  /** `json`: read whole, within the JSON limit, and judged. `stream`: passed on unread. */
+  readonly body: 'json' | 'stream'
+  /** Query fields that may be given more than once. */
+  readonly repeated: ReadonlySet<string>
+  readonly rules: readonly Rule[]
+  readonly effects: readonly Effect[]
+  readonly list: ListSpec | undefined
+  /** A refusal reads as if the thing did not exist, worded as MLflow words it. */
+  readonly hidden: ((value: string) => string) | undefined
+  /** Answered here with this JSON object, MLflow is not asked. */
+  readonly answer: object | undefined
+  /** `user_id` and the tag `mlflow.user` become the caller. */
+  readonly authorship: boolean
+  /** The answer holds what users uploaded: it must not run as a page of ours. */
+  readonly untrusted: boolean
+  /** Answers may be kept by the browser as MLflow says; all others are `no-store`. */
+  readonly cacheable: boolean
+  /** Changes nothing: what a read-only token may call. */
+  readonly readOnly: boolean
+}
+
+type Options = {
+  readonly body?: 'json' | 'stream'
+  readonly repeated?: readonly string[]
+  readonly rules?: readonly Rule[]
+  readonly effects?: readonly Effect[]
+  readonly list?: ListSpec
+  readonly hidden?: (value: string) => string
+  readonly answer?: object
+  readonly authorship?: boolean
+  readonly untrusted?: boolean
+  readonly cacheable?: boolean
+}
+
+/**
+ * Makes a row.
+ *
+ * @param methods One method, or several separated by `|`. HEAD rides on GET.
+ * @param path `2.0/...`: served under `/api/` and `/ajax-api/`; `ajax:2.0/...`: under `/ajax-api/` only;
+ *   `/...`: as it stands. `<id>` is one segment, `<path:rest>` one or more.
+ */
+export function row(
+  name: string,
+  methods: string,
+  path: string | readonly string[],
+  needs: Need | readonly Need[],
+  options: Options = {},
+): Operation {
+  const all = (Array.isArray(needs) ? needs : [needs]) as readonly Need[]
+  const verbs = methods.split('|') as Method[]
+  return {
+    name,
+    methods: verbs,
+    paths: [path].flat().flatMap(spellings).map(compileTemplate),
+    needs: all,
+    body: options.body ?? 'json',
+    repeated: new Set(options.repeated ?? []),
+    rules: options.rules ?? [],
+    effects: options.effects ?? [],
+    list: options.list,
+    hidden: options.hidden,
+    answer: options.answer,
+    authorship: options.authorship ?? false,
+    untrusted: options.untrusted ?? false,
+    cacheable: options.cacheable ?? false,
+    readOnly: all.every((need) => isReading(need, verbs)),
+  }
+}
+
+function isReading(need: Need, methods: readonly Method[]): boolean {
+  if (need.kind === 'resource') return need.action === 'read'
+  return need.kind === 'admin' ? methods.every((method) => method === 'GET') : true
+}
+
+function spellings(path: string): string[] {
+  if (path.startsWith('/')) return [path]
+  if (path.startsWith('ajax:')) return [`/ajax-api/${path.slice('ajax:'.length)}`]
+  return [`/api/${path}`, `/ajax-api/${path}`]
+}
+
+export const PUBLIC: Need = { kind: 'public' }
+export const SIGNED_IN: Need = { kind: 'signed_in' }
+export const ADMIN: Need = { kind: 'admin' }
+export const NOBODY: Need = { kind: 'nobody' }
+
+type Located = (action: Action) => Need
+
+const locate =
+  (kind: LocatorKind) =>
+  (selector: string): Located =>
+  (action) => ({ kind: 'resource', action, locator: { kind, selector: parseSelector(selector) } })
+
+export const experiment = locate('experiment')
+export const experimentName = locate('experiment_name')
+export const run = locate('run')
+export const loggedModel = locate('logged_model')
+export const artifactPath = locate('artifact_path')
+export const registeredModel = locate('registered_model')
+export const registeredModelName = locate('registered_model_name')
+export const registeredModelNewName = locate('registered_model_new_name')
+export const modelSource = locate('model_source')
+
+export const read = (located: Located): Need => located('read')
+export const update = (located: Located): Need => located('update')
+export const remove = (located: Located): Need => located('delete')
+export const create = (located: Located): Need => located('create')
+
+/** Narrows a list of experiment ids to those the caller may read. */
+export function readableOnly(selector: string): Need {
+  return { kind: 'narrow', locator: { kind: 'experiment', selector: parseSelector(selector) } }
+}
+
+export const adminField = (selector: string): Rule => ({ kind: 'admin_field', selector: parseSelector(selector) })
+export const adminTag = (selector: string, tag: string): Rule => ({
+  kind: 'admin_tag',
+  selector: parseSelector(selector),
+  tag,
+})
+export const refuseField = (selector: string, hint: string): Rule => ({
+  kind: 'refuse_field',
+  selector: parseSelector(selector),
+  hint,
+})
+export const plainSegment = (selector: string): Rule => ({ kind: 'plain_segment', selector: parseSelector(selector) })
+export const onlyIf = (name: SwitchName): Rule => ({ kind: 'switch', name })

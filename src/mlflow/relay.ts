@@ -1,0 +1,85 @@
+import type { ServerResponse } from 'node:http'
+import type { Dispatcher, Pool } from 'undici'
+import { responseHeaders } from './headers.ts'
+import type { Relayed } from './upstream.ts'
+
+/**
+ * Passes an answer of MLflow on to the client as it comes: no copy, no buffer beyond the sockets' own. When the client
+ * reads slowly MLflow is paused; when it goes away MLflow's answer is given up.
+ *
+ * @returns When the last byte was handed to the client's socket, or the client has gone.
+ * @throws The transport's fault, if nothing was sent to the client yet; later faults cut the client's connection, so
+ *   that it cannot take a part for the whole.
+ */
+export function relay(
+  pool: Pool,
+  options: Dispatcher.DispatchOptions,
+  response: ServerResponse,
+  addHeaders: readonly string[],
+): Promise<Relayed> {
+  return new Promise((resolve, reject) => {
+    pool.dispatch(options, new Relay(response, addHeaders, resolve, reject))
+  })
+}
+
+class Relay implements Dispatcher.DispatchHandler {
+  readonly #response: ServerResponse
+  readonly #addHeaders: readonly string[]
+  readonly #resolve: (relayed: Relayed) => void
+  readonly #reject: (fault: Error) => void
+  #status = 0
+  #bytesOut = 0
+
+  constructor(
+    response: ServerResponse,
+    addHeaders: readonly string[],
+    resolve: (relayed: Relayed) => void,
+    reject: (fault: Error) => void,
+  ) {
+    this.#response = response
+    this.#addHeaders = addHeaders
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    const response = this.#response
+    if (response.destroyed) {
+      controller.abort(new Error('the client has gone'))
+      return
+    }
+    response.on('drain', () => controller.resume())
+    response.once('close', () => {
+      if (!response.writableFinished) controller.abort(new Error('the client has gone'))
+    })
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    if (status < 200) return
+    this.#status = status
+    this.#response.writeHead(status, responseHeaders(headers, this.#addHeaders))
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#bytesOut += chunk.length
+    if (!this.#response.write(chunk)) controller.pause()
+  }
+
+  onResponseEnd(): void {
+    this.#response.end()
+    this.#resolve({ status: this.#status, bytesOut: this.#bytesOut })
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, fault: Error): void {
+    if (!this.#response.headersSent && !this.#response.destroyed) {
+      this.#reject(fault)
+      return
+    }
+    this.#response.destroy()
+    this.#resolve({ status: this.#status, bytesOut: this.#bytesOut })
+  }
+}

@@ -1,0 +1,47 @@
+import { GatewayError } from '../errors.ts'
+import { type Call, select } from './call.ts'
+import type { Rule, SwitchName } from './operation.ts'
+
+export type RuleContext = { readonly isAdmin: boolean; readonly switches: Readonly<Record<SwitchName, boolean>> }
+
+/**
+ * Holds the request against the rules of its row.
+ *
+ * @throws {GatewayError} `ERR_PERMISSION_DENIED` (reasons `admin_only`, `switched_off`) or `ERR_AMBIGUOUS_REQUEST`.
+ */
+export function checkRules(call: Call, context: RuleContext): void {
+  for (const rule of call.operation.rules) check(call, rule, context)
+}
+
+function check(call: Call, rule: Rule, context: RuleContext): void {
+  switch (rule.kind) {
+    case 'switch':
+      if (!context.switches[rule.name]) throw denied('switched_off', 'This operation is switched off on this gateway')
+      return
+    case 'admin_field':
+      if (!context.isAdmin && select(call, rule.selector).length > 0) {
+        throw denied('admin_only', `Only an administrator may set '${rule.selector.text}'; leave it out`)
+      }
+      return
+    case 'admin_tag':
+      if (!context.isAdmin && select(call, rule.selector).includes(rule.tag)) {
+        throw denied('admin_only', `Only an administrator may change the tag '${rule.tag}'`)
+      }
+      return
+    case 'refuse_field':
+      if (select(call, rule.selector).length > 0) {
+        throw new GatewayError('ERR_AMBIGUOUS_REQUEST', `'${rule.selector.text}' is not read here: ${rule.hint}`)
+      }
+      return
+    case 'plain_segment':
+      for (const value of select(call, rule.selector)) {
+        if (/[\p{Cc}\\/#%]/u.test(value) || value === '.' || value === '..') {
+          throw new GatewayError('ERR_AMBIGUOUS_REQUEST', `'${rule.selector.text}' must be a plain file name`)
+        }
+      }
+  }
+}
+
+function denied(reason: string, message: string): GatewayError {
+  return new GatewayError('ERR_PERMISSION_DENIED', message, { reason })
+}

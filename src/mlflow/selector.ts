@@ -1,0 +1,29 @@
+/**
+ * Where in a request an id stands.
+ *
+ * - `args`: the query of a GET, the JSON body of anything else, as MLflow's protobuf routes read it
+ * - `query`, `path`, `header`: there and nowhere else
+ */
+export type Selector = {
+  readonly in: 'args' | 'query' | 'path' | 'header'
+  /** Alternative names of one field; if several are given they must be equal. */
+  readonly names: readonly (readonly string[])[]
+  /** Absent is allowed, and selects nothing. */
+  readonly optional: boolean
+  /** As written, for messages. */
+  readonly text: string
+}
+
+/**
+ * Parses the notation of the catalogue: `run_id|run_uuid`, `metrics[].model_id?`, `query:run_uuid`,
+ * `path:artifact_path`. `[]` walks a list, `?` marks what may be absent.
+ */
+export function parseSelector(text: string): Selector {
+  const optional = text.endsWith('?')
+  const bare = optional ? text.slice(0, -1) : text
+  const [place, rest] = bare.includes(':') ? (bare.split(':', 2) as [string, string]) : ['args', bare]
+  if (place !== 'args' && place !== 'query' && place !== 'path' && place !== 'header') {
+    throw new Error(`No such place in a request: ${text}`)
+  }
+  return { in: place, names: rest.split('|').map((name) => name.split('.')), optional, text: rest }
+}

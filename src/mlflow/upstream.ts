@@ -1,0 +1,123 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Dispatcher, Pool } from 'undici'
+import { GatewayError } from '../errors.ts'
+import { relay } from './relay.ts'
+
+/** A request as it leaves for MLflow. Header names and values alternate. */
+export type UpstreamRequest = {
+  readonly method: string
+  /** Path and query, built from what was judged. */
+  readonly target: string
+  readonly headers: readonly string[]
+  readonly body: Uint8Array | IncomingMessage | undefined
+}
+
+/** An answer that was read whole. */
+export type UpstreamResponse = {
+  readonly status: number
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+  readonly bytes: Buffer
+}
+
+/** What became of an answer that was passed on. */
+export type Relayed = { readonly status: number; readonly bytesOut: number }
+
+/** The tracking server, as the gateway reaches it. All failures are {@link GatewayError}s without its address. */
+export type Upstream = {
+  /** Asks with the gateway's own authority; used by look-ups only. `body` is `undefined` if it is not JSON. */
+  getJson(target: string): Promise<{ readonly status: number; readonly body: unknown }>
+  /** Sends and reads the answer whole, up to `bufferLimit` bytes. */
+  send(request: UpstreamRequest): Promise<UpstreamResponse>
+  /** Sends and passes the answer on as it comes, with back-pressure both ways. */
+  pipe(request: UpstreamRequest, response: ServerResponse, addHeaders: readonly string[]): Promise<Relayed>
+  close(): Promise<void>
+}
+
+export type UpstreamOptions = {
+  readonly url: URL
+  /** Seconds without a byte from MLflow before it counts as too slow. There is no total limit. */
+  readonly idleTimeout: number
+  /** Most bytes of an answer that is read whole. */
+  readonly bufferLimit?: number
+  readonly connections?: number
+}
+
+const DEFAULT_BUFFER_LIMIT = 64 * 1024 * 1024
+
+export function createUpstream(options: UpstreamOptions): Upstream {
+  const idleTimeoutMs = options.idleTimeout * 1000
+  const pool = new Pool(options.url.origin, {
+    connections: options.connections ?? 256,
+    pipelining: 1,
+    headersTimeout: idleTimeoutMs,
+    bodyTimeout: idleTimeoutMs,
+    connect: { timeout: Math.min(idleTimeoutMs, 10_000) },
+  })
+  const prefix = options.url.pathname.replace(/\/$/, '')
+  const limit = options.bufferLimit ?? DEFAULT_BUFFER_LIMIT
+
+  const dispatchOptions = (request: UpstreamRequest): Dispatcher.DispatchOptions => ({
+    path: prefix + request.target,
+    method: request.method,
+    headers: request.headers as string[],
+    body: (request.body ?? null) as Dispatcher.DispatchOptions['body'] & {},
+  })
+
+  const send = async (request: UpstreamRequest): Promise<UpstreamResponse> => {
+    try {
+      const answer = await pool.request(dispatchOptions(request))
+      return { status: answer.statusCode, headers: answer.headers, bytes: await readWhole(answer.body, limit) }
+    } catch (fault) {
+      throw asGatewayError(fault)
+    }
+  }
+
+  return {
+    send,
+    getJson: async (target) => {
+      const { status, bytes } = await send({ method: 'GET', target, headers: ['accept', 'application/json'], body: undefined })
+      return { status, body: parseJson(bytes) }
+    },
+    pipe: async (request, response, addHeaders) => {
+      try {
+        return await relay(pool, dispatchOptions(request), response, addHeaders)
+      } catch (fault) {
+        throw asGatewayError(fault)
+      }
+    },
+    close: () => pool.destroy(),
+  }
+}
+
+async function readWhole(body: Dispatcher.ResponseData['body'], limit: number): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > limit) {
+      throw new GatewayError('ERR_UPSTREAM_INVALID', 'The answer of the tracking server is too large to be filtered; ask for a smaller page (max_results)')
+    }
+    chunks.push(chunk)
+  }
+  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT'])
+
+/** Names the fault without the upstream's address, which stays in `cause` for the log. */
+export function asGatewayError(fault: unknown): GatewayError {
+  if (fault instanceof GatewayError) return fault
+  const code = typeof fault === 'object' && fault !== null && 'code' in fault ? String(fault.code) : ''
+  return TIMEOUTS.has(code)
+    ? new GatewayError('ERR_UPSTREAM_TIMEOUT', 'The tracking server did not answer in time', { cause: fault })
+    : new GatewayError('ERR_UPSTREAM_UNREACHABLE', 'The tracking server cannot be reached; try again shortly', { cause: fault })
+}

@@ -1,0 +1,84 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import type { AuditEvent } from '../src/audit/event.ts'
+import type { AuditSink } from '../src/audit/sink.ts'
+import type { Credential, Principal } from '../src/identity/principal.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The record of what was decided and done. Never throws, never waits. */
+    readonly audit: { readonly record: (event: AuditEvent) => void }
+  }
+}
+
+export type AuditOptions = {
+  readonly sink: AuditSink
+  /** Told of every event besides the sink, such as the metrics. Must not throw. */
+  readonly observers?: readonly ((event: AuditEvent) => void)[] | undefined
+  /** Deletes events older than this many days from the store, once an hour. */
+  readonly retention?:
+    | {
+        readonly days: number
+        readonly prune: (before: number) => Promise<unknown>
+        readonly now: () => number
+      }
+    | undefined
+}
+
+const DAY = 86_400
+const HOUR_MS = 3_600_000
+
+/** Decorates `app.audit`. Register it before what records: on closing, later plugins end first, then the sink is flushed. */
+export const audit = fp<AuditOptions>(
+  async (app, { sink, observers = [], retention }) => {
+    app.decorate('audit', {
+      record: (event: AuditEvent) => {
+        sink.record(event)
+        for (const observe of observers) observe(event)
+      },
+    })
+    const timer = retention === undefined ? undefined : setInterval(() => prune(retention), HOUR_MS).unref()
+    const prune = async ({ days, prune, now }: NonNullable<AuditOptions['retention']>) => {
+      try {
+        await prune(now() - days * DAY)
+      } catch (fault) {
+        app.log.warn({ err: fault }, 'old audit events could not be deleted')
+      }
+    }
+    app.addHook('onClose', async () => {
+      clearInterval(timer)
+      await sink.close()
+      if (sink.dropped() > 0) app.log.warn({ dropped: sink.dropped() }, 'audit events were dropped')
+    })
+  },
+  { name: 'audit', fastify: '5.x' },
+)
+
+/** What a route of ours knows of an event; the rest is read off the request. */
+export type OwnEvent = Pick<
+  AuditEvent,
+  'event' | 'effect' | 'status' | 'reason' | 'operation' | 'resources'
+> & {
+  readonly principal?: Principal | undefined
+  readonly credential?: Credential | undefined
+}
+
+/** @returns The event for a request to one of our own routes. The path is the route's template, never what was sent. */
+export function eventOf(request: FastifyRequest, reply: FastifyReply, event: OwnEvent): AuditEvent {
+  const { principal, credential, ...rest } = event
+  return {
+    at: new Date().toISOString(),
+    requestId: request.id,
+    userId: principal?.userId,
+    username: principal?.username,
+    provider: principal?.provider,
+    credential: credential && { kind: credential.kind, form: credential.form, id: credential.id },
+    method: request.method,
+    path: request.routeOptions.url ?? '',
+    bytesIn: 0,
+    bytesOut: 0,
+    durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
+    remoteAddress: request.socket.remoteAddress ?? '',
+    ...rest,
+  }
+}

@@ -1,0 +1,72 @@
+import fp from 'fastify-plugin'
+
+/** Looks whether a part works; rejects, for whatever reason, if not. */
+export type HealthCheck = () => Promise<unknown>
+
+export type HealthOptions = {
+  /** Parts without which no request can be answered, by name. `reason` says what is wrong, and holds no address. */
+  readonly required: Readonly<Record<string, { readonly check: HealthCheck; readonly reason: string }>>
+  /** Parts the gateway can do without for a while: shown, but still ready without them. */
+  readonly optional?: HealthOptions['required'] | undefined
+  /** Milliseconds. */
+  readonly nowMs?: (() => number) | undefined
+  readonly timeoutMs?: number | undefined
+}
+
+type PartState = { readonly status: 'ok' } | { readonly status: 'failed'; readonly reason: string }
+
+type Readiness = { readonly ready: boolean; readonly parts: Readonly<Record<string, PartState>> }
+
+/** How long an answer is kept: the routes are open to anybody, and must not hand their load on to the parts. */
+const KEEP_MS = 1000
+
+/**
+ * `GET /healthz`: the process answers. `GET /readyz`: 200 if all required parts work, else 503, with each part's state.
+ * Open to anybody on any host name, since probes come by address; so they say no more than which part fails and how.
+ */
+export const health = fp<HealthOptions>(
+  async (app, options) => {
+    const readiness = keepShortly(() => look(options), options.nowMs ?? Date.now)
+    const config = { anyHost: true }
+    app.get('/healthz', { config }, async (_request, reply) => {
+      reply.header('cache-control', 'no-store')
+      return { status: 'ok' }
+    })
+    app.get('/readyz', { config }, async (_request, reply) => {
+      const { ready, parts } = await readiness()
+      reply.code(ready ? 200 : 503).header('cache-control', 'no-store')
+      return { status: ready ? 'ready' : 'not ready', parts }
+    })
+  },
+  { name: 'health', fastify: '5.x' },
+)
+
+function keepShortly(look: () => Promise<Readiness>, nowMs: () => number): () => Promise<Readiness> {
+  let kept: { readonly until: number; readonly answer: Promise<Readiness> } | undefined
+  return () => {
+    if (kept === undefined || nowMs() >= kept.until) kept = { until: nowMs() + KEEP_MS, answer: look() }
+    return kept.answer
+  }
+}
+
+async function look({ required, optional = {}, timeoutMs = 2000 }: HealthOptions): Promise<Readiness> {
+  const states = Object.entries({ ...required, ...optional }).map(async ([name, { check, reason }]) => {
+    const works = await worksWithin(check, timeoutMs)
+    return [name, works ? { status: 'ok' } : { status: 'failed', reason }] as [string, PartState]
+  })
+  const parts = Object.fromEntries(await Promise.all(states))
+  return { ready: Object.keys(required).every((name) => parts[name]?.status === 'ok'), parts }
+}
+
+async function worksWithin(check: HealthCheck, timeoutMs: number): Promise<boolean> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error('no answer in time')), timeoutMs)
+  try {
+    await Promise.race([check(), late])
+    return true
+  } catch {
+    return false
+  } finally {
+    clearTimeout(timer)
+  }
+}

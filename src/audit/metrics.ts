@@ -1,0 +1,110 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { AuditEvent } from './event.ts'
+
+/** Numbers kept elsewhere, read when the metrics are asked for. */
+export type MetricSources = {
+  /** Audit events that did not reach a destination. */
+  readonly auditDropped: () => number
+  /** Entries per cache, by the cache's name. */
+  readonly cacheSizes: () => Readonly<Record<string, number>>
+}
+
+export type Metrics = {
+  /** Counts a decision; cheap enough for every request. Other kinds of event are counted by their name. */
+  readonly observe: (event: AuditEvent) => void
+  /** @returns The Prometheus text format 0.0.4. */
+  readonly render: () => Promise<string>
+  readonly contentType: string
+}
+
+const EFFECTS = ['allow', 'deny', 'error'] as const
+
+type Counts = Record<(typeof EFFECTS)[number], number>
+
+/** From a cached decision answered by a near upstream to an artifact of some GiB. Seconds. */
+const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600]
+
+/**
+ * The gateway's metrics, with a registry of their own. Labels are catalogue rows, effects and names of ours: nothing a
+ * caller sends, so their number is bounded.
+ */
+export function createMetrics(sources: MetricSources): Metrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const decisions = countDecisions(registry)
+  const events = new Counter({
+    name: 'gateway_events_total',
+    help: 'Sign-ins, tokens made and revoked, and other events on record besides decisions',
+    labelNames: ['event', 'effect'],
+    registers: [registry],
+  })
+  const durations = observeDurations(registry)
+  readSources(registry, sources)
+  return {
+    observe: (event) => {
+      if (event.event !== 'decision') return events.inc({ event: event.event, effect: event.effect })
+      decisions(event)
+      durations(event)
+    },
+    render: () => registry.metrics(),
+    contentType: registry.contentType,
+  }
+}
+
+/** Counted in a plain map and handed over when asked for: prom-client hashes its labels anew on each `inc`. */
+function countDecisions(registry: Registry): (event: AuditEvent) => void {
+  const byOperation = new Map<string, Counts>()
+  new Counter({
+    name: 'gateway_decisions_total',
+    help: 'Decisions by catalogue row and effect',
+    labelNames: ['operation', 'effect'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const [operation, counts] of byOperation) {
+        for (const effect of EFFECTS) this.inc({ operation, effect }, counts[effect])
+      }
+    },
+  })
+  return ({ operation = 'none', effect }) => {
+    let counts = byOperation.get(operation)
+    if (counts === undefined) {
+      counts = { allow: 0, deny: 0, error: 0 }
+      byOperation.set(operation, counts)
+    }
+    counts[effect] += 1
+  }
+}
+
+function observeDurations(registry: Registry): (event: AuditEvent) => void {
+  const histogram = new Histogram({
+    name: 'gateway_request_duration_seconds',
+    help: 'From the request head to the last byte of the answer',
+    labelNames: ['effect'],
+    buckets: DURATION_BUCKETS,
+    registers: [registry],
+  })
+  const children = Object.fromEntries(EFFECTS.map((effect) => [effect, histogram.labels(effect)]))
+  return ({ effect, durationMs }) => children[effect]?.observe(durationMs / 1000)
+}
+
+function readSources(registry: Registry, { auditDropped, cacheSizes }: MetricSources): void {
+  new Counter({
+    name: 'gateway_audit_dropped_total',
+    help: 'Audit events that did not reach one of their destinations',
+    registers: [registry],
+    collect() {
+      this.reset()
+      this.inc(auditDropped())
+    },
+  })
+  new Gauge({
+    name: 'gateway_cache_entries',
+    help: 'Entries held by each cache',
+    labelNames: ['cache'],
+    registers: [registry],
+    collect() {
+      for (const [cache, size] of Object.entries(cacheSizes())) this.set({ cache }, size)
+    },
+  })
+}

@@ -1,0 +1,263 @@
+import * as client from 'openid-client'
+import type { ProviderConfig } from '../config.ts'
+import { type Claims, hasGroups, readClaim, readGroups, readProfile } from './claims.ts'
+import {
+  type AuthorizationRequest,
+  createBackoff,
+  type ExpectedCallback,
+  oauthError,
+  PROVIDER_CLOCK_TOLERANCE,
+  type Provider,
+  type SignIn,
+  signInFailed,
+  unreachable,
+} from './provider.ts'
+import { createIssuerKeys, type IssuerKeys, verifyProviderToken } from './provider-token.ts'
+
+/** Seconds for each request to the provider. */
+const TIMEOUT = 10
+
+/** After discovery failed it is not tried again for this long, seconds: strangers decide when we try. */
+const RETRY_AFTER = 2
+
+/** A longer hint does not fit into a URL; the provider then asks which session to end. */
+const MAX_ID_TOKEN_HINT = 4096
+
+export type ProviderOptions = {
+  readonly config: ProviderConfig
+  readonly fetch: typeof fetch
+  /** Seconds since the epoch. Answers of the provider are judged by the machine's own clock. */
+  readonly now: () => number
+}
+
+type Tokens = client.TokenEndpointResponse & client.TokenEndpointResponseHelpers
+
+/** A provider that speaks OpenID Connect: discovery, authorization code with PKCE, refresh, RP-initiated logout. */
+export function createOpenidProvider(options: ProviderOptions): Provider {
+  const { config } = options
+  const discover = createDiscovery(options)
+  const keys = createIssuerKeys({
+    label: config.label,
+    issuer: config.issuer,
+    fetch: options.fetch,
+    now: options.now,
+    jwksUri: async () => new URL((await discover()).serverMetadata().jwks_uri ?? ''),
+  })
+  const toSignIn = async (tokens: Tokens, subject: string | undefined) =>
+    readSignIn(await discover(), config, keys, tokens, subject)
+  return {
+    id: config.id,
+    label: config.label,
+    bearerIssuers: config.acceptBearer ? [config.issuer] : [],
+    authorizationUrl: async (request) => buildAuthorizationUrl(await discover(), config, request),
+    async finish(parameters, expected) {
+      const tokens = await exchangeCode(await discover(), config, parameters, expected)
+      return toSignIn(tokens, undefined)
+    },
+    async refresh(refreshToken, subject) {
+      const configuration = await discover()
+      const grant = client.refreshTokenGrant(configuration, refreshToken)
+      const tokens = await grant.catch((fault) => {
+        throw toRefusal(config.label, fault, `${config.label} did not renew the sign-in`)
+      })
+      const signIn = await toSignIn(tokens, subject)
+      // Without rotation the answer has no refresh token and the old one goes on (RFC 6749 §6).
+      return { ...signIn, refreshToken: signIn.refreshToken ?? refreshToken }
+    },
+    async endSessionUrl(idToken, postLogoutRedirectUri) {
+      const configuration = await discover().catch(() => undefined)
+      if (configuration?.serverMetadata().end_session_endpoint === undefined) return undefined
+      const hint =
+        idToken !== undefined && idToken.length <= MAX_ID_TOKEN_HINT ? { id_token_hint: idToken } : {}
+      return client.buildEndSessionUrl(configuration, {
+        ...hint,
+        post_logout_redirect_uri: postLogoutRedirectUri,
+      })
+    },
+    verifyBearer: (token) => verifyProviderToken(token, config, keys),
+  }
+}
+
+/** Discovers on first use and keeps the answer; a failure is not kept. */
+function createDiscovery({ config, fetch, now }: ProviderOptions): () => Promise<client.Configuration> {
+  let found: Promise<client.Configuration> | undefined
+  const backoff = createBackoff(config.label, RETRY_AFTER, now)
+  const discover = async () => {
+    backoff.assertReady()
+    try {
+      return await client.discovery(
+        new URL(config.issuer),
+        config.clientId,
+        { [client.clockTolerance]: PROVIDER_CLOCK_TOLERANCE },
+        clientAuthentication(config.clientSecret),
+        {
+          [client.customFetch]: (url, { body, signal, ...init }) =>
+            fetch(url, { ...init, body: body ?? null, signal: signal ?? null }),
+          timeout: TIMEOUT,
+          execute: [
+            // OIDC Core 1.0 §3.1.3.7 lets a client trust TLS instead; the signature is checked all the same.
+            client.enableNonRepudiationChecks,
+            ...(config.allowHttpIssuer ? [client.allowInsecureRequests] : []),
+          ],
+        },
+      )
+    } catch (fault) {
+      backoff.failed()
+      throw unreachable(config.label, fault)
+    }
+  }
+  return () => {
+    found ??= discover().catch((fault) => {
+      found = undefined
+      throw fault
+    })
+    return found
+  }
+}
+
+/** RFC 6749 §2.3.1: every server supports Basic unless it says otherwise. */
+function clientAuthentication(secret: string | undefined): client.ClientAuth {
+  if (secret === undefined) return client.None()
+  const basic = client.ClientSecretBasic(secret)
+  const post = client.ClientSecretPost(secret)
+  return (server, metadata, body, headers) => {
+    const methods = server.token_endpoint_auth_methods_supported
+    const supportsBasic = methods === undefined || methods.includes('client_secret_basic')
+    return (supportsBasic ? basic : post)(server, metadata, body, headers)
+  }
+}
+
+async function buildAuthorizationUrl(
+  configuration: client.Configuration,
+  config: ProviderConfig,
+  request: AuthorizationRequest,
+): Promise<URL> {
+  // OIDC Core 1.0 §11: without the prompt the provider must ignore the scope.
+  const offline = config.scopes.split(' ').includes('offline_access')
+  const prompt = [...(request.askAgain ? ['login'] : []), ...(offline ? ['consent'] : [])].join(' ')
+  return client.buildAuthorizationUrl(configuration, {
+    redirect_uri: request.redirectUri,
+    scope: config.scopes,
+    state: request.state,
+    nonce: request.nonce,
+    code_challenge: await client.calculatePKCECodeChallenge(request.codeVerifier),
+    code_challenge_method: 'S256',
+    ...(prompt === '' ? {} : { prompt }),
+  })
+}
+
+/** State, `iss` of the response (RFC 9207), nonce, audience, times and signature of the ID Token are checked inside. */
+async function exchangeCode(
+  configuration: client.Configuration,
+  { label }: ProviderConfig,
+  parameters: URLSearchParams,
+  expected: ExpectedCallback,
+): Promise<Tokens> {
+  const currentUrl = new URL(expected.redirectUri)
+  currentUrl.search = parameters.toString()
+  try {
+    return await client.authorizationCodeGrant(configuration, currentUrl, {
+      expectedState: expected.state,
+      expectedNonce: expected.nonce,
+      pkceCodeVerifier: expected.codeVerifier,
+      idTokenExpected: true,
+    })
+  } catch (fault) {
+    const denied = fault instanceof client.AuthorizationResponseError && fault.error === 'access_denied'
+    throw toRefusal(
+      label,
+      fault,
+      denied ? `${label} says you cancelled` : `${label} did not confirm the sign-in`,
+    )
+  }
+}
+
+/**
+ * Reads who signed in. The ID Token counts first; what it lacks is asked for at the UserInfo endpoint, and groups at
+ * last in the access token, where Keycloak puts roles: its signature is checked first.
+ *
+ * @param subject Who it must be, on a refresh.
+ */
+async function readSignIn(
+  configuration: client.Configuration,
+  config: ProviderConfig,
+  keys: IssuerKeys,
+  tokens: Tokens,
+  subject: string | undefined,
+): Promise<SignIn> {
+  const idClaims: Claims = tokens.claims() ?? {}
+  const sub = idClaims['sub'] ?? subject
+  if (
+    typeof sub !== 'string' ||
+    sub === '' ||
+    sub.length > 255 ||
+    (subject !== undefined && sub !== subject)
+  ) {
+    throw signInFailed(`${config.label} did not say who signed in`, 'unexpected sub')
+  }
+  const userInfo = isComplete(idClaims, config) ? {} : await fetchUserInfo(configuration, config, tokens, sub)
+  if (userInfo === undefined && tokens.id_token === undefined) {
+    throw signInFailed(
+      `${config.label} did not say who signed in`,
+      'neither ID Token nor UserInfo',
+      'no_claims',
+    )
+  }
+  const sources = [idClaims, userInfo ?? {}]
+  const named = sources.some((claims) => hasGroups(claims, config.groupsClaim))
+  if (config.groupsClaim !== undefined && !named)
+    sources.push(await readAccessToken(tokens, config, keys, sub))
+  const groups = sources.find((claims) => hasGroups(claims, config.groupsClaim)) ?? {}
+  return {
+    ...readProfile({ ...userInfo, ...idClaims, sub }, config),
+    groups: readGroups(groups, config.groupsClaim),
+    provider: config.id,
+    issuer: config.issuer,
+    subject: sub,
+    refreshToken: tokens.refresh_token,
+    idToken: tokens.id_token,
+  }
+}
+
+function isComplete(claims: Claims, { usernameClaim, groupsClaim }: ProviderConfig): boolean {
+  const named = readClaim(claims, usernameClaim) !== undefined
+  return named && (groupsClaim === undefined || hasGroups(claims, groupsClaim))
+}
+
+async function fetchUserInfo(
+  configuration: client.Configuration,
+  { label }: ProviderConfig,
+  tokens: Tokens,
+  subject: string,
+): Promise<Claims | undefined> {
+  if (configuration.serverMetadata().userinfo_endpoint === undefined) return undefined
+  try {
+    return await client.fetchUserInfo(configuration, tokens.access_token, subject)
+  } catch (fault) {
+    throw toRefusal(label, fault, `${label} did not say who signed in`)
+  }
+}
+
+async function readAccessToken(
+  tokens: Tokens,
+  config: ProviderConfig,
+  keys: IssuerKeys,
+  subject: string,
+): Promise<Claims> {
+  if (tokens.access_token.split('.').length !== 3) return {}
+  const claims = await keys.verify(tokens.access_token, config.bearerAlgorithms).catch(() => undefined)
+  return claims?.sub === subject ? claims : {}
+}
+
+/** A provider that is away is told from one that says no. */
+function toRefusal(label: string, fault: unknown, message: string) {
+  return isAway(fault) ? unreachable(label, fault) : signInFailed(message, fault, oauthError(fault))
+}
+
+function isAway(fault: unknown): boolean {
+  if (fault instanceof TypeError) return true // What fetch rejects with.
+  if (fault instanceof client.ResponseBodyError) return fault.status >= 500
+  if (!(fault instanceof client.ClientError)) return false
+  if (fault.code === 'OAUTH_TIMEOUT' || fault.code === 'OAUTH_ABORT') return true
+  return fault.cause instanceof Response && (fault.cause.status >= 500 || fault.cause.status === 429)
+}

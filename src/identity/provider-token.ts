@@ -1,0 +1,150 @@
+import {
+  createRemoteJWKSet,
+  customFetch,
+  decodeProtectedHeader,
+  errors,
+  type JWTPayload,
+  jwtVerify,
+  type RemoteJWKSet,
+} from 'jose'
+import type { ProviderConfig } from '../config.ts'
+import { hasGroups, readProfile } from './claims.ts'
+import { invalidToken, toTokenError } from './gateway-token.ts'
+import { createBackoff, PROVIDER_CLOCK_TOLERANCE, type ProviderToken, unreachable } from './provider.ts'
+
+/** Types a provider's JWT may name (RFC 7519 §5.1, RFC 9068 §2.1). Session, logout and other tokens are none of these. */
+const TYPES: ReadonlySet<string> = new Set(['jwt', 'at+jwt', 'application/at+jwt'])
+
+/** After the keys could not be read they are not asked for again for this long, seconds: strangers decide when we try. */
+const RETRY_AFTER = 5
+
+/** Unknown key ids make the keys be read again at most this often, milliseconds. */
+const KEY_COOLDOWN_MS = 30_000
+
+const TIMEOUT_MS = 5000
+
+type Algorithms = readonly string[]
+
+/** Checks the signature and the times of JWTs that one issuer signed. */
+export type IssuerKeys = {
+  /** @throws {GatewayError} as `Provider.verifyBearer`. */
+  verify(token: string, algorithms: Algorithms): Promise<JWTPayload>
+}
+
+export type IssuerKeysOptions = {
+  readonly label: string
+  readonly issuer: string
+  /** The `jwks_uri` of the issuer's metadata (RFC 8414 §2); the only place keys ever come from. */
+  readonly jwksUri: () => Promise<URL>
+  readonly fetch: typeof fetch
+  readonly now: () => number
+}
+
+/** Keys are read on first use and kept ten minutes; an unknown `kid` has them read again, rarely. */
+export function createIssuerKeys(options: IssuerKeysOptions): IssuerKeys {
+  const { now } = options
+  const readKeys = createKeyReader(options)
+  return {
+    async verify(token, algorithms) {
+      const { typ } = decodeHeader(token)
+      if (typ !== undefined && !TYPES.has(typ.toLowerCase())) throw invalidToken(`typ ${typ.slice(0, 40)}`)
+      try {
+        const { payload } = await jwtVerify(token, await readKeys(), {
+          algorithms: [...algorithms],
+          issuer: options.issuer,
+          requiredClaims: ['sub', 'exp'],
+          clockTolerance: PROVIDER_CLOCK_TOLERANCE,
+          currentDate: new Date(now() * 1000),
+        })
+        if (typeof payload.iat === 'number' && payload.iat > now() + PROVIDER_CLOCK_TOLERANCE) {
+          throw invalidToken('issued in the future')
+        }
+        return payload
+      } catch (fault) {
+        throw isUnusableKeySet(fault) ? unreachable(options.label, fault) : toTokenError(fault)
+      }
+    },
+  }
+}
+
+/**
+ * Judges a bearer JWT of a configured issuer: pinned asymmetric algorithms, exact issuer, an audience of the list,
+ * times within {@link PROVIDER_CLOCK_TOLERANCE}.
+ *
+ * @throws {GatewayError} as `Provider.verifyBearer`.
+ */
+export async function verifyProviderToken(
+  token: string,
+  config: ProviderConfig,
+  keys: IssuerKeys,
+): Promise<ProviderToken> {
+  const claims = await keys.verify(token, config.bearerAlgorithms)
+  const { sub, exp, jti } = claims
+  if (typeof sub !== 'string' || sub === '' || sub.length > 255) throw invalidToken('sub is not usable')
+  if (exp === undefined) throw invalidToken('no exp')
+  if (!isMeantForUs(claims, config.audiences)) throw invalidToken('audience', 'foreign_audience')
+  // OpenID Connect Back-Channel Logout 1.0 §2.4: what names an event is no credential.
+  if ('events' in claims) throw invalidToken('a logout token')
+  return {
+    ...readProfile(claims, config),
+    provider: config.id,
+    issuer: config.issuer,
+    subject: sub,
+    saysGroups: hasGroups(claims, config.groupsClaim),
+    id: typeof jti === 'string' && jti !== '' ? jti.slice(0, 255) : sub,
+    expiresAt: exp,
+  }
+}
+
+/**
+ * True if `aud` names one of `audiences`. Amazon Cognito's access tokens have no `aud`: there `client_id` counts, and
+ * only with `token_use: access`.
+ */
+export function isMeantForUs(claims: JWTPayload, audiences: readonly string[]): boolean {
+  if (claims.aud !== undefined) return [claims.aud].flat().some((audience) => audiences.includes(audience))
+  const { client_id: clientId, token_use: use } = claims
+  return use === 'access' && typeof clientId === 'string' && audiences.includes(clientId)
+}
+
+function decodeHeader(token: string) {
+  try {
+    return decodeProtectedHeader(token)
+  } catch {
+    throw invalidToken('unreadable header')
+  }
+}
+
+function createKeyReader({ label, jwksUri, fetch, now }: IssuerKeysOptions): () => Promise<RemoteJWKSet> {
+  let keySet: RemoteJWKSet | undefined
+  const backoff = createBackoff(label, RETRY_AFTER, now)
+  const guardedFetch = async (url: string, init: RequestInit) => {
+    backoff.assertReady()
+    try {
+      const response = await fetch(url, init)
+      if (response.status !== 200) throw new Error(`status ${response.status}`)
+      return response
+    } catch (fault) {
+      backoff.failed()
+      throw unreachable(label, fault)
+    }
+  }
+  return async () => {
+    if (keySet !== undefined) return keySet
+    const uri = await jwksUri()
+    keySet = createRemoteJWKSet(uri, {
+      [customFetch]: guardedFetch,
+      cooldownDuration: KEY_COOLDOWN_MS,
+      timeoutDuration: TIMEOUT_MS,
+    })
+    return keySet
+  }
+}
+
+/** The answer came but was no key set; jose says that it was no JSON with its base class. */
+function isUnusableKeySet(fault: unknown): boolean {
+  return (
+    fault instanceof errors.JWKSInvalid ||
+    fault instanceof errors.JWKSTimeout ||
+    (fault instanceof errors.JOSEError && fault.code === 'ERR_JOSE_GENERIC')
+  )
+}

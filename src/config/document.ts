@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { TObject } from 'typebox'
-import { GatewaySchema, GoogleSchema, ProviderSchema, SECTIONS } from './schema.ts'
+import { SECTIONS } from './note.ts'
+import { GoogleSchema, ProviderSchema } from './provider-schema.ts'
+import { GatewaySchema } from './schema.ts'
 import { type Variable, variablesOf } from './variables.ts'
 
 /** Where README's table lies between. */

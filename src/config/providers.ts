@@ -1,7 +1,8 @@
 import type { Config, ProviderConfig } from '../config.ts'
 import { isLoopback, parseIssuer } from './checks.ts'
 import type { FaultList } from './fault.ts'
-import { type GatewayVariables, GoogleSchema, ProviderSchema } from './schema.ts'
+import { GoogleSchema, ProviderSchema } from './provider-schema.ts'
+import type { GatewayVariables } from './schema.ts'
 import { readVariables, type Source, variablesOf } from './variables.ts'
 
 const GOOGLE_ISSUER = 'https://accounts.google.com'

@@ -1,5 +1,6 @@
 import type { FaultList } from './fault.ts'
-import { GatewaySchema, GoogleSchema, ProviderSchema } from './schema.ts'
+import { GoogleSchema, ProviderSchema } from './provider-schema.ts'
+import { GatewaySchema } from './schema.ts'
 import { type Source, variablesOf } from './variables.ts'
 
 /** Prefixes nobody else uses: an unknown variable under them is a fault even if it resembles none of ours. */

@@ -1,7 +1,7 @@
 import type { Static, TObject, TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import type { FaultList } from './fault.ts'
-import type { Note } from './schema.ts'
+import type { Note } from './note.ts'
 
 /** Where variables come from: the process's environment and, for `*_FILE`, its file system. */
 export type Source = {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { allEntries, renderEnvExample, renderTable, replaceTable } from '../../src/config/document.ts'
-import { SECTIONS } from '../../src/config/schema.ts'
+import { SECTIONS } from '../../src/config/note.ts'
 
 const root = new URL('../../', import.meta.url)
 const text = (name: string) => readFileSync(new URL(name, root), 'utf8')

@@ -1,0 +1,87 @@
+import { qualifyName } from '../config/qualified-name.ts'
+import type { Principal } from '../identity/principal.ts'
+import type { Membership } from '../store/membership.ts'
+import { type Access, compileAccess } from './access.ts'
+import type { Level } from './grants.ts'
+
+/** Somebody with all they may do, ready for decisions without I/O. */
+export type Member = {
+  readonly principal: Principal
+  readonly access: Access
+  /** Seconds since the epoch: when a grant counted in `access` expires; `Infinity` if none does. */
+  readonly validUntil: number
+}
+
+/** A member with what tells when to forget it and how much memory it takes. */
+export type MemberEntry = {
+  readonly member: Member
+  readonly roleIds: ReadonlySet<string>
+  readonly weight: number
+}
+
+/** What decides on members beside what the store has. */
+export type MemberConfig = {
+  /** `provider:name`, as the configuration gives them. */
+  readonly adminUsers: readonly string[]
+  readonly adminGroups: readonly string[]
+  readonly defaultPermission: Level
+  readonly providers: readonly { readonly id: string; readonly issuer: string }[]
+}
+
+/** Makes a {@link Member} of what the store has of somebody; undefined for somebody who is to have nothing. */
+export function createMemberCompiler(config: MemberConfig, now: () => number) {
+  const ids = config.providers.map(({ id }) => id)
+  const adminUsers = qualified(config.adminUsers, ids)
+  const adminGroups = qualified(config.adminGroups, ids)
+
+  return (membership: Membership): MemberEntry | undefined => {
+    const { person, names, groups, roles } = membership
+    if (person.disabled || !isVouchedFor(person, config.providers)) return undefined
+    const access = compileAccess(roles, {
+      defaultLevel: membership.defaultPermission ?? config.defaultPermission,
+      now: now(),
+    })
+    const principal: Principal = {
+      userId: person.id,
+      issuer: person.issuer ?? LOCAL_ISSUER,
+      subject: person.subject ?? person.id,
+      username: person.username,
+      provider: person.provider ?? '',
+      groups: groups.map(({ name }) => name),
+      roles: roles.filter((role) => !role.personal).map((role) => role.name),
+      isAdmin:
+        names.some(({ provider, name }) => adminUsers.has(`${provider}:${name}`)) ||
+        groups.some(({ provider, name }) => adminGroups.has(`${provider}:${name}`)),
+    }
+    const grants = roles.reduce((sum, role) => sum + role.grants.length, 0)
+    return {
+      member: { principal, access, validUntil: access.validUntil },
+      roleIds: new Set(roles.map((role) => role.id)),
+      weight: 1 + grants + roles.length + groups.length,
+    }
+  }
+}
+
+/** The issuer of people an admin added who have not signed in yet; their subject is the user id. */
+export const LOCAL_ISSUER = 'urn:mlflow-auth-gateway'
+
+/** True if a configured provider vouches, under the issuer it has today: an id that now stands for another issuer does not. */
+function isVouchedFor(person: Membership['person'], providers: MemberConfig['providers']): boolean {
+  const provider = providers.find(({ id }) => id === person.provider)
+  if (provider === undefined) return false
+  return person.issuer === undefined || sameIssuer(person.issuer, provider.issuer)
+}
+
+/** Whether a configured issuer ends in a slash is left to its provider's announcement when it is discovered. */
+function sameIssuer(a: string, b: string): boolean {
+  return a === b || (URL.canParse(a) && URL.canParse(b) && new URL(a).href === new URL(b).href)
+}
+
+function qualified(entries: readonly string[], providerIds: readonly string[]): ReadonlySet<string> {
+  return new Set(
+    entries.flatMap((entry) => {
+      const result = qualifyName(entry, providerIds)
+      return 'name' in result ? [result.name] : []
+    }),
+  )
+}

@@ -1,0 +1,210 @@
+import { randomUUID } from 'node:crypto'
+import type { Transaction } from 'kysely'
+import { GatewayError } from '../errors.ts'
+import type { Grant } from '../policy/grants.ts'
+import { noteChange } from './changes.ts'
+import { fromGrant, type GrantRow, type StoredGrant, toGrant } from './grant-row.ts'
+import { type RoleRecord, withGrants } from './role-reads.ts'
+import type { Schema, Source } from './schema.ts'
+
+export type NewGrant = Grant & { readonly source: Source; readonly createdBy?: string | undefined }
+
+/** Begins the name of every personal role; no other role's name may. */
+const PERSONAL_PREFIX = '~'
+
+export type NewRole = { readonly name: string; readonly description?: string | undefined }
+
+/** See `Roles.create`. */
+export async function createRole(
+  trx: Transaction<Schema>,
+  { name, description }: NewRole,
+  at: number,
+): Promise<RoleRecord> {
+  if (name.trim() === '' || name.length > 255 || name.startsWith(PERSONAL_PREFIX)) {
+    throw new GatewayError(
+      'ERR_INVALID_PARAMETER',
+      `A role's name has 1 to 255 characters and does not begin with ${PERSONAL_PREFIX}`,
+    )
+  }
+  const taken = await trx.selectFrom('roles').select('id').where('name', '=', name).executeTakeFirst()
+  if (taken !== undefined)
+    throw new GatewayError('ERR_INVALID_PARAMETER', `There is a role named ${name} already`)
+  const id = randomUUID()
+  await trx
+    .insertInto('roles')
+    .values({
+      id,
+      workspace: 'default',
+      name,
+      description: description ?? null,
+      source: 'manual',
+      created_at: at,
+    })
+    .execute()
+  await noteChange(trx, { kind: 'role', key: id, at })
+  return { id, name, description, source: 'manual', createdAt: at, grants: [] }
+}
+
+/** See `Roles.delete`. */
+export async function deleteRole(trx: Transaction<Schema>, roleId: string, at: number): Promise<boolean> {
+  const { numDeletedRows } = await trx
+    .deleteFrom('roles')
+    .where('id', '=', roleId)
+    .where('owner_user_id', 'is', null)
+    .executeTakeFirst()
+  if (numDeletedRows > 0n) await noteChange(trx, { kind: 'role', key: roleId, at })
+  return numDeletedRows > 0n
+}
+
+/** See `Roles.grant`. */
+export async function addGrant(
+  trx: Transaction<Schema>,
+  roleId: string,
+  { grant, at }: { readonly grant: NewGrant; readonly at: number },
+): Promise<StoredGrant> {
+  const role = await trx.selectFrom('roles').select('id').where('id', '=', roleId).executeTakeFirst()
+  if (role === undefined) throw noSuchRole()
+  const what = fromGrant(grant)
+  const same = await trx
+    .selectFrom('grants')
+    .selectAll()
+    .where((eb) =>
+      eb.and({
+        role_id: roleId,
+        resource_type: what.resource_type,
+        match: what.match,
+        pattern: what.pattern,
+      }),
+    )
+    .where('level', '=', what.level)
+    .where('expires_at', 'is not distinct from', what.expires_at)
+    .where('source', '=', grant.source)
+    .executeTakeFirst()
+  if (same !== undefined) return toGrant(same)
+  const row: GrantRow = {
+    id: randomUUID(),
+    role_id: roleId,
+    workspace: 'default',
+    ...what,
+    source: grant.source,
+    created_at: at,
+    created_by: grant.createdBy ?? null,
+  }
+  await trx.insertInto('grants').values(row).execute()
+  await noteChange(trx, { kind: 'role', key: roleId, at })
+  return toGrant(row)
+}
+
+/** See `Roles.revokeGrant`. */
+export async function deleteGrant(trx: Transaction<Schema>, grantId: string, at: number): Promise<boolean> {
+  const grant = await trx
+    .deleteFrom('grants')
+    .where('id', '=', grantId)
+    .returning('role_id')
+    .executeTakeFirst()
+  if (grant !== undefined) await noteChange(trx, { kind: 'role', key: grant.role_id, at })
+  return grant !== undefined
+}
+
+export type Assignment = { readonly userId: string; readonly roleId: string }
+
+/** See `Roles.assign`. */
+export async function assignRole(
+  trx: Transaction<Schema>,
+  { userId, roleId }: Assignment,
+  at: number,
+): Promise<void> {
+  await requireAssignable(trx, roleId)
+  await requireUser(trx, userId)
+  await trx
+    .insertInto('role_assignments')
+    .values({ user_id: userId, role_id: roleId, source: 'manual' })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+  await noteChange(trx, { kind: 'user', key: userId, at })
+}
+
+/** See `Roles.unassign`. */
+export async function unassignRole(
+  trx: Transaction<Schema>,
+  { userId, roleId }: Assignment,
+  at: number,
+): Promise<boolean> {
+  const { numDeletedRows } = await trx
+    .deleteFrom('role_assignments')
+    .where((eb) => eb.and({ user_id: userId, role_id: roleId, source: 'manual' }))
+    .executeTakeFirst()
+  if (numDeletedRows > 0n) await noteChange(trx, { kind: 'user', key: userId, at })
+  return numDeletedRows > 0n
+}
+
+export type GroupMapping = { readonly provider: string; readonly group: string; readonly roleId: string }
+
+/** See `Roles.mapGroup`. */
+export async function mapGroup(
+  trx: Transaction<Schema>,
+  { provider, group, roleId }: GroupMapping,
+  at: number,
+): Promise<void> {
+  await requireAssignable(trx, roleId)
+  await trx
+    .insertInto('group_roles')
+    .values({ provider, group_name: group, role_id: roleId, source: 'manual' })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+  await noteChange(trx, { kind: 'groups', key: '*', at })
+}
+
+/** See `Roles.unmapGroup`. */
+export async function unmapGroup(
+  trx: Transaction<Schema>,
+  { provider, group, roleId }: GroupMapping,
+  at: number,
+): Promise<boolean> {
+  const { numDeletedRows } = await trx
+    .deleteFrom('group_roles')
+    .where((eb) => eb.and({ provider, group_name: group, role_id: roleId, source: 'manual' }))
+    .executeTakeFirst()
+  if (numDeletedRows > 0n) await noteChange(trx, { kind: 'groups', key: '*', at })
+  return numDeletedRows > 0n
+}
+
+/** See `Roles.personal`. */
+export async function personalRole(
+  trx: Transaction<Schema>,
+  userId: string,
+  at: number,
+): Promise<RoleRecord> {
+  const row = await trx.selectFrom('roles').selectAll().where('owner_user_id', '=', userId).executeTakeFirst()
+  if (row !== undefined) {
+    const [role] = await withGrants(trx, [row])
+    if (role !== undefined) return role
+  }
+  await requireUser(trx, userId)
+  const role = { id: randomUUID(), name: `${PERSONAL_PREFIX}${userId}`, source: 'manual' } as const
+  await trx
+    .insertInto('roles')
+    .values({ ...role, workspace: 'default', owner_user_id: userId, created_at: at })
+    .execute()
+  await noteChange(trx, { kind: 'user', key: userId, at })
+  return { ...role, ownerUserId: userId, createdAt: at, grants: [] }
+}
+
+async function requireAssignable(trx: Transaction<Schema>, roleId: string): Promise<void> {
+  const role = await trx
+    .selectFrom('roles')
+    .select('id')
+    .where('id', '=', roleId)
+    .where('owner_user_id', 'is', null)
+    .executeTakeFirst()
+  if (role === undefined) throw noSuchRole()
+}
+
+async function requireUser(trx: Transaction<Schema>, userId: string): Promise<void> {
+  const user = await trx.selectFrom('users').select('id').where('id', '=', userId).executeTakeFirst()
+  if (user === undefined) throw new GatewayError('ERR_NOT_FOUND', 'There is no such user')
+}
+
+function noSuchRole(): GatewayError {
+  return new GatewayError('ERR_NOT_FOUND', 'There is no such role')
+}

@@ -16,7 +16,7 @@ export type CredentialCache = {
   version(): number
   /** Keeps a credential, unless something was revoked since `version`: it might have been this very one. */
   put(digest: string, verified: VerifiedCredential, version: number): void
-  /** Forgets what a change may have ended: one access token, one session, or all of them for the signing keys. */
+  /** Forgets what a change may have ended: one access token, one session; all of them for the signing keys and `*`. */
   drop(change: Change): void
   readonly size: number
 }
@@ -61,7 +61,7 @@ export function createCredentialCache({
     drop({ kind, key }) {
       if (kind !== 'token' && kind !== 'session' && kind !== 'keys') return
       version += 1
-      if (kind === 'keys') entries.clear()
+      if (kind === 'keys' || key === '*') entries.clear()
       else for (const digest of [...(digestsById.get(key) ?? [])]) entries.delete(digest)
     },
     get size() {

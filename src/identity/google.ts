@@ -1,17 +1,15 @@
 import { createHash } from 'node:crypto'
-import { CodeChallengeMethod, OAuth2Client, type TokenPayload } from 'google-auth-library'
-import { decodeProtectedHeader } from 'jose'
+import { CodeChallengeMethod, gaxios, OAuth2Client, type TokenPayload } from 'google-auth-library'
 import type { ProviderConfig } from '../config.ts'
 import { GatewayError, isGatewayError } from '../errors.ts'
-import { readProfile } from './claims.ts'
-import { expiredToken, invalidToken } from './gateway-token.ts'
+import { type Claims, readProfile } from './claims.ts'
+import { invalidToken } from './gateway-token.ts'
+import { createGoogleVerifier, GOOGLE_ISSUER, GOOGLE_ISSUERS } from './google-token.ts'
 import type { ProviderOptions } from './openid-provider.ts'
 import {
   type AuthorizationRequest,
-  createBackoff,
-  describeFault,
   type ExpectedCallback,
-  PROVIDER_CLOCK_TOLERANCE,
+  oauthError,
   type Provider,
   type ProviderToken,
   type SignIn,
@@ -19,16 +17,7 @@ import {
   unreachable,
 } from './provider.ts'
 
-/** The issuer people and service accounts are known by, however their token spells it. */
-export const GOOGLE_ISSUER = 'https://accounts.google.com'
-
-/** Google signs with either (https://developers.google.com/identity/openid-connect/openid-connect#validatinganidtoken). */
-const GOOGLE_ISSUERS = [GOOGLE_ISSUER, 'accounts.google.com']
-
 const TIMEOUT_MS = 10_000
-
-/** After the certificates could not be read they are not asked for again for this long, seconds. */
-const RETRY_AFTER = 5
 
 /**
  * Google, by its own library. Its ID Token must carry the hosted domain in the `hd` claim when one is configured: the
@@ -37,16 +26,7 @@ const RETRY_AFTER = 5
 export function createGoogle(options: ProviderOptions): Provider {
   const { config, now } = options
   const google = createClient(options)
-  const backoff = createBackoff(config.label, RETRY_AFTER, now)
-  const verify = async (token: string, audiences: readonly string[]) => {
-    assertHeader(token)
-    backoff.assertReady()
-    await google.getFederatedSignonCerts().catch((fault) => {
-      backoff.failed()
-      throw unreachable(config.label, fault)
-    })
-    return verifyIdToken(google, { token, audiences, now })
-  }
+  const verify = createGoogleVerifier({ google, label: config.label, now })
   return {
     id: config.id,
     label: config.label,
@@ -55,10 +35,9 @@ export function createGoogle(options: ProviderOptions): Provider {
     async finish(parameters, expected) {
       const code = readCode(config, parameters)
       const idToken = await exchangeCode(google, config, code, expected)
-      const claims = await verifyIdToken(google, config, {
-        token: idToken,
-        audiences: [config.clientId],
-        now,
+      const claims = await verify(idToken, [config.clientId]).catch((fault) => {
+        if (isGatewayError(fault, 'ERR_PROVIDER_UNREACHABLE')) throw fault
+        throw signInFailed(`${config.label} did not confirm the sign-in`, fault.cause)
       })
       return toSignIn(config, claims, { idToken, nonce: expected.nonce })
     },
@@ -146,80 +125,21 @@ async function exchangeCode(
     return tokens.id_token
   } catch (fault) {
     if (fault instanceof GatewayError) throw fault
-    const { status, body } = readResponse(fault)
-    if (status === undefined || status >= 500) throw unreachable(label, fault)
-    const error = Object.assign(new Error('token response'), body, { status })
-    throw signInFailed(`${label} did not confirm the sign-in`, error, body.error)
+    const response = fault instanceof gaxios.GaxiosError ? fault.response : undefined
+    if (response === undefined || response.status >= 500) throw unreachable(label, fault)
+    // The rest of the library's error holds the code and the client secret.
+    const { error, error_description } = toClaims(response.data)
+    const answer = Object.assign(new Error('token response'), {
+      error,
+      error_description,
+      status: response.status,
+    })
+    throw signInFailed(`${label} did not confirm the sign-in`, answer, oauthError(answer))
   }
 }
 
-/** Status and OAuth error of what the library's transport threw; the rest of it holds code and secret. */
-function readResponse(fault: unknown): {
-  status: number | undefined
-  body: { error?: string; error_description?: string }
-} {
-  const response = fault instanceof Error && 'response' in fault ? fault.response : undefined
-  if (typeof response !== 'object' || response === null) return { status: undefined, body: {} }
-  const status = 'status' in response && typeof response.status === 'number' ? response.status : undefined
-  const data =
-    'data' in response && typeof response.data === 'object' && response.data !== null ? response.data : {}
-  const error = 'error' in data && typeof data.error === 'string' ? { error: data.error } : {}
-  const description =
-    'error_description' in data && typeof data.error_description === 'string'
-      ? { error_description: data.error_description }
-      : {}
-  return { status, body: { ...error, ...description } }
-}
-
-type Verification = {
-  readonly token: string
-  readonly audiences: readonly string[]
-  readonly now: () => number
-}
-
-/**
- * Verifies signature, issuer and audience by the library, and what it leaves open: the algorithm, and times by the
- * tolerance stated for every provider (the library's own is five minutes).
- *
- * @throws {GatewayError} as `Provider.verifyBearer`.
- */
-async function verifyIdToken(
-  google: OAuth2Client,
-  { token, audiences, now }: Verification,
-): Promise<TokenPayload> {
-  const ticket = await google.verifyIdToken({ idToken: token, audience: [...audiences] }).catch((fault) => {
-    throw invalidToken(shortReason(fault))
-  })
-  const claims = ticket.getPayload()
-  if (claims === undefined || typeof claims.sub !== 'string' || claims.sub === '')
-    throw invalidToken('no sub')
-  const { exp, iat } = claims
-  const nbf = 'nbf' in claims ? claims.nbf : undefined
-  if (typeof exp !== 'number' || typeof iat !== 'number') throw invalidToken('times are not numbers')
-  if (exp + PROVIDER_CLOCK_TOLERANCE <= now()) throw expiredToken(exp)
-  const earliest = Math.max(iat, typeof nbf === 'number' ? nbf : iat)
-  if (earliest > now() + PROVIDER_CLOCK_TOLERANCE) throw invalidToken('not valid yet')
-  return claims
-}
-
-function assertHeader(token: string): void {
-  const header = (() => {
-    try {
-      return decodeProtectedHeader(token)
-    } catch {
-      throw invalidToken('unreadable header')
-    }
-  })()
-  // RFC 8725 §3.1: the library verifies RS256 whatever the header names.
-  if (header.alg !== 'RS256') throw invalidToken('alg is not RS256')
-  if (header.typ !== undefined && header.typ.toLowerCase() !== 'jwt') throw invalidToken('typ is not JWT')
-  if (header.crit !== undefined) throw invalidToken('crit is not understood')
-}
-
-/** The library's messages repeat token and claims after their first words. */
-function shortReason(fault: unknown): string {
-  const message = fault instanceof Error ? fault.message : ''
-  return /^[A-Za-z' ]{1,60}/.exec(message)?.[0] ?? describeFault(fault).message
+function toClaims(data: unknown): Claims {
+  return typeof data === 'object' && data !== null ? (data as Claims) : {}
 }
 
 function toSignIn(
@@ -242,7 +162,8 @@ function readIdentity(config: ProviderConfig, claims: TokenPayload) {
   return {
     ...readProfile({ ...claims }, config),
     provider: config.id,
-    issuer: GOOGLE_ISSUER,
+    // Google's own in both spellings; a stand-in's address while one is configured.
+    issuer: config.issuer,
     subject: claims.sub,
   }
 }

@@ -1,0 +1,126 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import type { AuditEvent } from '../src/audit/event.ts'
+import { GatewayError, isGatewayError } from '../src/errors.ts'
+import { announcesBody } from '../src/mlflow/body.ts'
+import { type Candidate, readTarget, type Target } from '../src/mlflow/call.ts'
+import type { Exchange, Services } from '../src/mlflow/exchange.ts'
+import { forward } from '../src/mlflow/forward.ts'
+import { checkStanding, isNobodys, isPublic, judge, readCall } from '../src/mlflow/judge.ts'
+import type { Operation } from '../src/mlflow/operation.ts'
+import { routerUrl } from '../src/mlflow/path.ts'
+import { assertSameOrigin } from './origin.ts'
+
+export type GatewayOptions = {
+  readonly catalogue: readonly Operation[]
+  readonly services: Services
+  readonly publicUrl: URL
+}
+
+/**
+ * MLflow behind the catalogue: every row becomes routes, and every request goes the same way, in one line:
+ * identify → locate → decide → forward → filter → record. What no row describes never gets here (404).
+ */
+export const gateway = fp<GatewayOptions>(
+  async (app, options) => {
+    // Bodies are read in `readCall`, as bytes, or passed on unread; Fastify's parsers must not touch them.
+    app.removeAllContentTypeParsers()
+    app.addContentTypeParser('*', (_request, _payload, done) => done(null))
+    for (const { url, method, candidates } of routesOf(options.catalogue)) {
+      app.route({
+        url,
+        method: method === 'GET' ? ['GET', 'HEAD'] : method,
+        exposeHeadRoute: false,
+        handler: (request, reply) => handle(app, options, candidates, request, reply),
+      })
+    }
+  },
+  { name: 'gateway', dependencies: ['audit', 'errors', 'identify'], fastify: '5.x', encapsulate: true },
+)
+
+type Route = { readonly url: string; readonly method: string; readonly candidates: Candidate[] }
+
+/** One route per method and router URL; rows that the router cannot tell apart are told apart by `readTarget`. */
+function routesOf(catalogue: readonly Operation[]): Iterable<Route> {
+  const routes = new Map<string, Route>()
+  for (const operation of catalogue) {
+    for (const template of operation.paths) {
+      for (const method of operation.methods) {
+        const url = routerUrl(template)
+        const route = routes.get(`${method} ${url}`) ?? { url, method, candidates: [] }
+        route.candidates.push({ operation, template })
+        routes.set(`${method} ${url}`, route)
+      }
+    }
+  }
+  return routes.values()
+}
+
+async function handle(
+  app: FastifyInstance,
+  { services, publicUrl }: GatewayOptions,
+  candidates: readonly Candidate[],
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  const exchange: Exchange = { request: request.raw, response: reply.raw, requestId: request.id, bytesOut: 0 }
+  try {
+    const target = findTarget(exchange, candidates)
+    if (!isPublic(target.operation)) {
+      exchange.caller = await app.identify(request, reply)
+      assertSameOrigin(request, exchange.caller.credential, publicUrl)
+      checkStanding(target.operation, exchange.caller)
+    }
+    const call = await readCall(exchange, target, services)
+    const judged = await judge(exchange, call, services)
+    const status = await forward(exchange, judged, services)
+    reply.hijack()
+    app.audit.record(eventOf(exchange, reply, { effect: 'allow', status }))
+  } catch (fault) {
+    app.audit.record(eventOf(exchange, reply, refused(fault)))
+    // Bytes that were not read must not be taken for the next request.
+    if (announcesBody(request.raw) && !request.raw.complete) reply.header('connection', 'close')
+    throw fault
+  }
+}
+
+function findTarget(exchange: Exchange, candidates: readonly Candidate[]): Target {
+  const target = readTarget(exchange.request.url ?? '', candidates)
+  if (target === undefined || isNobodys(target.operation)) {
+    throw new GatewayError('ERR_NO_SUCH_ROUTE', 'This address is not one the gateway serves', { reason: 'no_such_route' })
+  }
+  exchange.operation = target.operation
+  exchange.path = target.template.text
+  return target
+}
+
+type Outcome = Pick<AuditEvent, 'effect' | 'status' | 'reason'>
+
+/** A refusal of ours is a denial; a fault of the upstream, the store or ourselves an error. */
+function refused(fault: unknown): Outcome {
+  if (!isGatewayError(fault)) return { effect: 'error', status: 500, reason: 'ERR_INTERNAL' }
+  const { status } = fault.refusal
+  return { effect: status >= 500 ? 'error' : 'deny', status, reason: fault.reason ?? fault.code }
+}
+
+function eventOf(exchange: Exchange, reply: FastifyReply, outcome: Outcome): AuditEvent {
+  const { caller, demands, request } = exchange
+  return {
+    at: new Date().toISOString(),
+    requestId: exchange.requestId,
+    event: 'decision',
+    userId: caller?.principal.userId,
+    username: caller?.principal.username,
+    provider: caller?.principal.provider,
+    credential: caller && { kind: caller.credential.kind, form: caller.credential.form, id: caller.credential.id },
+    operation: exchange.operation?.name,
+    method: request.method ?? '',
+    path: exchange.path ?? '',
+    resources: demands?.map(({ resource: { type, key, name } }) => ({ type, id: key ?? '', name })),
+    ...outcome,
+    bytesIn: Number(request.headers['content-length'] ?? 0),
+    bytesOut: exchange.bytesOut,
+    durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
+    remoteAddress: request.socket.remoteAddress ?? '',
+  }
+}

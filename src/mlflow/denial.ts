@@ -1,0 +1,44 @@
+import { GatewayError } from '../errors.ts'
+import type { Access } from '../policy/access.ts'
+import type { Decision } from '../policy/decide.ts'
+import { type Call, select } from './call.ts'
+
+type Denied = Decision & { effect: 'deny' }
+
+/** How people call the types. */
+const NOUN = {
+  experiment: 'experiment',
+  registered_model: 'registered model',
+  prompt: 'prompt',
+  server: 'server',
+} as const
+
+/**
+ * The refusal for a decision. It names what is missing, and nothing that the caller did not know: ids that were looked
+ * up and levels that others hold stay here, so a thing that exists and one that does not are refused in the same words.
+ */
+export function refusalFor(decision: Denied, call: Call, access: Access): GatewayError {
+  const { operation } = call
+  if (operation.hidden !== undefined) {
+    const need = operation.needs.find((each) => each.kind === 'resource')
+    const value = need?.kind === 'resource' ? (select(call, need.locator.selector)[0] ?? '') : ''
+    return new GatewayError('ERR_NOT_FOUND', operation.hidden(value), { reason: decision.reason })
+  }
+  return new GatewayError('ERR_PERMISSION_DENIED', `Permission denied: ${sentence(decision, call, access)}`, {
+    reason: decision.reason,
+  })
+}
+
+function sentence(decision: Denied, { operation }: Call, access: Access): string {
+  const { demand, needed, reason } = decision
+  const { type, key, name } = demand.resource
+  if (reason === 'admin_only' || type === 'server') return `${operation.name} is for administrators here`
+  if (demand.action === 'create') {
+    const patterns = access.patterns(type, needed)
+    const where = patterns.length === 0 ? 'under no name at all' : `under these names only: ${patterns.join(', ')}`
+    return `${operation.name} asks for ${needed} on the name ${JSON.stringify(name ?? key ?? '')}; you may create a ${NOUN[type]} ${where}`
+  }
+  const what = reason === 'level_too_low' && key !== undefined ? `${NOUN[type]} ${JSON.stringify(key)}` : `the ${NOUN[type]}`
+  const have = reason === 'level_too_low' ? `, you have ${access.levelOf(demand.resource)}` : ''
+  return `${operation.name} asks for ${needed} on ${what}${have}; ask an administrator, or somebody with MANAGE on it, to grant it`
+}

@@ -1,0 +1,76 @@
+import { isObject, type Lookup } from './lookup.ts'
+import type { ResourceType } from '../policy/grants.ts'
+import type { Roles } from '../store/roles.ts'
+import { type Call, select } from './call.ts'
+import type { Effect } from './operation.ts'
+import type { UpstreamResponse } from './upstream.ts'
+
+export type EffectContext = {
+  readonly userId: string
+  readonly roles: Roles
+  /** Announces to every replica that an experiment may have a new name. */
+  readonly noteExperiment: (id: string) => Promise<void>
+  readonly lookup: Lookup
+  /** Resolves once what was just written holds here. */
+  readonly refresh: () => Promise<void>
+}
+
+/** Prompts and models share one namespace, so what happens to a name happens to the grants of both types. */
+const REGISTRY_TYPES: readonly ResourceType[] = ['registered_model', 'prompt']
+
+/**
+ * Carries out what an operation that succeeded means for grants: whoever made a thing manages it, a renamed thing
+ * keeps its grants, a deleted one leaves none behind. Done before the answer leaves, so that the caller's next request
+ * finds it so.
+ */
+export async function applyEffects(call: Call, response: UpstreamResponse, context: EffectContext): Promise<void> {
+  for (const effect of call.operation.effects) await apply(effect, call, response, context)
+  await context.refresh()
+}
+
+async function apply(effect: Effect, call: Call, response: UpstreamResponse, context: EffectContext): Promise<void> {
+  const { lookup, roles } = context
+  switch (effect.kind) {
+    case 'grant_creator':
+      return grantCreator(effect, response, context)
+    case 'forget_experiment':
+      for (const id of select(call, effect.selector)) {
+        lookup.forget('experiment', id)
+        await context.noteExperiment(id)
+      }
+      return
+    case 'rename_model': {
+      const [from, to] = [select(call, effect.from)[0], select(call, effect.to)[0]]
+      if (from === undefined || to === undefined) return
+      for (const name of [from, to]) lookup.forget('model', name)
+      for (const type of REGISTRY_TYPES) await roles.carry.renameResource(type, from, to)
+      return
+    }
+    case 'delete_model':
+      for (const name of select(call, effect.selector)) {
+        lookup.forget('model', name)
+        for (const type of REGISTRY_TYPES) await roles.carry.forgetResource(type, name)
+      }
+  }
+}
+
+async function grantCreator(
+  effect: Effect & { kind: 'grant_creator' },
+  response: UpstreamResponse,
+  { lookup, roles, userId }: EffectContext,
+): Promise<void> {
+  const key = valueAt(JSON.parse(response.bytes.toString('utf8')), effect.at)
+  if (typeof key !== 'string' || key === '') throw new Error(`No ${effect.at.join('.')} in the answer to a creation`)
+  let type = effect.type
+  if (type === 'registry') {
+    lookup.forget('model', key)
+    type = (await lookup.registryKind(key)) ?? 'registered_model'
+  }
+  await roles.carry.forgetCreators(type, key)
+  const { id } = await roles.personal(userId)
+  await roles.grant(id, { resourceType: type, match: 'exact', pattern: key, level: 'MANAGE', source: 'creator', createdBy: userId })
+}
+
+function valueAt(value: unknown, path: readonly string[]): unknown {
+  return path.reduce((at: unknown, step) => (isObject(at) ? at[step] : undefined), value)
+}

@@ -1,0 +1,36 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Caller } from '../identity/caller.ts'
+import type { Demand } from '../policy/decide.ts'
+import type { EffectContext } from './effects.ts'
+import type { Lookup } from './lookup.ts'
+import type { Operation, SwitchName } from './operation.ts'
+import type { PageTokens } from './page-token.ts'
+import type { Upstream } from './upstream.ts'
+
+/** What every step may use; made once, at start. */
+export type Services = {
+  readonly upstream: Upstream
+  readonly lookup: Lookup
+  readonly pageTokens: PageTokens
+  readonly effects: Pick<EffectContext, 'roles' | 'noteExperiment' | 'refresh'>
+  readonly switches: Readonly<Record<SwitchName, boolean>>
+  /** Most bytes of a JSON body. */
+  readonly jsonBodyLimit: number
+  readonly trustAuthorship: boolean
+  /** On every answer; names and values alternating, names in lower case. */
+  readonly securityHeaders: readonly string[]
+}
+
+/** A request on its way, and what the steps found out about it; the audit line is made of it at the end. */
+export type Exchange = {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly requestId: string
+  operation?: Operation
+  /** Template of the path that matched. */
+  path?: string
+  /** Absent on what is open to anybody. */
+  caller?: Caller
+  demands?: readonly Demand[]
+  bytesOut: number
+}

@@ -1,0 +1,119 @@
+import type { ServerResponse } from 'node:http'
+import { GatewayError } from '../errors.ts'
+import type { Caller } from '../identity/caller.ts'
+import { type Call, upstreamTarget } from './call.ts'
+import { applyEffects } from './effects.ts'
+import type { Exchange, Services } from './exchange.ts'
+import { requestHeaders, responseHeaders } from './headers.ts'
+import { inviteBody } from './judge.ts'
+import { listReadable } from './lists.ts'
+import { narrow } from './narrow.ts'
+import type { Operation } from './operation.ts'
+import type { UpstreamRequest, UpstreamResponse } from './upstream.ts'
+
+/**
+ * Sends what was judged to MLflow and what the caller may see of the answer to the caller.
+ *
+ * @returns The status that was sent; `exchange.bytesOut` holds how much.
+ * @throws {GatewayError} As long as nothing was sent to the caller yet.
+ */
+export async function forward(exchange: Exchange, judged: Call, services: Services): Promise<number> {
+  const { caller } = exchange
+  const { operation } = judged
+  if (operation.answer !== undefined) return sendWhole(exchange, services, json(operation.answer))
+  const call = caller === undefined ? judged : await narrowed(judged, caller, services)
+  if (call === undefined) return sendWhole(exchange, services, json({}))
+  if (operation.list !== undefined && caller !== undefined) {
+    return sendWhole(exchange, services, await listed(exchange, call, caller, services))
+  }
+  if (operation.effects.length > 0 && caller !== undefined) {
+    return sendWhole(exchange, services, await settled(exchange, call, caller, services))
+  }
+  if (operation.body === 'stream') inviteBody(exchange)
+  const headers = answerHeaders(exchange, services, operation)
+  const relayed = await services.upstream.pipe(upstreamRequest(exchange, call), exchange.response, headers)
+  exchange.bytesOut = relayed.bytesOut
+  return relayed.status
+}
+
+/** @returns `undefined` if of what was asked about the caller may see nothing. */
+async function narrowed(call: Call, caller: Caller, { lookup }: Services): Promise<Call | undefined> {
+  let result = call
+  for (const need of call.operation.needs) {
+    if (need.kind !== 'narrow' || caller.principal.isAdmin) continue
+    const left = await narrow(result, need.locator, { lookup, access: caller.access })
+    if (left.kind === 'empty') return undefined
+    result = left.call
+  }
+  return result
+}
+
+function listed(exchange: Exchange, call: Call, caller: Caller, services: Services): Promise<UpstreamResponse> {
+  if (call.operation.list === undefined) throw new Error('not a list')
+  const { userId, isAdmin } = caller.principal
+  return listReadable(call, call.operation.list, {
+    caller: { userId, isAdmin, access: caller.access },
+    lookup: services.lookup,
+    tokens: services.pageTokens,
+    send: (page) => services.upstream.send(upstreamRequest(exchange, page)),
+  })
+}
+
+/** Sends a call that changes who holds what, and carries that out before the answer leaves. */
+async function settled(exchange: Exchange, call: Call, caller: Caller, services: Services): Promise<UpstreamResponse> {
+  const response = await services.upstream.send(upstreamRequest(exchange, call))
+  if (response.status < 200 || response.status >= 300) return response
+  try {
+    const { lookup, effects } = services
+    await applyEffects(call, response, { ...effects, lookup, userId: caller.principal.userId })
+  } catch (cause) {
+    const message = 'MLflow did what was asked, but the grants that go with it could not be kept; tell an administrator'
+    throw new GatewayError('ERR_STORE_UNAVAILABLE', message, { cause, reason: 'effect_failed' })
+  }
+  return response
+}
+
+function upstreamRequest({ request }: Exchange, call: Call): UpstreamRequest {
+  const own = ['x-forwarded-for', request.socket.remoteAddress ?? '']
+  if (call.operation.body === 'stream') {
+    for (const name of ['content-type', 'content-length'] as const) {
+      const value = request.headers[name]
+      if (value !== undefined) own.push(name, value)
+    }
+    const hasBody = request.method !== 'GET' && request.method !== 'HEAD'
+    return { method: call.method, target: upstreamTarget(call), headers: requestHeaders(request, own), body: hasBody ? request : undefined }
+  }
+  if (call.bytes !== undefined) own.push('content-type', 'application/json')
+  return { method: call.method, target: upstreamTarget(call), headers: requestHeaders(request, own), body: call.bytes }
+}
+
+/** What users uploaded must not run as a page of ours, whatever its type says (field report 101). */
+const UNTRUSTED = ['content-security-policy', "sandbox; default-src 'none'; frame-ancestors 'self'"]
+const NOT_KEPT = ['cache-control', 'no-store']
+
+function answerHeaders({ requestId }: Exchange, { securityHeaders }: Services, operation: Operation): string[] {
+  const headers = [...securityHeaders, 'x-request-id', requestId]
+  if (operation.untrusted) headers.push(...UNTRUSTED)
+  if (!operation.cacheable) headers.push(...NOT_KEPT)
+  return headers
+}
+
+function sendWhole(exchange: Exchange, services: Services, answer: UpstreamResponse): number {
+  const { response, operation } = exchange
+  if (operation === undefined) throw new Error('nothing was asked')
+  const own = answerHeaders(exchange, services, operation)
+  const { 'content-length': _, ...headers } = answer.headers
+  response.writeHead(answer.status, responseHeaders(headers, [...own, 'content-length', String(answer.bytes.length)]))
+  end(response, answer.bytes, exchange.request.method)
+  exchange.bytesOut = answer.bytes.length
+  return answer.status
+}
+
+function end(response: ServerResponse, bytes: Buffer, method: string | undefined): void {
+  if (method === 'HEAD') response.end()
+  else response.end(bytes)
+}
+
+function json(value: object): UpstreamResponse {
+  return { status: 200, headers: { 'content-type': 'application/json' }, bytes: Buffer.from(JSON.stringify(value)) }
+}

@@ -1,0 +1,79 @@
+import { GatewayError } from '../errors.ts'
+import type { Caller } from '../identity/caller.ts'
+import { ALLOW, decide } from '../policy/decide.ts'
+import { readWholeBody } from './body.ts'
+import { type Call, checkFraming, readBody, type Target } from './call.ts'
+import { refusalFor } from './denial.ts'
+import type { Exchange, Services } from './exchange.ts'
+import { locate } from './locators.ts'
+import type { Operation } from './operation.ts'
+import { asAuthor } from './rewrite.ts'
+import { checkRules } from './rules.ts'
+
+/** Open to anybody, signed in or not: such a row asks for nothing else. */
+export function isPublic(operation: Operation): boolean {
+  return operation.needs.every((need) => need.kind === 'public')
+}
+
+/** Served by MLflow, wanted by no client. */
+export function isNobodys(operation: Operation): boolean {
+  return operation.needs.some((need) => need.kind === 'nobody')
+}
+
+/**
+ * What a row asks of the caller, whatever the request is about: before a byte of the body is read.
+ *
+ * @throws {GatewayError} `ERR_INSUFFICIENT_SCOPE` or `ERR_PERMISSION_DENIED` (reason `admin_only`).
+ */
+export function checkStanding(operation: Operation, { principal, credential }: Caller): void {
+  if (credential.scope.includes('read') && !operation.readOnly) {
+    const message = `This token may only read; ${operation.name} does more. Make one without the read-only mark`
+    throw new GatewayError('ERR_INSUFFICIENT_SCOPE', message, { reason: 'read_only_token' })
+  }
+  if (!principal.isAdmin && operation.needs.some((need) => need.kind === 'admin')) {
+    const message = `Permission denied: ${operation.name} is for administrators here`
+    throw new GatewayError('ERR_PERMISSION_DENIED', message, { reason: 'admin_only' })
+  }
+}
+
+/**
+ * Reads the call, once; from here on only what was read counts.
+ *
+ * @throws {GatewayError} See {@link checkFraming}, {@link readWholeBody} and {@link readBody}.
+ */
+export async function readCall(exchange: Exchange, target: Target, services: Services): Promise<Call> {
+  const { request } = exchange
+  checkFraming(request, target.operation)
+  const call = { ...target, method: request.method ?? 'GET', headers: request.headers }
+  if (target.operation.body === 'stream') return { ...call, body: undefined, bytes: undefined }
+  inviteBody(exchange)
+  return { ...call, ...readBody(await readWholeBody(request, services.jsonBodyLimit)) }
+}
+
+/** Tells a client that waits for it (RFC 9110 §10.1.1) to send the body; not before it is known to be wanted. */
+export function inviteBody({ request, response }: Exchange): void {
+  if (request.headers.expect !== undefined) response.writeContinue()
+}
+
+/** Admins are not judged by name, so no name is looked up for them. */
+const BY_ID = { needsName: () => false }
+
+/**
+ * Locates everything the call touches and decides.
+ *
+ * @returns The call as it may be forwarded: with what MLflow would leave to the client set by us.
+ * @throws {GatewayError} The refusal, if it may not.
+ */
+export async function judge(exchange: Exchange, call: Call, services: Services): Promise<Call> {
+  const { caller } = exchange
+  if (caller === undefined) return call
+  const { isAdmin, username } = caller.principal
+  checkRules(call, { isAdmin, switches: services.switches })
+  if (call.operation.needs.some((need) => need.kind === 'resource')) {
+    const access = isAdmin ? BY_ID : caller.access
+    exchange.demands = await locate(call, { lookup: services.lookup, access })
+    const decision = isAdmin ? ALLOW : decide(exchange.demands, caller.access)
+    if (decision.effect === 'deny') throw refusalFor(decision, call, caller.access)
+  }
+  return call.operation.authorship && services.trustAuthorship ? asAuthor(call, username) : call
+}

@@ -1,0 +1,185 @@
+import { Value } from 'typebox/value'
+import { qualifyName } from '../config/qualified-name.ts'
+import type { PolicyContent, PolicyMapping } from '../store/policy.ts'
+import type { Store } from '../store/store.ts'
+import type { Grant } from './grants.ts'
+import { type PolicyDocumentReader, type PolicyFault, readPolicyDocument } from './policy-document.ts'
+import { type GrantDocument, GrantSchema, PolicySchema, TARGETS } from './policy-schema.ts'
+
+export type { PolicyContent } from '../store/policy.ts'
+export { diffPolicy, type PolicyDiff } from './policy-diff.ts'
+export type { PolicyFault } from './policy-document.ts'
+
+/** Everything that is wrong with a policy file, with the line and what to do. */
+export class PolicyError extends Error {
+  readonly faults: readonly PolicyFault[]
+
+  constructor(faults: readonly PolicyFault[]) {
+    super(describeFaults(faults))
+    this.name = 'PolicyError'
+    this.faults = faults
+  }
+}
+
+function describeFaults(faults: readonly PolicyFault[]): string {
+  const heading = faults.length === 1 ? '1 fault' : `${faults.length} faults`
+  const lines = faults.map(
+    ({ line, place, problem, remedy }) =>
+      `  line ${line}: ${place === '' ? '' : `${place} `}${problem}\n    ${remedy}`,
+  )
+  return [`The policy file has ${heading}:`, ...lines].join('\n')
+}
+
+export type PolicyContext = {
+  /** Ids of the configured providers: a name without one is understood only where there is a single provider. */
+  readonly providerIds: readonly string[]
+}
+
+/**
+ * Reads a policy file. What it returns is in order as a whole; nothing is applied.
+ *
+ * @throws {PolicyError} With every fault at once.
+ */
+export function parsePolicy(text: string, { providerIds }: PolicyContext): PolicyContent {
+  const reader = readPolicyDocument(text, PolicySchema)
+  const roles = checkRoles(reader)
+  const groups = readMappings(reader, { key: 'groups', roles, providerIds })
+  const users = readMappings(reader, { key: 'users', roles, providerIds })
+  const faults = reader.faults()
+  const document = reader.value
+  // The second is the schema's own word, should the reading above ever know less than it.
+  if (faults.length > 0 || !Value.Check(PolicySchema, document)) throw new PolicyError(faults)
+  return {
+    defaultPermission: document.default_permission,
+    roles: document.roles.map(({ name, description, grants }) => ({
+      name,
+      description,
+      grants: grants.map(readGrant),
+    })),
+    groups,
+    users,
+  }
+}
+
+/**
+ * Makes the store follow the policy, whole or not at all; what was done by hand stays.
+ *
+ * @returns False if the store followed it already.
+ * @throws {GatewayError} `ERR_INVALID_PARAMETER` if a role of that name was made by hand.
+ */
+export function applyPolicy(store: Pick<Store, 'roles'>, policy: PolicyContent): Promise<boolean> {
+  return store.roles.replacePolicy(policy)
+}
+
+/** The names of the roles, after checks the schema cannot express: no role twice, no grant twice, days that exist. */
+function checkRoles({ value, add }: PolicyDocumentReader): ReadonlySet<string> {
+  const names = new Set<string>()
+  for (const [index, role] of list(property(value, 'roles')).entries()) {
+    const name = property(role, 'name')
+    if (typeof name === 'string') {
+      if (names.has(name)) {
+        add(['roles', index, 'name'], `is ${name} again`, 'Give each role its own name, or join the two.')
+      }
+      names.add(name)
+    }
+    const seen = new Set<string>()
+    for (const [position, grant] of list(property(role, 'grants')).entries()) {
+      if (!Value.Check(GrantSchema, grant)) continue
+      const path = ['roles', index, 'grants', position]
+      if (grant.expires !== undefined && readExpiry(grant.expires) === undefined) {
+        add([...path, 'expires'], 'is a time that does not exist', 'Correct the date or the time of day.')
+        continue
+      }
+      const { level: _, ...what } = readGrant(grant)
+      const key = JSON.stringify(what)
+      if (seen.has(key)) add(path, 'is on the same as an earlier grant of this role', 'Keep one of the two.')
+      seen.add(key)
+    }
+  }
+  return names
+}
+
+type MappingContext = PolicyContext & {
+  readonly key: 'groups' | 'users'
+  readonly roles: ReadonlySet<string>
+}
+
+function readMappings(
+  { value, add }: PolicyDocumentReader,
+  { key, roles, providerIds }: MappingContext,
+): readonly PolicyMapping[] {
+  const mappings = new Map<string, PolicyMapping>()
+  const owners = new Set<string>()
+  for (const [entry, given] of Object.entries(record(property(value, key)))) {
+    const qualified = entry.trim() === '' ? { problem: 'names nobody' } : qualifyName(entry, providerIds)
+    if ('problem' in qualified) {
+      add(
+        [key, entry],
+        qualified.problem,
+        `Write it as provider:name, with one of: ${providerIds.join(', ')}.`,
+      )
+      continue
+    }
+    const owner = qualified.name
+    if (owners.has(owner)) add([key, entry], `is ${owner} again`, 'Join the two lists.')
+    owners.add(owner)
+    const colon = owner.indexOf(':')
+    for (const [index, role] of list(given).entries()) {
+      if (typeof role !== 'string') continue
+      const id = JSON.stringify([owner, role])
+      if (!roles.has(role)) {
+        add([key, entry, index], `is ${role}, a role this file does not define`, describeKnown(roles))
+      } else if (mappings.has(id)) {
+        add([key, entry, index], `is ${role} again`, 'Remove it.')
+      }
+      mappings.set(id, { provider: owner.slice(0, colon), name: owner.slice(colon + 1), role })
+    }
+  }
+  return [...mappings.values()]
+}
+
+function describeKnown(roles: ReadonlySet<string>): string {
+  return roles.size === 0
+    ? 'Define it under roles.'
+    : `Define it under roles, or use one of: ${[...roles].join(', ')}.`
+}
+
+function readGrant(grant: GrantDocument): Grant {
+  const [resourceType = 'experiment'] = TARGETS.filter((target) => grant[target] !== undefined)
+  const target = grant[resourceType] ?? '*'
+  return {
+    resourceType,
+    ...(target === '*'
+      ? { match: 'any', pattern: '*' }
+      : 'id' in target
+        ? { match: 'exact', pattern: target.id }
+        : { match: 'name', pattern: target.name }),
+    level: grant.level,
+    expiresAt: grant.expires === undefined ? undefined : readExpiry(grant.expires),
+  }
+}
+
+const DAY = 86_400
+
+/** @returns Seconds since the epoch; undefined for a day or time of day that does not exist. */
+function readExpiry(text: string): number | undefined {
+  const day = text.slice(0, 10)
+  const midnight = Date.parse(day)
+  // Date.parse takes 30 February for 2 March.
+  if (Number.isNaN(midnight) || new Date(midnight).toISOString().slice(0, 10) !== day) return undefined
+  if (text === day) return midnight / 1000 + DAY
+  const moment = Date.parse(text)
+  return Number.isNaN(moment) ? undefined : Math.floor(moment / 1000)
+}
+
+function property(value: unknown, key: string): unknown {
+  return record(value)[key]
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {}
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}

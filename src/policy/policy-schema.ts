@@ -1,0 +1,122 @@
+import { type Static, Type } from 'typebox'
+
+/** What a fault in a policy file says the value should be; not part of the published schema. */
+type Expectation = { readonly expect: string }
+
+const ANY = 'the "*" in quotes'
+const NAME_PATTERN = '{ name: "alpha/*" }'
+
+const NamePattern = Type.Object(
+  {
+    name: Type.String({
+      minLength: 1,
+      description: 'A name in which each * stands for any run of characters, / included.',
+    }),
+  },
+  { additionalProperties: false },
+)
+
+const everything = () => Type.Literal('*', { description: 'All of them.' })
+
+const ExperimentSchema = Type.Union(
+  [
+    everything(),
+    Type.Object(
+      { id: Type.String({ pattern: '^[0-9]{1,32}$', description: 'The id of one experiment, in quotes.' }) },
+      { additionalProperties: false },
+    ),
+    NamePattern,
+  ],
+  { expect: `{ id: "12" } (in quotes), ${NAME_PATTERN} or ${ANY}`, description: 'Which experiments.' },
+)
+
+const models = (description: string) =>
+  Type.Union([everything(), NamePattern], { expect: `${NAME_PATTERN} or ${ANY}`, description })
+
+/** The keys that say what a grant is on; each grant has one of them. */
+export const TARGETS = ['experiment', 'registered_model', 'prompt'] as const
+
+export const GrantSchema = Type.Object(
+  {
+    experiment: Type.Optional(ExperimentSchema),
+    registered_model: Type.Optional(models('Which registered models.')),
+    prompt: Type.Optional(models('Which prompts.')),
+    level: Type.Enum(['READ', 'USE', 'EDIT', 'MANAGE', 'DENY'], {
+      expect: 'one of READ, USE, EDIT, MANAGE, DENY',
+      description: "MLflow's levels, each holding those before it. DENY outweighs every other grant.",
+    }),
+    expires: Type.Optional(
+      Type.String({
+        pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$',
+        expect: 'a day such as 2027-01-31 or a time with its zone such as 2027-01-31T18:00Z',
+        description: 'When the grant ends: the end of that day in UTC, or that moment.',
+      }),
+    ),
+  },
+  {
+    additionalProperties: false,
+    oneOf: TARGETS.map((target) => ({ required: [target] })),
+    expect: 'a grant such as { experiment: { name: "alpha/*" }, level: EDIT }',
+  },
+)
+
+const RoleNameSchema = Type.String({
+  pattern: '^[^~\\s](.*\\S)?$',
+  maxLength: 255,
+  expect: 'a name of up to 255 characters that does not begin with ~ or have spaces around it',
+})
+
+const RoleSchema = Type.Object(
+  {
+    name: RoleNameSchema,
+    description: Type.Optional(Type.String({ maxLength: 1000, expect: 'a text of up to 1000 characters' })),
+    grants: Type.Array(GrantSchema, { expect: 'a list of grants, [] for none' }),
+  },
+  { additionalProperties: false, expect: 'a role with a name and a list of grants' },
+)
+
+const rolesByName = (whose: string) =>
+  Type.Record(
+    Type.String({ minLength: 1 }),
+    Type.Array(RoleNameSchema, { expect: 'a list of role names, [] for none' }),
+    { expect: `a map from ${whose} to lists of role names, {} for none` },
+  )
+
+/** A policy file. Published as `docs/policy.schema.json`, for editors that check YAML while it is written. */
+export const PolicySchema = Type.Object(
+  {
+    version: Type.Literal(1, { expect: '1', description: 'The version of this format.' }),
+    default_permission: Type.Optional(
+      Type.Enum(['NO_PERMISSIONS', 'READ', 'USE', 'EDIT'], {
+        expect: 'one of NO_PERMISSIONS, READ, USE, EDIT',
+        description:
+          'What everybody who is signed in may do where no grant says more. Overrides DEFAULT_PERMISSION.',
+      }),
+    ),
+    roles: Type.Array(RoleSchema, { expect: 'a list of roles, [] for none' }),
+    groups: Type.Optional({
+      ...rolesByName('groups'),
+      description: 'Roles of a group: `name`, or `provider:name` where there are several providers.',
+    }),
+    users: Type.Optional({
+      ...rolesByName('usernames'),
+      description:
+        'Roles of a username, from its first sign-in on: `name`, or `provider:name` where there are several providers.',
+    }),
+  },
+  {
+    title: 'mlflow-auth-gateway policy',
+    additionalProperties: false,
+    expect: 'a policy that begins with version: 1',
+  },
+)
+
+export type PolicyDocument = Static<typeof PolicySchema>
+export type GrantDocument = Static<typeof GrantSchema>
+
+/** The schema as it is published: JSON Schema and nothing else. */
+export function publishedPolicySchema(): string {
+  const schema = { $schema: 'https://json-schema.org/draft/2020-12/schema', ...PolicySchema }
+  const hidden: keyof Expectation = 'expect'
+  return `${JSON.stringify(schema, (key, value: unknown) => (key === hidden ? undefined : value), 2)}\n`
+}

@@ -66,9 +66,11 @@ export async function verifyToken(
   }
 }
 
+const REMEDY = 'Set MLFLOW_TRACKING_TOKEN to a new one'
+
 /** The refusal for a token that is wrong in any way but its age. @param fault Goes to the log only; never the token. */
 export function invalidToken(fault: string, reason = 'invalid_token'): GatewayError {
-  return new GatewayError('ERR_INVALID_TOKEN', 'The token is not valid here', {
+  return new GatewayError('ERR_INVALID_TOKEN', `The token is not valid here. ${REMEDY}`, {
     cause: new Error(fault),
     reason,
   })
@@ -77,7 +79,7 @@ export function invalidToken(fault: string, reason = 'invalid_token'): GatewayEr
 /** The refusal for a token that was valid until `expiredAt` (seconds since the epoch). */
 export function expiredToken(expiredAt: number): GatewayError {
   const time = new Date(expiredAt * 1000).toISOString()
-  return new GatewayError('ERR_EXPIRED_TOKEN', `token expired at ${time}`, { reason: 'expired' })
+  return new GatewayError('ERR_EXPIRED_TOKEN', `token expired at ${time}. ${REMEDY}`, { reason: 'expired' })
 }
 
 /** Turns what jose throws into a refusal. Its errors carry the claims, which do not belong in a log. */

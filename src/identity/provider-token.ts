@@ -92,6 +92,7 @@ export async function verifyProviderToken(
     subject: sub,
     saysGroups: hasGroups(claims, config.groupsClaim),
     id: typeof jti === 'string' && jti !== '' ? jti.slice(0, 255) : sub,
+    issuedAt: typeof claims.iat === 'number' ? claims.iat : 0,
     expiresAt: exp,
   }
 }

@@ -25,6 +25,8 @@ export type ProviderToken = ProviderIdentity & {
   readonly saysGroups: boolean
   /** `jti` of the token if it has one, else its subject. */
   readonly id: string
+  /** Seconds since the epoch; 0 if the token does not say. */
+  readonly issuedAt: number
   /** Seconds since the epoch. */
   readonly expiresAt: number
 }

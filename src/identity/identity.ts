@@ -1,0 +1,130 @@
+import type { Config } from '../config.ts'
+import type { Directory } from '../policy/directory.ts'
+import type { Store } from '../store/store.ts'
+import { type AccessTokens, createAccessTokens } from './access-token.ts'
+import { createBearerVerifier } from './bearer-credential.ts'
+import { type BrowserSessions, createBrowserSessions } from './browser-session.ts'
+import { type CookieSettings, cookieSettings } from './cookies.ts'
+import { createCredentialCache } from './credential-cache.ts'
+import { ownIssuer } from './gateway-token.ts'
+import { createGoogle } from './google.ts'
+import { createIdentifier, type Identifier } from './identifier.ts'
+import { createKeyring, type Keyring } from './keyring.ts'
+import { createLoginTransactions, type LoginTransactions } from './login-transaction.ts'
+import { createOpenidProvider } from './openid-provider.ts'
+import type { Provider, SignIn } from './provider.ts'
+import { createRenewal } from './renewal.ts'
+import { createSessionCookies, type SessionCookies } from './session-cookie.ts'
+import { createSessionVerifier } from './session-credential.ts'
+import { createSessionTokens, type SessionTokens } from './session-token.ts'
+import { recordSignIn } from './sign-in.ts'
+import { createTokenUse } from './token-use.ts'
+
+export type IdentityOptions = {
+  readonly config: Pick<
+    Config,
+    | 'publicUrl'
+    | 'gatewaySecret'
+    | 'providers'
+    | 'sessionIdleTtl'
+    | 'sessionAbsoluteTtl'
+    | 'sessionTokenTtl'
+    | 'accessTokenMaxTtl'
+  >
+  readonly store: Store
+  readonly directory: Directory
+  readonly fetch: typeof fetch
+  /** Seconds since the epoch. */
+  readonly now: () => number
+  /** Told of trouble that no request was refused for. */
+  readonly onFault?: ((fault: unknown) => void) | undefined
+}
+
+/** Everything that has to do with who is calling, put together once. */
+export type Identity = {
+  readonly cookies: CookieSettings
+  readonly keyring: Keyring
+  readonly accessTokens: AccessTokens
+  readonly sessionTokens: SessionTokens
+  readonly sessions: BrowserSessions
+  readonly sessionCookies: SessionCookies
+  /** In the order they are configured. */
+  readonly providers: ReadonlyMap<string, Provider>
+  readonly transactions: LoginTransactions
+  readonly identify: Identifier
+  recordSignIn(signIn: SignIn): ReturnType<typeof recordSignIn>
+  /** Ends a session, here at once. */
+  endSession(sid: string): Promise<void>
+  /** Follows revocations and begins writing when tokens were last used. */
+  start(): void
+  stop(): Promise<void>
+}
+
+/**
+ * Opens the signing keys and puts the parts together. Providers are reached on first use.
+ *
+ * @throws {Error} as `createKeyring`.
+ */
+export async function createIdentity(options: IdentityOptions): Promise<Identity> {
+  const { config, store, directory, now, onFault } = options
+  const { gatewaySecret: secret, publicUrl } = config
+  const cookies = cookieSettings(publicUrl)
+  const issuer = ownIssuer(publicUrl)
+  const cache = createCredentialCache({ now })
+  const keyring = await createKeyring({ store, secret, now, tokenMaxTtl: config.accessTokenMaxTtl })
+  const accessTokens = createAccessTokens({ keyring, issuer, now, store, maxTtl: config.accessTokenMaxTtl })
+  const sessionTokens = createSessionTokens({ keyring, issuer, now })
+  const sessions = createBrowserSessions({ store, secret, now, idleTtl: config.sessionIdleTtl })
+  const sessionCookies = createSessionCookies(secret)
+  const providers = createProviders(options)
+  const tokenUse = createTokenUse({ tokens: store.tokens, now, onFault })
+  const { people } = store
+  const renewal = createRenewal({
+    ...{ sessions, people, directory, providers, now, onFault },
+    ...{ cookies: sessionCookies, tokens: sessionTokens, tokenTtl: config.sessionTokenTtl },
+  })
+  const verifySession = createSessionVerifier({ cookies, cache, sessionTokens, sessions, renewal, now })
+  const bearers = { issuer, cache, accessTokens, tokens: store.tokens, people, directory }
+  const verifyBearer = createBearerVerifier({ ...bearers, providers: providers.values() })
+  let unfollow = () => {}
+  return {
+    ...{ cookies, keyring, accessTokens, sessionTokens, sessions, sessionCookies, providers },
+    transactions: createLoginTransactions({ secret, now, prefix: cookies.transactionPrefix }),
+    identify: createIdentifier({
+      publicUrl,
+      cookies,
+      cache,
+      directory,
+      verifyBearer,
+      verifySession,
+      tokenUse,
+    }),
+    recordSignIn: (signIn) =>
+      recordSignIn(signIn, { people, directory, now, absoluteTtl: config.sessionAbsoluteTtl }),
+    async endSession(sid) {
+      await sessions.end(sid)
+      await directory.refresh()
+    },
+    start() {
+      unfollow()
+      unfollow = directory.onChange((change) => {
+        cache.drop(change)
+        if (change.kind === 'keys') keyring.reload().catch((fault) => onFault?.(fault))
+      })
+      tokenUse.start()
+    },
+    async stop() {
+      unfollow()
+      await tokenUse.stop()
+    },
+  }
+}
+
+function createProviders({ config, fetch, now }: IdentityOptions): ReadonlyMap<string, Provider> {
+  return new Map(
+    config.providers.map((provider) => {
+      const create = provider.kind === 'google' ? createGoogle : createOpenidProvider
+      return [provider.id, create({ config: provider, fetch, now })]
+    }),
+  )
+}

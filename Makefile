@@ -25,7 +25,7 @@ NODE_MODULES := node_modules/.stamp
 UV := .uv/.stamp-$(UV_VERSION)
 MLFLOW := .mlflow/.stamp
 
-.PHONY: help setup demo test check bench clean system
+.PHONY: help setup demo test check bench secrets clean system
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ check: $(NODE_MODULES) ## the quick checks: types, lint, unit
 
 bench: $(NODE_MODULES) ## CPU per request beside a bare proxy
 	@npm run -s bench
+
+secrets: ## random secrets for docker-compose.yml, in deploy/secrets/
+	@deploy/secrets/create.sh
 
 clean: ## remove everything that was built or installed here
 	rm -rf node_modules .toolchain .mlflow .uv .demo dist coverage test-results

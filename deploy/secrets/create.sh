@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Makes the random secrets that docker-compose.yml asks for, here beside this script; one that exists is kept.
+# The folder is closed to other users of the machine. The files are readable, because Compose mounts them as they are
+# and the containers run as users of their own.
+set -euo pipefail
+cd "$(dirname "$0")"
+chmod 0700 .
+for name in gateway_secret postgres_password oidc_client_secret keycloak_password; do
+  if [ -s "$name" ]; then
+    echo "kept     deploy/secrets/$name"
+  else
+    head -c 36 /dev/urandom | base64 | tr '+/' '-_' | tr -d '\n' >"$name"
+    chmod 0444 "$name"
+    echo "created  deploy/secrets/$name"
+  fi
+done

@@ -8,6 +8,8 @@ import { existingPerson, findPerson, type Person, type PersonKey, selectPeople, 
 import type { Schema } from './schema.ts'
 import { claimName, freeUsername, replaceGroups } from './sign-in.ts'
 
+export type { Person, PersonKey } from './person.ts'
+
 /** What a provider says about somebody who has just proved who they are. */
 export type SignIn = {
   readonly provider: string

@@ -87,7 +87,9 @@ async function handle(
 function findTarget(exchange: Exchange, candidates: readonly Candidate[]): Target {
   const target = readTarget(exchange.request.url ?? '', candidates)
   if (target === undefined || isNobodys(target.operation)) {
-    throw new GatewayError('ERR_NO_SUCH_ROUTE', 'This address is not one the gateway serves', { reason: 'no_such_route' })
+    throw new GatewayError('ERR_NO_SUCH_ROUTE', 'This address is not one the gateway serves', {
+      reason: 'no_such_route',
+    })
   }
   exchange.operation = target.operation
   exchange.path = target.template.text
@@ -112,7 +114,11 @@ function eventOf(exchange: Exchange, reply: FastifyReply, outcome: Outcome): Aud
     userId: caller?.principal.userId,
     username: caller?.principal.username,
     provider: caller?.principal.provider,
-    credential: caller && { kind: caller.credential.kind, form: caller.credential.form, id: caller.credential.id },
+    credential: caller && {
+      kind: caller.credential.kind,
+      form: caller.credential.form,
+      id: caller.credential.id,
+    },
     operation: exchange.operation?.name,
     method: request.method ?? '',
     path: exchange.path ?? '',

@@ -59,7 +59,10 @@ export function checkFraming(request: IncomingMessage, operation: Operation): vo
   const { headers } = request
   const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
   if (headers['content-encoding'] !== undefined) {
-    throw new GatewayError('ERR_UNSUPPORTED_MEDIA_TYPE', 'Send the body without Content-Encoding: it has to be read here')
+    throw new GatewayError(
+      'ERR_UNSUPPORTED_MEDIA_TYPE',
+      'Send the body without Content-Encoding: it has to be read here',
+    )
   }
   if (!hasBody) return
   if (request.method === 'GET' || request.method === 'HEAD') {
@@ -67,7 +70,12 @@ export function checkFraming(request: IncomingMessage, operation: Operation): vo
   }
   if (operation.body === 'stream') return
   const type = headers['content-type']
-  if (repeats(request, 'content-type') || type === undefined || !type.startsWith(EXACT_JSON) || !JSON_TYPE.test(type)) {
+  if (
+    repeats(request, 'content-type') ||
+    type === undefined ||
+    !type.startsWith(EXACT_JSON) ||
+    !JSON_TYPE.test(type)
+  ) {
     throw new GatewayError('ERR_UNSUPPORTED_MEDIA_TYPE', 'Send the body as Content-Type: application/json')
   }
 }
@@ -171,5 +179,8 @@ function checked(value: unknown, selector: Selector): string {
 }
 
 function wrongType(selector: Selector): GatewayError {
-  return new GatewayError('ERR_INVALID_PARAMETER', `Invalid value for parameter '${selector.text}': a non-empty string is expected`)
+  return new GatewayError(
+    'ERR_INVALID_PARAMETER',
+    `Invalid value for parameter '${selector.text}': a non-empty string is expected`,
+  )
 }

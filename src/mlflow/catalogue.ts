@@ -9,4 +9,21 @@ import type { Operation } from './operation.ts'
  * Every operation of MLflow 3.17.2, one row each: the only list of routes in the project. What has no row does not
  * exist (404), and a row without needs cannot be written.
  */
-export const CATALOGUE: readonly Operation[] = [...INTERFACE, ...TRACKING, ...ARTIFACTS, ...REGISTRY, ...ADMIN_ONLY]
+export const CATALOGUE: readonly Operation[] = [
+  ...INTERFACE,
+  ...TRACKING,
+  ...ARTIFACTS,
+  ...REGISTRY,
+  ...ADMIN_ONLY,
+]
+
+const BY_NAME: ReadonlyMap<string, Operation> = new Map(
+  CATALOGUE.map((operation) => [operation.name, operation]),
+)
+
+/** @throws {Error} If the catalogue has no such row: a mistake in the catalogue, never in a request. */
+export function operationNamed(name: string): Operation {
+  const operation = BY_NAME.get(name)
+  if (operation === undefined) throw new Error(`The catalogue has no row ${name}`)
+  return operation
+}

@@ -35,10 +35,14 @@ function sentence(decision: Denied, { operation }: Call, access: Access): string
   if (reason === 'admin_only' || type === 'server') return `${operation.name} is for administrators here`
   if (demand.action === 'create') {
     const patterns = access.patterns(type, needed)
-    const where = patterns.length === 0 ? 'under no name at all' : `under these names only: ${patterns.join(', ')}`
+    const where =
+      patterns.length === 0 ? 'under no name at all' : `under these names only: ${patterns.join(', ')}`
     return `${operation.name} asks for ${needed} on the name ${JSON.stringify(name ?? key ?? '')}; you may create a ${NOUN[type]} ${where}`
   }
-  const what = reason === 'level_too_low' && key !== undefined ? `${NOUN[type]} ${JSON.stringify(key)}` : `the ${NOUN[type]}`
+  const what =
+    reason === 'level_too_low' && key !== undefined
+      ? `${NOUN[type]} ${JSON.stringify(key)}`
+      : `the ${NOUN[type]}`
   const have = reason === 'level_too_low' ? `, you have ${access.levelOf(demand.resource)}` : ''
   return `${operation.name} asks for ${needed} on ${what}${have}; ask an administrator, or somebody with MANAGE on it, to grant it`
 }

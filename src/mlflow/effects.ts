@@ -1,7 +1,7 @@
-import { isObject, type Lookup } from './lookup.ts'
 import type { ResourceType } from '../policy/grants.ts'
 import type { Roles } from '../store/roles.ts'
 import { type Call, select } from './call.ts'
+import { isObject, type Lookup } from './lookup.ts'
 import type { Effect } from './operation.ts'
 import type { UpstreamResponse } from './upstream.ts'
 
@@ -23,12 +23,21 @@ const REGISTRY_TYPES: readonly ResourceType[] = ['registered_model', 'prompt']
  * keeps its grants, a deleted one leaves none behind. Done before the answer leaves, so that the caller's next request
  * finds it so.
  */
-export async function applyEffects(call: Call, response: UpstreamResponse, context: EffectContext): Promise<void> {
+export async function applyEffects(
+  call: Call,
+  response: UpstreamResponse,
+  context: EffectContext,
+): Promise<void> {
   for (const effect of call.operation.effects) await apply(effect, call, response, context)
   await context.refresh()
 }
 
-async function apply(effect: Effect, call: Call, response: UpstreamResponse, context: EffectContext): Promise<void> {
+async function apply(
+  effect: Effect,
+  call: Call,
+  response: UpstreamResponse,
+  context: EffectContext,
+): Promise<void> {
   const { lookup, roles } = context
   switch (effect.kind) {
     case 'grant_creator':
@@ -60,7 +69,8 @@ async function grantCreator(
   { lookup, roles, userId }: EffectContext,
 ): Promise<void> {
   const key = valueAt(JSON.parse(response.bytes.toString('utf8')), effect.at)
-  if (typeof key !== 'string' || key === '') throw new Error(`No ${effect.at.join('.')} in the answer to a creation`)
+  if (typeof key !== 'string' || key === '')
+    throw new Error(`No ${effect.at.join('.')} in the answer to a creation`)
   let type = effect.type
   if (type === 'registry') {
     lookup.forget('model', key)
@@ -68,7 +78,14 @@ async function grantCreator(
   }
   await roles.carry.forgetCreators(type, key)
   const { id } = await roles.personal(userId)
-  await roles.grant(id, { resourceType: type, match: 'exact', pattern: key, level: 'MANAGE', source: 'creator', createdBy: userId })
+  await roles.grant(id, {
+    resourceType: type,
+    match: 'exact',
+    pattern: key,
+    level: 'MANAGE',
+    source: 'creator',
+    createdBy: userId,
+  })
 }
 
 function valueAt(value: unknown, path: readonly string[]): unknown {

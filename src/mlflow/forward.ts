@@ -1,9 +1,11 @@
 import type { ServerResponse } from 'node:http'
 import { GatewayError } from '../errors.ts'
 import type { Caller } from '../identity/caller.ts'
+import { satisfies } from '../policy/access.ts'
 import { type Call, upstreamTarget } from './call.ts'
 import { applyEffects } from './effects.ts'
 import type { Exchange, Services } from './exchange.ts'
+import { filterVersions, readGraphql } from './graphql.ts'
 import { requestHeaders, responseHeaders } from './headers.ts'
 import { inviteBody } from './judge.ts'
 import { listReadable } from './lists.ts'
@@ -25,6 +27,13 @@ export async function forward(exchange: Exchange, judged: Call, services: Servic
   if (call === undefined) return sendWhole(exchange, services, json({}))
   if (operation.list !== undefined && caller !== undefined) {
     return sendWhole(exchange, services, await listed(exchange, call, caller, services))
+  }
+  if (
+    operation.needs.some((need) => need.kind === 'graphql') &&
+    caller !== undefined &&
+    !caller.principal.isAdmin
+  ) {
+    return sendWhole(exchange, services, await queried(exchange, call, caller, services))
   }
   if (operation.effects.length > 0 && caller !== undefined) {
     return sendWhole(exchange, services, await settled(exchange, call, caller, services))
@@ -48,7 +57,12 @@ async function narrowed(call: Call, caller: Caller, { lookup }: Services): Promi
   return result
 }
 
-function listed(exchange: Exchange, call: Call, caller: Caller, services: Services): Promise<UpstreamResponse> {
+function listed(
+  exchange: Exchange,
+  call: Call,
+  caller: Caller,
+  services: Services,
+): Promise<UpstreamResponse> {
   if (call.operation.list === undefined) throw new Error('not a list')
   const { userId, isAdmin } = caller.principal
   return listReadable(call, call.operation.list, {
@@ -59,15 +73,39 @@ function listed(exchange: Exchange, call: Call, caller: Caller, services: Servic
   })
 }
 
+/** Answers a GraphQL query without the model versions that the caller may not read. */
+async function queried(
+  exchange: Exchange,
+  call: Call,
+  { access }: Caller,
+  { upstream, lookup }: Services,
+): Promise<UpstreamResponse> {
+  const response = await upstream.send(upstreamRequest(exchange, call))
+  const { versionPaths } = readGraphql(call.body?.value ?? {})
+  if (response.status !== 200 || versionPaths.length === 0) return response
+  const answer: unknown = JSON.parse(response.bytes.toString('utf8'))
+  await filterVersions(answer, versionPaths, async (name) => {
+    const type = await lookup.registryKind(name)
+    return type !== undefined && satisfies(access.levelOf({ type, key: name, name }), 'READ')
+  })
+  return { ...response, bytes: Buffer.from(JSON.stringify(answer)) }
+}
+
 /** Sends a call that changes who holds what, and carries that out before the answer leaves. */
-async function settled(exchange: Exchange, call: Call, caller: Caller, services: Services): Promise<UpstreamResponse> {
+async function settled(
+  exchange: Exchange,
+  call: Call,
+  caller: Caller,
+  services: Services,
+): Promise<UpstreamResponse> {
   const response = await services.upstream.send(upstreamRequest(exchange, call))
   if (response.status < 200 || response.status >= 300) return response
   try {
     const { lookup, effects } = services
     await applyEffects(call, response, { ...effects, lookup, userId: caller.principal.userId })
   } catch (cause) {
-    const message = 'MLflow did what was asked, but the grants that go with it could not be kept; tell an administrator'
+    const message =
+      'MLflow did what was asked, but the grants that go with it could not be kept; tell an administrator'
     throw new GatewayError('ERR_STORE_UNAVAILABLE', message, { cause, reason: 'effect_failed' })
   }
   return response
@@ -81,17 +119,31 @@ function upstreamRequest({ request }: Exchange, call: Call): UpstreamRequest {
       if (value !== undefined) own.push(name, value)
     }
     const hasBody = request.method !== 'GET' && request.method !== 'HEAD'
-    return { method: call.method, target: upstreamTarget(call), headers: requestHeaders(request, own), body: hasBody ? request : undefined }
+    return {
+      method: call.method,
+      target: upstreamTarget(call),
+      headers: requestHeaders(request, own),
+      body: hasBody ? request : undefined,
+    }
   }
   if (call.bytes !== undefined) own.push('content-type', 'application/json')
-  return { method: call.method, target: upstreamTarget(call), headers: requestHeaders(request, own), body: call.bytes }
+  return {
+    method: call.method,
+    target: upstreamTarget(call),
+    headers: requestHeaders(request, own),
+    body: call.bytes,
+  }
 }
 
 /** What users uploaded must not run as a page of ours, whatever its type says (field report 101). */
 const UNTRUSTED = ['content-security-policy', "sandbox; default-src 'none'; frame-ancestors 'self'"]
 const NOT_KEPT = ['cache-control', 'no-store']
 
-function answerHeaders({ requestId }: Exchange, { securityHeaders }: Services, operation: Operation): string[] {
+function answerHeaders(
+  { requestId }: Exchange,
+  { securityHeaders }: Services,
+  operation: Operation,
+): string[] {
   const headers = [...securityHeaders, 'x-request-id', requestId]
   if (operation.untrusted) headers.push(...UNTRUSTED)
   if (!operation.cacheable) headers.push(...NOT_KEPT)
@@ -103,7 +155,10 @@ function sendWhole(exchange: Exchange, services: Services, answer: UpstreamRespo
   if (operation === undefined) throw new Error('nothing was asked')
   const own = answerHeaders(exchange, services, operation)
   const { 'content-length': _, ...headers } = answer.headers
-  response.writeHead(answer.status, responseHeaders(headers, [...own, 'content-length', String(answer.bytes.length)]))
+  response.writeHead(
+    answer.status,
+    responseHeaders(headers, [...own, 'content-length', String(answer.bytes.length)]),
+  )
   end(response, answer.bytes, exchange.request.method)
   exchange.bytesOut = answer.bytes.length
   return answer.status
@@ -115,5 +170,9 @@ function end(response: ServerResponse, bytes: Buffer, method: string | undefined
 }
 
 function json(value: object): UpstreamResponse {
-  return { status: 200, headers: { 'content-type': 'application/json' }, bytes: Buffer.from(JSON.stringify(value)) }
+  return {
+    status: 200,
+    headers: { 'content-type': 'application/json' },
+    bytes: Buffer.from(JSON.stringify(value)),
+  }
 }

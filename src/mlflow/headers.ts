@@ -75,7 +75,11 @@ export function responseHeaders(
   const headers = [...own]
   for (const name in upstream) {
     const value = upstream[name]
-    if (value === undefined || (WITHHELD.has(name) && !(name === CACHE_CONTROL && !own.includes(CACHE_CONTROL)))) continue
+    if (
+      value === undefined ||
+      (WITHHELD.has(name) && !(name === CACHE_CONTROL && !own.includes(CACHE_CONTROL)))
+    )
+      continue
     if (typeof value === 'string') headers.push(name, value)
     else for (const each of value) headers.push(name, each)
   }

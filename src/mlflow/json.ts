@@ -71,7 +71,9 @@ function ambiguous(message: string, cause?: unknown): GatewayError {
 const codes = (text: string): ReadonlySet<number> => new Set([...text].map((char) => char.charCodeAt(0)))
 const SPACE = codes(' \t\n\r')
 const LITERAL_END = codes(',]} \t\n\r')
-const [QUOTE, BACKSLASH, COMMA, OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY] = [0x22, 0x5c, 0x2c, 0x7b, 0x7d, 0x5b, 0x5d]
+const [QUOTE, BACKSLASH, COMMA, OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY] = [
+  0x22, 0x5c, 0x2c, 0x7b, 0x7d, 0x5b, 0x5d,
+]
 
 /**
  * Finds where every value lies in a text that `JSON.parse` has accepted, and refuses repeated keys, which
@@ -114,7 +116,9 @@ class Scanner {
       }
       const name = this.#name()
       if (members.has(name)) {
-        throw ambiguous(`The field ${JSON.stringify(name.slice(0, 100))} is given more than once (run_id and runId are one field)`)
+        throw ambiguous(
+          `The field ${JSON.stringify(name.slice(0, 100))} is given more than once (run_id and runId are one field)`,
+        )
       }
       this.#next()
       this.#at++ // the colon

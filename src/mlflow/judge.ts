@@ -3,6 +3,7 @@ import type { Caller } from '../identity/caller.ts'
 import { ALLOW, decide } from '../policy/decide.ts'
 import { readWholeBody } from './body.ts'
 import { type Call, checkFraming, readBody, type Target } from './call.ts'
+import { operationNamed } from './catalogue.ts'
 import { refusalFor } from './denial.ts'
 import type { Exchange, Services } from './exchange.ts'
 import { locate } from './locators.ts'
@@ -69,9 +70,9 @@ export async function judge(exchange: Exchange, call: Call, services: Services):
   if (caller === undefined) return call
   const { isAdmin, username } = caller.principal
   checkRules(call, { isAdmin, switches: services.switches })
-  if (call.operation.needs.some((need) => need.kind === 'resource')) {
+  if (call.operation.needs.some((need) => need.kind === 'resource' || need.kind === 'graphql')) {
     const access = isAdmin ? BY_ID : caller.access
-    exchange.demands = await locate(call, { lookup: services.lookup, access })
+    exchange.demands = await locate(call, { lookup: services.lookup, access, operationNamed })
     const decision = isAdmin ? ALLOW : decide(exchange.demands, caller.access)
     if (decision.effect === 'deny') throw refusalFor(decision, call, caller.access)
   }

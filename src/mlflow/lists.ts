@@ -33,7 +33,11 @@ type Page = { readonly rows: readonly Row[]; readonly next: string }
  * @returns MLflow's own answer, if it was an error; else the page.
  * @throws {GatewayError} `ERR_INVALID_PARAMETER` for a page size or token that MLflow or we would not take.
  */
-export async function listReadable(call: Call, spec: ListSpec, context: ListContext): Promise<UpstreamResponse> {
+export async function listReadable(
+  call: Call,
+  spec: ListSpec,
+  context: ListContext,
+): Promise<UpstreamResponse> {
   const size = pageSize(call, spec)
   const sealedFor = tokenContext(call, context.caller.userId)
   let at = startOf(call, context.tokens, sealedFor)
@@ -80,7 +84,10 @@ function pageSize(call: Call, spec: ListSpec): number {
   if (given === undefined && spec.defaultSize !== undefined) return spec.defaultSize
   const size = /^[1-9][0-9]{0,6}$/.test(String(given)) ? Number(given) : 0
   if (size < 1 || size > spec.cap) {
-    throw new GatewayError('ERR_INVALID_PARAMETER', `Invalid value for parameter 'max_results': a number from 1 to ${spec.cap} is expected`)
+    throw new GatewayError(
+      'ERR_INVALID_PARAMETER',
+      `Invalid value for parameter 'max_results': a number from 1 to ${spec.cap} is expected`,
+    )
   }
   return size
 }
@@ -120,23 +127,33 @@ function typesOf(spec: ListSpec): readonly ResourceType[] {
 }
 
 function seesAll(spec: ListSpec, caller: ListContext['caller']): boolean {
-  return caller.isAdmin || typesOf(spec).every((type) => satisfies(caller.access.uniform(type) ?? 'NO_PERMISSIONS', 'READ'))
+  return (
+    caller.isAdmin ||
+    typesOf(spec).every((type) => satisfies(caller.access.uniform(type) ?? 'NO_PERMISSIONS', 'READ'))
+  )
 }
 
 async function readPage(response: UpstreamResponse, spec: ListSpec, context: ListContext): Promise<Page> {
   const { text, value, root } = readJsonObject(response.bytes)
   const rows = value[spec.field] ?? []
   const next = value['next_page_token'] ?? ''
-  const items = root.members?.get(spec.field.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()))?.items ?? []
+  const items =
+    root.members?.get(spec.field.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()))?.items ?? []
   if (!Array.isArray(rows) || typeof next !== 'string') {
-    throw new GatewayError('ERR_UPSTREAM_INVALID', 'The tracking server answered with a list that cannot be filtered')
+    throw new GatewayError(
+      'ERR_UPSTREAM_INVALID',
+      'The tracking server answered with a list that cannot be filtered',
+    )
   }
   const all = seesAll(spec, context.caller)
   const found: Row[] = []
   for (const [index, row] of rows.entries()) {
     const item = items[index]
     if (item === undefined) continue
-    found.push({ text: text.slice(item.start, item.end), visible: all || (await isReadable(row, spec, context)) })
+    found.push({
+      text: text.slice(item.start, item.end),
+      visible: all || (await isReadable(row, spec, context)),
+    })
   }
   return { rows: found, next }
 }
@@ -151,7 +168,8 @@ async function isReadable(row: unknown, spec: ListSpec, { caller, lookup }: List
   }
   // A version's own tags are its editors' to set, so what kind it is of is asked of the model.
   const isPrompt = hasPromptTag(row)
-  const type = isPrompt && spec.field === 'model_versions' ? await lookup.registryKind(name) : kindOf(isPrompt)
+  const type =
+    isPrompt && spec.field === 'model_versions' ? await lookup.registryKind(name) : kindOf(isPrompt)
   return type !== undefined && satisfies(caller.access.levelOf({ type, key: name, name }), 'READ')
 }
 

@@ -2,11 +2,21 @@ import { GatewayError } from '../errors.ts'
 import type { Access, ResourceRef } from '../policy/access.ts'
 import type { Demand } from '../policy/decide.ts'
 import { type Call, memberOf, select } from './call.ts'
+import { readGraphql } from './graphql.ts'
+import { readJsonObject } from './json.ts'
 import { hasPromptTag, isObject, type Lookup, PROMPT_TAG, type RegistryKind } from './lookup.ts'
-import type { Locator, LocatorKind } from './operation.ts'
+import type { Locator, LocatorKind, Need, Operation } from './operation.ts'
 
 /** What a locator may ask. Names are looked up only if some grant of the caller speaks of names. */
-export type Locating = { readonly lookup: Lookup; readonly access: Pick<Access, 'needsName'> }
+export type Locating = {
+  readonly lookup: Lookup
+  readonly access: Pick<Access, 'needsName'>
+}
+
+type LocatingQueries = Locating & {
+  /** A row of the catalogue by its name. */
+  readonly operationNamed: (name: string) => Operation
+}
 
 /** Nothing that a grant could cover: only admins. */
 const SERVER: ResourceRef = { type: 'server', key: undefined }
@@ -18,22 +28,46 @@ const NO_EXPERIMENT: ResourceRef = { type: 'experiment', key: undefined }
  * @throws {GatewayError} `ERR_INVALID_PARAMETER` if a row that asks for resources is given none; see {@link select}
  *   and {@link Lookup} for the rest. A fault is a refusal, never an empty list.
  */
-export async function locate(call: Call, locating: Locating): Promise<readonly Demand[]> {
+export async function locate(call: Call, locating: LocatingQueries): Promise<readonly Demand[]> {
   const demands: Demand[] = []
-  for (const need of call.operation.needs) {
-    if (need.kind !== 'resource') continue
-    for (const resource of await resourcesOf(call, need.locator, locating)) {
-      demands.push({ action: need.action, resource })
-    }
-  }
+  for (const need of call.operation.needs) demands.push(...(await demandsOf(call, need, locating)))
   if (demands.length === 0) {
     throw new GatewayError('ERR_INVALID_PARAMETER', 'The request does not say what it is about')
   }
   return demands
 }
 
+async function demandsOf(call: Call, need: Need, locating: LocatingQueries): Promise<readonly Demand[]> {
+  if (need.kind === 'graphql') return demandsOfQuery(call, locating)
+  if (need.kind !== 'resource') return []
+  const resources = await resourcesOf(call, need.locator, locating)
+  return resources.map((resource) => ({ action: need.action, resource }))
+}
+
+/** Every root field asks for what its REST twin would ask for with the same arguments; a list is not narrowed but judged whole. */
+async function demandsOfQuery(call: Call, locating: LocatingQueries): Promise<readonly Demand[]> {
+  const demands: Demand[] = []
+  for (const { twin, args } of readGraphql(call.body?.value ?? {}).fields) {
+    const operation = locating.operationNamed(twin)
+    const body = readJsonObject(Buffer.from(JSON.stringify(args)))
+    const before = demands.length
+    for (const need of operation.needs) {
+      const asked: Need =
+        need.kind === 'narrow' ? { kind: 'resource', action: 'read', locator: need.locator } : need
+      demands.push(...(await demandsOf({ ...call, operation, method: 'POST', body }, asked, locating)))
+    }
+    if (demands.length === before)
+      throw new GatewayError('ERR_INVALID_PARAMETER', `${twin} does not say what it is about`)
+  }
+  return demands
+}
+
 /** The resources one locator leads to; none if its selector is optional and picks nothing. */
-export async function resourcesOf(call: Call, locator: Locator, locating: Locating): Promise<readonly ResourceRef[]> {
+export async function resourcesOf(
+  call: Call,
+  locator: Locator,
+  locating: Locating,
+): Promise<readonly ResourceRef[]> {
   const values = select(call, locator.selector)
   if (values.length === 0 && locator.kind === 'artifact_path') return [SERVER] // the root lists every experiment
   const found: ResourceRef[] = []
@@ -47,7 +81,8 @@ const LOCATE: Readonly<Record<LocatorKind, Locate>> = {
   experiment: experimentById,
   experiment_name: experimentByName,
   run: async (id, locating) => experimentOrNone(await locating.lookup.experimentOfRun(plainId(id)), locating),
-  logged_model: async (id, locating) => experimentOrNone(await locating.lookup.experimentOfModel(plainId(id)), locating),
+  logged_model: async (id, locating) =>
+    experimentOrNone(await locating.lookup.experimentOfModel(plainId(id)), locating),
   artifact_path: artifactAt,
   registered_model: async (name, { lookup }) => registryRef(await lookup.registryKind(name), name),
   registered_model_name: (name, _locating, call) => ({ type: announcedKind(call), key: name, name }),
@@ -66,13 +101,17 @@ const EXPERIMENT_ID = /^(?:0|[1-9][0-9]{0,19})$/
 const PLAIN_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,255}$/
 
 function plainId(id: string): string {
-  if (!PLAIN_ID.test(id)) throw new GatewayError('ERR_INVALID_PARAMETER', 'Invalid id: letters, digits, - and _ are expected')
+  if (!PLAIN_ID.test(id))
+    throw new GatewayError('ERR_INVALID_PARAMETER', 'Invalid id: letters, digits, - and _ are expected')
   return id
 }
 
 async function experimentById(id: string, { lookup, access }: Locating): Promise<ResourceRef> {
   if (!EXPERIMENT_ID.test(id)) {
-    throw new GatewayError('ERR_INVALID_PARAMETER', 'Invalid experiment id: decimal digits without leading zeros are expected')
+    throw new GatewayError(
+      'ERR_INVALID_PARAMETER',
+      'Invalid experiment id: decimal digits without leading zeros are expected',
+    )
   }
   if (!access.needsName('experiment')) return { type: 'experiment', key: id }
   const found = await lookup.experiment(id)
@@ -82,7 +121,9 @@ async function experimentById(id: string, { lookup, access }: Locating): Promise
 /** A name that exists stands for its experiment; one that does not is what is about to be created. */
 async function experimentByName(name: string, { lookup }: Locating): Promise<ResourceRef> {
   const found = await lookup.experimentByName(name)
-  return found === undefined ? { type: 'experiment', key: undefined, name } : { type: 'experiment', key: found.id, name }
+  return found === undefined
+    ? { type: 'experiment', key: undefined, name }
+    : { type: 'experiment', key: found.id, name }
 }
 
 async function experimentOrNone(id: string | undefined, locating: Locating): Promise<ResourceRef> {
@@ -98,7 +139,8 @@ function announcedKind(call: Call): RegistryKind {
   const body = call.body?.value ?? {}
   const tags = memberOf(body, 'tags')
   const marks = Array.isArray(tags) ? tags.filter((tag) => isObject(tag) && tag['key'] === PROMPT_TAG) : []
-  if (marks.length > 1) throw new GatewayError('ERR_AMBIGUOUS_REQUEST', `The tag ${PROMPT_TAG} is given more than once`)
+  if (marks.length > 1)
+    throw new GatewayError('ERR_AMBIGUOUS_REQUEST', `The tag ${PROMPT_TAG} is given more than once`)
   return hasPromptTag({ tags: marks }) ? 'prompt' : 'registered_model'
 }
 

@@ -49,7 +49,11 @@ export function createLookup({ upstream, size = 50_000, nameTtl = 60 }: Options)
   const cache = <V extends object | string>(fetch: (key: string) => Promise<V | undefined>, ttlMs: number) =>
     new LRUCache<string, V>({ max: size, ttl: ttlMs, fetchMethod: fetch })
 
-  const ask = async (path: string, name: string, key: string): Promise<Record<string, unknown> | undefined> => {
+  const ask = async (
+    path: string,
+    name: string,
+    key: string,
+  ): Promise<Record<string, unknown> | undefined> => {
     const { status, body } = await upstream.getJson(`${API}/${path}?${name}=${encodeURIComponent(key)}`)
     if (status === 404) return undefined
     if (status !== 200 || !isObject(body)) throw invalidAnswer(`${path} answered ${status}`)
@@ -99,7 +103,10 @@ export function createLookup({ upstream, size = 50_000, nameTtl = 60 }: Options)
   }
 }
 
-async function askModel(upstream: Pick<Upstream, 'getJson'>, id: string): Promise<Record<string, unknown> | undefined> {
+async function askModel(
+  upstream: Pick<Upstream, 'getJson'>,
+  id: string,
+): Promise<Record<string, unknown> | undefined> {
   const { status, body } = await upstream.getJson(`${API}/logged-models/${encodeURIComponent(id)}`)
   if (status === 404) return undefined
   if (status !== 200 || !isObject(body)) throw invalidAnswer(`logged-models answered ${status}`)
@@ -128,7 +135,8 @@ function readExperiment(answer: Record<string, unknown> | undefined): Experiment
 
 /** `mlflow-artifacts:/2` and `mlflow-artifacts://host/2` → `2`. */
 function artifactRoot(location: unknown): string | undefined {
-  const match = typeof location === 'string' ? /^mlflow-artifacts:(?:\/\/[^/]*)?\/+(.*?)\/*$/.exec(location) : null
+  const match =
+    typeof location === 'string' ? /^mlflow-artifacts:(?:\/\/[^/]*)?\/+(.*?)\/*$/.exec(location) : null
   return match?.[1]
 }
 
@@ -136,7 +144,9 @@ function artifactRoot(location: unknown): string | undefined {
 export function hasPromptTag(row: Readonly<Record<string, unknown>>): boolean {
   const tags = row['tags']
   if (!Array.isArray(tags)) return false
-  return tags.some((tag) => isObject(tag) && tag['key'] === PROMPT_TAG && String(tag['value']).toLowerCase() === 'true')
+  return tags.some(
+    (tag) => isObject(tag) && tag['key'] === PROMPT_TAG && String(tag['value']).toLowerCase() === 'true',
+  )
 }
 
 function objectAt(value: unknown, path: readonly string[]): Record<string, unknown> | undefined {
@@ -150,7 +160,11 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function invalidAnswer(what: string): GatewayError {
-  return new GatewayError('ERR_UPSTREAM_INVALID', 'The tracking server did not say who owns what was asked for', {
-    cause: new Error(what),
-  })
+  return new GatewayError(
+    'ERR_UPSTREAM_INVALID',
+    'The tracking server did not say who owns what was asked for',
+    {
+      cause: new Error(what),
+    },
+  )
 }

@@ -27,6 +27,8 @@ export type Need =
   /** Served by MLflow, wanted by no client: 404 for everybody. */
   | { readonly kind: 'nobody' }
   | { readonly kind: 'resource'; readonly action: Action; readonly locator: Locator }
+  /** A GraphQL document: each of its root fields asks for what its REST twin asks for. */
+  | { readonly kind: 'graphql' }
   /** A list of ids in the request that is narrowed to what the caller may read before it is forwarded. */
   | { readonly kind: 'narrow'; readonly locator: Locator }
 
@@ -42,7 +44,11 @@ export type ListSpec = {
 
 /** What else happens to a request or because of it, once it was allowed. */
 export type Effect =
-  | { readonly kind: 'grant_creator'; readonly type: ResourceType | 'registry'; readonly at: readonly string[] }
+  | {
+      readonly kind: 'grant_creator'
+      readonly type: ResourceType | 'registry'
+      readonly at: readonly string[]
+    }
   | { readonly kind: 'forget_experiment'; readonly selector: Selector }
   | { readonly kind: 'rename_model'; readonly from: Selector; readonly to: Selector }
   | { readonly kind: 'delete_model'; readonly selector: Selector }
@@ -154,6 +160,7 @@ export const PUBLIC: Need = { kind: 'public' }
 export const SIGNED_IN: Need = { kind: 'signed_in' }
 export const ADMIN: Need = { kind: 'admin' }
 export const NOBODY: Need = { kind: 'nobody' }
+export const GRAPHQL: Need = { kind: 'graphql' }
 
 type Located = (action: Action) => Need
 
@@ -182,7 +189,10 @@ export function readableOnly(selector: string): Need {
   return { kind: 'narrow', locator: { kind: 'experiment', selector: parseSelector(selector) } }
 }
 
-export const adminField = (selector: string): Rule => ({ kind: 'admin_field', selector: parseSelector(selector) })
+export const adminField = (selector: string): Rule => ({
+  kind: 'admin_field',
+  selector: parseSelector(selector),
+})
 export const adminTag = (selector: string, tag: string): Rule => ({
   kind: 'admin_tag',
   selector: parseSelector(selector),
@@ -193,5 +203,8 @@ export const refuseField = (selector: string, hint: string): Rule => ({
   selector: parseSelector(selector),
   hint,
 })
-export const plainSegment = (selector: string): Rule => ({ kind: 'plain_segment', selector: parseSelector(selector) })
+export const plainSegment = (selector: string): Rule => ({
+  kind: 'plain_segment',
+  selector: parseSelector(selector),
+})
 export const onlyIf = (name: SwitchName): Rule => ({ kind: 'switch', name })

@@ -34,16 +34,24 @@ export function createPageTokens(secret: string): PageTokens {
       try {
         return parse(decrypt(key, Buffer.from(token, 'base64url'), context))
       } catch (cause) {
-        throw new GatewayError('ERR_INVALID_PARAMETER', 'Invalid page_token: start again from the first page', { cause })
+        throw new GatewayError(
+          'ERR_INVALID_PARAMETER',
+          'Invalid page_token: start again from the first page',
+          { cause },
+        )
       }
     },
   }
 }
 
 function decrypt(key: Buffer, sealed: Buffer, context: string): string {
-  const decipher = createDecipheriv(ALGORITHM, key, sealed.subarray(0, IV_LENGTH), { authTagLength: TAG_LENGTH })
+  const decipher = createDecipheriv(ALGORITHM, key, sealed.subarray(0, IV_LENGTH), {
+    authTagLength: TAG_LENGTH,
+  })
   decipher.setAAD(Buffer.from(context)).setAuthTag(sealed.subarray(IV_LENGTH, IV_LENGTH + TAG_LENGTH))
-  return Buffer.concat([decipher.update(sealed.subarray(IV_LENGTH + TAG_LENGTH)), decipher.final()]).toString('utf8')
+  return Buffer.concat([decipher.update(sealed.subarray(IV_LENGTH + TAG_LENGTH)), decipher.final()]).toString(
+    'utf8',
+  )
 }
 
 function parse(text: string): Position {

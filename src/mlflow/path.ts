@@ -40,7 +40,11 @@ export function matchPath(template: PathTemplate, rawPath: string): PathParams |
   return matchSegments(template.segments, rawPath.slice(1).split('/'), {})
 }
 
-function matchSegments(template: readonly Segment[], raw: readonly string[], params: PathParams): PathParams | undefined {
+function matchSegments(
+  template: readonly Segment[],
+  raw: readonly string[],
+  params: PathParams,
+): PathParams | undefined {
   const [segment, ...others] = template
   if (segment === undefined) return raw.length === 0 ? params : undefined
   if (segment.kind === 'rest') {
@@ -67,8 +71,10 @@ const STILL_ENCODED = /%[0-9a-f]{2}/i
 
 function decodeSegment(raw: string): string {
   const value = percentDecode(raw)
-  if (value === '' || value === '.' || value === '..') throw ambiguous('empty and dot segments are not allowed')
-  if (FORBIDDEN.test(value)) throw ambiguous('slashes, backslashes, # and control characters may not be encoded in it')
+  if (value === '' || value === '.' || value === '..')
+    throw ambiguous('empty and dot segments are not allowed')
+  if (FORBIDDEN.test(value))
+    throw ambiguous('slashes, backslashes, # and control characters may not be encoded in it')
   if (STILL_ENCODED.test(value)) throw ambiguous('it is percent-encoded more than once')
   return value
 }
@@ -79,7 +85,9 @@ export function percentDecode(raw: string): string {
   try {
     return decodeURIComponent(raw)
   } catch (cause) {
-    throw new GatewayError('ERR_AMBIGUOUS_REQUEST', 'A percent-escape in the URL is broken or not UTF-8', { cause })
+    throw new GatewayError('ERR_AMBIGUOUS_REQUEST', 'A percent-escape in the URL is broken or not UTF-8', {
+      cause,
+    })
   }
 }
 

@@ -25,7 +25,10 @@ export function parseQuery(raw: string, repeated: ReadonlySet<string>): Query {
     const value = equals === -1 ? '' : decode(piece.slice(equals + 1))
     const other = seen.get(jsonName(name))
     if (other !== undefined && !(other === name && repeated.has(name))) {
-      throw new GatewayError('ERR_AMBIGUOUS_REQUEST', `The query field ${JSON.stringify(name.slice(0, 100))} is given more than once`)
+      throw new GatewayError(
+        'ERR_AMBIGUOUS_REQUEST',
+        `The query field ${JSON.stringify(name.slice(0, 100))} is given more than once`,
+      )
     }
     seen.set(jsonName(name), name)
     const values = fields.get(name)

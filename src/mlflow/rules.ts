@@ -2,7 +2,10 @@ import { GatewayError } from '../errors.ts'
 import { type Call, select } from './call.ts'
 import type { Rule, SwitchName } from './operation.ts'
 
-export type RuleContext = { readonly isAdmin: boolean; readonly switches: Readonly<Record<SwitchName, boolean>> }
+export type RuleContext = {
+  readonly isAdmin: boolean
+  readonly switches: Readonly<Record<SwitchName, boolean>>
+}
 
 /**
  * Holds the request against the rules of its row.
@@ -16,7 +19,8 @@ export function checkRules(call: Call, context: RuleContext): void {
 function check(call: Call, rule: Rule, context: RuleContext): void {
   switch (rule.kind) {
     case 'switch':
-      if (!context.switches[rule.name]) throw denied('switched_off', 'This operation is switched off on this gateway')
+      if (!context.switches[rule.name])
+        throw denied('switched_off', 'This operation is switched off on this gateway')
       return
     case 'admin_field':
       if (!context.isAdmin && select(call, rule.selector).length > 0) {
@@ -30,7 +34,10 @@ function check(call: Call, rule: Rule, context: RuleContext): void {
       return
     case 'refuse_field':
       if (select(call, rule.selector).length > 0) {
-        throw new GatewayError('ERR_AMBIGUOUS_REQUEST', `'${rule.selector.text}' is not read here: ${rule.hint}`)
+        throw new GatewayError(
+          'ERR_AMBIGUOUS_REQUEST',
+          `'${rule.selector.text}' is not read here: ${rule.hint}`,
+        )
       }
       return
     case 'plain_segment':

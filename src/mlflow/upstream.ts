@@ -67,7 +67,11 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   const send = async (request: UpstreamRequest): Promise<UpstreamResponse> => {
     try {
       const answer = await pool.request(dispatchOptions(request))
-      return { status: answer.statusCode, headers: answer.headers, bytes: await readWhole(answer.body, limit) }
+      return {
+        status: answer.statusCode,
+        headers: answer.headers,
+        bytes: await readWhole(answer.body, limit),
+      }
     } catch (fault) {
       throw asGatewayError(fault)
     }
@@ -76,7 +80,12 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   return {
     send,
     getJson: async (target) => {
-      const { status, bytes } = await send({ method: 'GET', target, headers: ['accept', 'application/json'], body: undefined })
+      const { status, bytes } = await send({
+        method: 'GET',
+        target,
+        headers: ['accept', 'application/json'],
+        body: undefined,
+      })
       return { status, body: parseJson(bytes) }
     },
     pipe: async (request, response, addHeaders) => {
@@ -96,7 +105,10 @@ async function readWhole(body: Dispatcher.ResponseData['body'], limit: number): 
   for await (const chunk of body as AsyncIterable<Buffer>) {
     size += chunk.length
     if (size > limit) {
-      throw new GatewayError('ERR_UPSTREAM_INVALID', 'The answer of the tracking server is too large to be filtered; ask for a smaller page (max_results)')
+      throw new GatewayError(
+        'ERR_UPSTREAM_INVALID',
+        'The answer of the tracking server is too large to be filtered; ask for a smaller page (max_results)',
+      )
     }
     chunks.push(chunk)
   }
@@ -119,5 +131,9 @@ export function asGatewayError(fault: unknown): GatewayError {
   const code = typeof fault === 'object' && fault !== null && 'code' in fault ? String(fault.code) : ''
   return TIMEOUTS.has(code)
     ? new GatewayError('ERR_UPSTREAM_TIMEOUT', 'The tracking server did not answer in time', { cause: fault })
-    : new GatewayError('ERR_UPSTREAM_UNREACHABLE', 'The tracking server cannot be reached; try again shortly', { cause: fault })
+    : new GatewayError(
+        'ERR_UPSTREAM_UNREACHABLE',
+        'The tracking server cannot be reached; try again shortly',
+        { cause: fault },
+      )
 }

@@ -1,8 +1,8 @@
 import {
   artifactPath,
   loggedModel,
-  onlyIf,
   type Operation,
+  onlyIf,
   plainSegment,
   read,
   refuseField,
@@ -23,24 +23,54 @@ export const ARTIFACTS: readonly Operation[] = [
   row('artifacts.delete', 'DELETE', `${FILES}/<path:artifact_path>`, remove(AT_PATH)),
   row('artifacts.list', 'GET', FILES, read(artifactPath('path?'))),
 
-  row('artifacts.create_multipart_upload', 'POST', '2.0/mlflow-artifacts/mpu/create/<path:artifact_path>', update(AT_PATH), {
-    // The object written is the route's path joined with this one.
-    rules: [plainSegment('path')],
-  }),
-  row('artifacts.complete_multipart_upload', 'POST', '2.0/mlflow-artifacts/mpu/complete/<path:artifact_path>', update(AT_PATH), {
-    rules: [plainSegment('path')],
-  }),
-  row('artifacts.abort_multipart_upload', 'POST', '2.0/mlflow-artifacts/mpu/abort/<path:artifact_path>', update(AT_PATH), {
-    rules: [plainSegment('path')],
-  }),
+  row(
+    'artifacts.create_multipart_upload',
+    'POST',
+    '2.0/mlflow-artifacts/mpu/create/<path:artifact_path>',
+    update(AT_PATH),
+    {
+      // The object written is the route's path joined with this one.
+      rules: [plainSegment('path')],
+    },
+  ),
+  row(
+    'artifacts.complete_multipart_upload',
+    'POST',
+    '2.0/mlflow-artifacts/mpu/complete/<path:artifact_path>',
+    update(AT_PATH),
+    {
+      rules: [plainSegment('path')],
+    },
+  ),
+  row(
+    'artifacts.abort_multipart_upload',
+    'POST',
+    '2.0/mlflow-artifacts/mpu/abort/<path:artifact_path>',
+    update(AT_PATH),
+    {
+      rules: [plainSegment('path')],
+    },
+  ),
 
   // A presigned URL goes around the gateway and outlives a revocation, so it is off unless the operator says otherwise.
-  row('artifacts.get_presigned', 'GET', '2.0/mlflow-artifacts/presigned/<path:artifact_path>', read(AT_PATH), {
-    rules: [onlyIf('presignedUrls')],
-  }),
-  row('artifacts.create_presigned_download', 'POST', '2.0/mlflow/artifacts/presigned-download-url', read(run('run_id')), {
-    rules: [onlyIf('presignedUrls')],
-  }),
+  row(
+    'artifacts.get_presigned',
+    'GET',
+    '2.0/mlflow-artifacts/presigned/<path:artifact_path>',
+    read(AT_PATH),
+    {
+      rules: [onlyIf('presignedUrls')],
+    },
+  ),
+  row(
+    'artifacts.create_presigned_download',
+    'POST',
+    '2.0/mlflow/artifacts/presigned-download-url',
+    read(run('run_id')),
+    {
+      rules: [onlyIf('presignedUrls')],
+    },
+  ),
   row(
     'artifacts.create_presigned_upload',
     'POST',
@@ -54,5 +84,7 @@ export const ARTIFACTS: readonly Operation[] = [
     body: 'stream',
     rules: [refuseField('query:run_id?', 'name the run as run_uuid, the only field MLflow reads here')],
   }),
-  row('artifacts.get_of_version', 'GET', '/model-versions/get-artifact', read(registeredModel('name')), { untrusted: true }),
+  row('artifacts.get_of_version', 'GET', '/model-versions/get-artifact', read(registeredModel('name')), {
+    untrusted: true,
+  }),
 ]

@@ -26,9 +26,15 @@ const keepsKind = { rules: [adminTag('key', PROMPT_TAG)] }
 /** Registered models, their versions, aliases and tags; prompts share these routes under a type of their own. */
 export const REGISTRY: readonly Operation[] = [
   // registered model
-  row('registered_models.create', 'POST', '2.0/mlflow/registered-models/create', create(registeredModelName('name')), {
-    effects: [{ kind: 'grant_creator', type: 'registry', at: ['registered_model', 'name'] }],
-  }),
+  row(
+    'registered_models.create',
+    'POST',
+    '2.0/mlflow/registered-models/create',
+    create(registeredModelName('name')),
+    {
+      effects: [{ kind: 'grant_creator', type: 'registry', at: ['registered_model', 'name'] }],
+    },
+  ),
   row('registered_models.get', 'GET', '2.0/mlflow/registered-models/get', read(MODEL), { hidden }),
   row('registered_models.search', 'GET', '2.0/mlflow/registered-models/search', SIGNED_IN, {
     repeated: ['order_by'],
@@ -46,10 +52,22 @@ export const REGISTRY: readonly Operation[] = [
     effects: [{ kind: 'delete_model', selector: parseSelector('name') }],
   }),
   row('registered_models.set_tag', 'POST', '2.0/mlflow/registered-models/set-tag', update(MODEL), keepsKind),
-  row('registered_models.delete_tag', 'DELETE', '2.0/mlflow/registered-models/delete-tag', update(MODEL), keepsKind),
-  row('registered_models.get_latest_versions', 'GET|POST', '2.0/mlflow/registered-models/get-latest-versions', read(MODEL), {
-    repeated: ['stages'],
-  }),
+  row(
+    'registered_models.delete_tag',
+    'DELETE',
+    '2.0/mlflow/registered-models/delete-tag',
+    update(MODEL),
+    keepsKind,
+  ),
+  row(
+    'registered_models.get_latest_versions',
+    'GET|POST',
+    '2.0/mlflow/registered-models/get-latest-versions',
+    read(MODEL),
+    {
+      repeated: ['stages'],
+    },
+  ),
   row('registered_models.get_alias', 'GET', '2.0/mlflow/registered-models/alias', read(MODEL)),
   row('registered_models.set_alias', 'POST', '2.0/mlflow/registered-models/alias', update(MODEL)),
   row('registered_models.delete_alias', 'DELETE', '2.0/mlflow/registered-models/alias', update(MODEL)),
@@ -72,5 +90,11 @@ export const REGISTRY: readonly Operation[] = [
   row('model_versions.transition_stage', 'POST', '2.0/mlflow/model-versions/transition-stage', update(MODEL)),
   row('model_versions.delete', 'DELETE', '2.0/mlflow/model-versions/delete', remove(MODEL)),
   row('model_versions.set_tag', 'POST', '2.0/mlflow/model-versions/set-tag', update(MODEL), keepsKind),
-  row('model_versions.delete_tag', 'DELETE', '2.0/mlflow/model-versions/delete-tag', update(MODEL), keepsKind),
+  row(
+    'model_versions.delete_tag',
+    'DELETE',
+    '2.0/mlflow/model-versions/delete-tag',
+    update(MODEL),
+    keepsKind,
+  ),
 ]

@@ -3,6 +3,7 @@ import {
   create,
   experiment,
   experimentName,
+  GRAPHQL,
   loggedModel,
   type Operation,
   read,
@@ -17,7 +18,7 @@ import { parseSelector } from '../selector.ts'
 
 const ONE_RUN = 'run_id|run_uuid'
 
-/** Experiments, runs with everything logged to them, and logged models: all judged by their experiment. */
+/** Experiments, runs with everything logged to them, and logged models: all judged by their experiment. GraphQL reads the same. */
 export const TRACKING: readonly Operation[] = [
   // experiment
   row('experiments.create', 'POST', '2.0/mlflow/experiments/create', create(experimentName('name')), {
@@ -30,9 +31,15 @@ export const TRACKING: readonly Operation[] = [
     list: { field: 'experiments', resource: 'experiment', defaultSize: undefined, cap: 50_000 },
   }),
   row('experiments.get', 'GET', '2.0/mlflow/experiments/get', read(experiment('experiment_id'))),
-  row('experiments.get_by_name', 'GET', '2.0/mlflow/experiments/get-by-name', read(experimentName('experiment_name')), {
-    hidden: (name) => `Could not find experiment with name '${name}'`,
-  }),
+  row(
+    'experiments.get_by_name',
+    'GET',
+    '2.0/mlflow/experiments/get-by-name',
+    read(experimentName('experiment_name')),
+    {
+      hidden: (name) => `Could not find experiment with name '${name}'`,
+    },
+  ),
   row('experiments.delete', 'POST', '2.0/mlflow/experiments/delete', remove(experiment('experiment_id'))),
   row('experiments.restore', 'POST', '2.0/mlflow/experiments/restore', remove(experiment('experiment_id'))),
   row(
@@ -43,17 +50,32 @@ export const TRACKING: readonly Operation[] = [
     [update(experiment('experiment_id')), create(experimentName('new_name?'))],
     { effects: [{ kind: 'forget_experiment', selector: parseSelector('experiment_id') }] },
   ),
-  row('experiments.set_tag', 'POST', '2.0/mlflow/experiments/set-experiment-tag', update(experiment('experiment_id'))),
-  row('experiments.delete_tag', 'POST', '2.0/mlflow/experiments/delete-experiment-tag', update(experiment('experiment_id'))),
+  row(
+    'experiments.set_tag',
+    'POST',
+    '2.0/mlflow/experiments/set-experiment-tag',
+    update(experiment('experiment_id')),
+  ),
+  row(
+    'experiments.delete_tag',
+    'POST',
+    '2.0/mlflow/experiments/delete-experiment-tag',
+    update(experiment('experiment_id')),
+  ),
 
   // run
-  row('runs.create', 'POST', '2.0/mlflow/runs/create', update(experiment('experiment_id')), { authorship: true }),
+  row('runs.create', 'POST', '2.0/mlflow/runs/create', update(experiment('experiment_id')), {
+    authorship: true,
+  }),
   row('runs.get', 'GET', '2.0/mlflow/runs/get', read(run(ONE_RUN))),
   row('runs.search', 'POST', '2.0/mlflow/runs/search', readableOnly('experiment_ids[]?')),
   row('runs.update', 'POST', '2.0/mlflow/runs/update', update(run(ONE_RUN))),
   row('runs.delete', 'POST', '2.0/mlflow/runs/delete', remove(run('run_id'))),
   row('runs.restore', 'POST', '2.0/mlflow/runs/restore', remove(run('run_id'))),
-  row('runs.log_metric', 'POST', '2.0/mlflow/runs/log-metric', [update(run(ONE_RUN)), update(loggedModel('model_id?'))]),
+  row('runs.log_metric', 'POST', '2.0/mlflow/runs/log-metric', [
+    update(run(ONE_RUN)),
+    update(loggedModel('model_id?')),
+  ]),
   row('runs.log_param', 'POST', '2.0/mlflow/runs/log-parameter', update(run(ONE_RUN))),
   row('runs.log_batch', 'POST', '2.0/mlflow/runs/log-batch', [
     update(run('run_id')),
@@ -71,17 +93,37 @@ export const TRACKING: readonly Operation[] = [
   row('runs.set_tag', 'POST', '2.0/mlflow/runs/set-tag', update(run(ONE_RUN))),
   row('runs.delete_tag', 'POST', '2.0/mlflow/runs/delete-tag', update(run('run_id'))),
   row('runs.list_artifacts', 'GET', '2.0/mlflow/artifacts/list', read(run(ONE_RUN))),
-  row('runs.create_promptlab', 'POST', 'ajax:2.0/mlflow/runs/create-promptlab-run', update(experiment('experiment_id')), {
-    authorship: true,
-  }),
+  row(
+    'runs.create_promptlab',
+    'POST',
+    'ajax:2.0/mlflow/runs/create-promptlab-run',
+    update(experiment('experiment_id')),
+    {
+      authorship: true,
+    },
+  ),
   row('metrics.get_history', 'GET', '2.0/mlflow/metrics/get-history', read(run(ONE_RUN))),
   row('metrics.get_history_bulk', 'GET', 'ajax:2.0/mlflow/metrics/get-history-bulk', read(run('run_id')), {
     repeated: ['run_id'],
   }),
-  row('metrics.get_history_bulk_interval', 'GET', '2.0/mlflow/metrics/get-history-bulk-interval', read(run('run_ids')), {
-    repeated: ['run_ids'],
-  }),
-  row('datasets.search_of_runs', 'POST', 'ajax:2.0/mlflow/experiments/search-datasets', readableOnly('experiment_ids[]?')),
+  row(
+    'metrics.get_history_bulk_interval',
+    'GET',
+    '2.0/mlflow/metrics/get-history-bulk-interval',
+    read(run('run_ids[]')),
+    {
+      repeated: ['run_ids'],
+    },
+  ),
+  row(
+    'datasets.search_of_runs',
+    'POST',
+    'ajax:2.0/mlflow/experiments/search-datasets',
+    readableOnly('experiment_ids[]?'),
+  ),
+
+  row('traces.query_metrics', 'POST', '3.0/mlflow/traces/metrics', read(experiment('experiment_ids[]'))),
+  row('graphql.query', 'GET|POST', '/graphql', GRAPHQL),
 
   // logged model
   row('logged_models.create', 'POST', '2.0/mlflow/logged-models', [
@@ -90,16 +132,36 @@ export const TRACKING: readonly Operation[] = [
   ]),
   row('logged_models.search', 'POST', '2.0/mlflow/logged-models/search', readableOnly('experiment_ids[]?')),
   row('logged_models.get', 'GET', '2.0/mlflow/logged-models/<model_id>', read(loggedModel('path:model_id'))),
-  row('logged_models.finalize', 'PATCH', '2.0/mlflow/logged-models/<model_id>', update(loggedModel('path:model_id'))),
-  row('logged_models.delete', 'DELETE', '2.0/mlflow/logged-models/<model_id>', remove(loggedModel('path:model_id'))),
-  row('logged_models.set_tags', 'PATCH', '2.0/mlflow/logged-models/<model_id>/tags', update(loggedModel('path:model_id'))),
+  row(
+    'logged_models.finalize',
+    'PATCH',
+    '2.0/mlflow/logged-models/<model_id>',
+    update(loggedModel('path:model_id')),
+  ),
+  row(
+    'logged_models.delete',
+    'DELETE',
+    '2.0/mlflow/logged-models/<model_id>',
+    remove(loggedModel('path:model_id')),
+  ),
+  row(
+    'logged_models.set_tags',
+    'PATCH',
+    '2.0/mlflow/logged-models/<model_id>/tags',
+    update(loggedModel('path:model_id')),
+  ),
   row(
     'logged_models.delete_tag',
     'DELETE',
     '2.0/mlflow/logged-models/<model_id>/tags/<tag_key>',
     update(loggedModel('path:model_id')),
   ),
-  row('logged_models.log_params', 'POST', '2.0/mlflow/logged-models/<model_id>/params', update(loggedModel('path:model_id'))),
+  row(
+    'logged_models.log_params',
+    'POST',
+    '2.0/mlflow/logged-models/<model_id>/params',
+    update(loggedModel('path:model_id')),
+  ),
   row(
     'logged_models.list_artifacts',
     'GET',

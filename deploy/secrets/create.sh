@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 chmod 0700 .
-for name in gateway_secret postgres_password oidc_client_secret keycloak_password; do
+for name in gateway_secret keycloak_password oidc_client_secret postgres_password; do
   if [ -s "$name" ]; then
     echo "kept     deploy/secrets/$name"
   else

@@ -1,0 +1,189 @@
+/** No container engine is needed here: what the files say is held to what they promise. */
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { parseEnv } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { allEntries } from '../../src/config/document.ts'
+import { readConfig } from '../../src/config.ts'
+import { files, SECRET } from './environment.ts'
+
+const root = new URL('../../', import.meta.url)
+const text = (path: string) => readFileSync(new URL(path, root), 'utf8')
+
+type Service = {
+  readonly image: string
+  readonly profiles?: readonly string[]
+  readonly ports?: readonly string[]
+  readonly networks: readonly string[] | Readonly<Record<string, unknown>>
+  readonly environment: Readonly<Record<string, string>>
+  readonly read_only?: boolean
+  readonly cap_drop?: readonly string[]
+  readonly security_opt?: readonly string[]
+  readonly secrets?: readonly string[]
+  readonly privileged?: boolean
+}
+
+type Compose = {
+  readonly services: Readonly<Record<string, Service>>
+  readonly networks: Readonly<Record<string, { readonly internal?: boolean }>>
+  readonly secrets: Readonly<Record<string, { readonly file: string }>>
+}
+
+const compose = parse(text('docker-compose.yml'), { merge: true }) as Compose
+const all = Object.entries(compose.services)
+const standing = all.filter(([, service]) => service.profiles === undefined)
+
+const KNOWN = new Set(
+  allEntries().flatMap(({ name, variable }) => (variable.secret === true ? [name, `${name}_FILE`] : [name])),
+)
+
+describe('docker-compose.yml', () => {
+  it('publishes the port of the gateway alone, and every port on loopback', () => {
+    expect(standing.filter(([, { ports = [] }]) => ports.length > 0).map(([name]) => name)).toEqual([
+      'gateway',
+    ])
+    for (const port of all.flatMap(([, { ports = [] }]) => ports))
+      expect(port).toMatch(/^127\.0\.0\.1:\d+:\d+$/)
+  })
+
+  it('keeps MLflow and PostgreSQL on a network without a way in or out', () => {
+    for (const name of ['mlflow', 'postgres']) expect(compose.services[name]?.networks).toEqual(['tracking'])
+    expect(compose.networks['tracking']).toEqual({ internal: true })
+  })
+
+  it.each(standing)('%s: read-only, no capabilities, no new privileges', (_, service) => {
+    expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'] })
+    expect(service.security_opt).toContain('no-new-privileges:true')
+  })
+
+  it.each(all)('%s: a version, and no privileges beyond the defaults', (_, service) => {
+    expect(service.image).toMatch(/:[0-9][\w.-]*$/)
+    expect(service.privileged).toBeUndefined()
+    expect(service.cap_drop).toEqual(['ALL'])
+  })
+
+  it.each(all)('%s: holds no secret, only the names of files', (_, service) => {
+    for (const [name, value] of Object.entries(service.environment)) {
+      if (/SECRET|PASSWORD|TOKEN|_KEY$/.test(name))
+        expect([name, value]).toEqual([
+          expect.stringMatching(/_FILE$/),
+          expect.stringMatching(/^\/run\/secrets\/\w+$/),
+        ])
+    }
+  })
+
+  it('declares every secret in use as a file that git ignores', () => {
+    const used = new Set(all.flatMap(([, { secrets = [] }]) => secrets))
+    expect(Object.keys(compose.secrets).toSorted()).toEqual([...used].toSorted())
+    for (const [name, { file }] of Object.entries(compose.secrets))
+      expect(file).toBe(`./deploy/secrets/${name}`)
+    expect(text('deploy/secrets/.gitignore')).toMatch(/^\*$/m)
+    expect(text('deploy/secrets/create.sh')).toContain(`for name in ${[...used].toSorted().join(' ')};`)
+  })
+
+  it('sets only variables the gateway reads', () => {
+    const { environment = {} } = compose.services['gateway'] ?? {}
+    expect(Object.keys(environment).filter((name) => !KNOWN.has(name))).toEqual([])
+    const inserted = [...JSON.stringify(compose).matchAll(/\$\{(\w+)/g)].map(([, name = '']) => name)
+    expect(inserted.filter((name) => !KNOWN.has(name))).toEqual([])
+  })
+
+  it('makes a configuration that starts, with the variables of the Keycloak trial', () => {
+    const given: Readonly<Record<string, string | undefined>> = parseEnv(text('deploy/keycloak/trial.env'))
+    const { environment = {} } = compose.services['gateway'] ?? {}
+    const env = Object.fromEntries(
+      Object.entries(environment).map(([name, value]) => {
+        return [name, value.replace(/\$\{(\w+)[^}]*\}/g, (_, inserted: string) => given[inserted] ?? '')]
+      }),
+    )
+    const secrets = files({ '/run/secrets/gateway_secret': SECRET, '/run/secrets/oidc_client_secret': 'x' })
+    expect(readConfig(env, secrets)).toMatchObject({
+      adminGroups: ['oidc:mlflow-admins'],
+      environment: 'production',
+    })
+  })
+})
+
+describe('Dockerfiles', () => {
+  it.each(['Dockerfile', 'deploy/mlflow/Dockerfile'])(
+    '%s: pinned, not root, with a health check and no secret',
+    (path) => {
+      const dockerfile = text(path)
+      for (const [, image = ''] of dockerfile.matchAll(/^FROM (\S+)/gm))
+        expect(image).toMatch(/:\d+\.\d+[\w.-]*$/)
+      expect(dockerfile.match(/^USER .*$/gm)?.at(-1)).toBe('USER 1000:1000')
+      expect(dockerfile).toMatch(/^HEALTHCHECK /m)
+      expect(dockerfile).not.toMatch(/SECRET|PASSWORD|^ARG /m)
+    },
+  )
+
+  it('sets only variables the gateway reads', () => {
+    const environment = /^ENV ((?:.*\\\n)*.*)/m.exec(text('Dockerfile'))?.[1] ?? ''
+    const names = [...environment.matchAll(/(\w+)=/g)].map(([, name = '']) => name)
+    expect(names).toHaveLength(4)
+    expect(names.filter((name) => !KNOWN.has(name))).toEqual([])
+  })
+
+  it('runs the Node that the Makefile fetches', () => {
+    const version = /^NODE_VERSION := (.*)$/m.exec(text('Makefile'))?.[1]
+    const images = [...text('Dockerfile').matchAll(/^FROM node:(\S+)/gm)].map(([, tag]) => tag)
+    expect(images).toEqual([`${version}-bookworm-slim`, `${version}-bookworm-slim`])
+  })
+
+  it('takes in nothing but what is listed', () => {
+    const lines = text('.dockerignore')
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'))
+    expect(lines[0]).toBe('*')
+    for (const line of lines.slice(1))
+      expect(line).toMatch(/^!(?:src|plugins|package(?:-lock)?\.json|tsconfig(?:\.build)?\.json)$/)
+  })
+})
+
+describe('field report 31: shipped default password', () => {
+  it('the trial realm takes its secrets from files', () => {
+    const realm = JSON.parse(text('deploy/keycloak/realm.json')) as {
+      readonly clients: readonly { readonly secret: string }[]
+      readonly users: readonly { readonly credentials: readonly { readonly value: string }[] }[]
+    }
+    expect(realm.clients.map(({ secret }) => secret)).toEqual([expect.stringMatching(/^\$\{\w+\}$/)])
+    const passwords = realm.users.flatMap(({ credentials }) => credentials.map(({ value }) => value))
+    expect(passwords).toHaveLength(4)
+    for (const password of passwords) expect(password).toMatch(/^\$\{\w+\}$/)
+  })
+})
+
+describe('scripts', () => {
+  it.each([
+    'mlflow/start.sh',
+    'keycloak/start.sh',
+    'secrets/create.sh',
+    'setup/packages.sh',
+    'setup/python.sh',
+  ])('deploy/%s can be run and stops at the first fault', (path) => {
+    expect(statSync(new URL(`deploy/${path}`, root)).mode & 0o111).not.toBe(0)
+    expect(text(`deploy/${path}`)).toMatch(/^set -eu/m)
+  })
+
+  it('are all of them', () => {
+    const found = readdirSync(new URL('deploy/', root), { recursive: true }).filter((path) =>
+      String(path).endsWith('.sh'),
+    )
+    expect(found).toHaveLength(5)
+  })
+})
+
+describe('deploy/mlflow/requirements.txt', () => {
+  const lines = text('deploy/mlflow/requirements.txt')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+
+  it('pins everything to one version', () => {
+    for (const line of lines) expect(line).toMatch(/^[a-z0-9-]+==\d[\w.]*$/)
+    expect(lines).toContain('mlflow==3.17.2')
+  })
+
+  it('holds no client of a cloud: who needs one adds it', () => {
+    expect(lines.filter((line) => /^(?:boto3|botocore|s3transfer|jmespath)==/.test(line))).toEqual([])
+  })
+})

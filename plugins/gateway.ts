@@ -63,7 +63,13 @@ async function handle(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
-  const exchange: Exchange = { request: request.raw, response: reply.raw, requestId: request.id, bytesOut: 0 }
+  const exchange: Exchange = {
+    request: request.raw,
+    response: reply.raw,
+    requestId: request.id,
+    remoteAddress: request.socket.remoteAddress ?? '',
+    bytesOut: 0,
+  }
   try {
     const target = findTarget(exchange, candidates)
     if (!isPublic(target.operation)) {
@@ -127,6 +133,6 @@ function eventOf(exchange: Exchange, reply: FastifyReply, outcome: Outcome): Aud
     bytesIn: Number(request.headers['content-length'] ?? 0),
     bytesOut: exchange.bytesOut,
     durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
-    remoteAddress: request.socket.remoteAddress ?? '',
+    remoteAddress: exchange.remoteAddress,
   }
 }

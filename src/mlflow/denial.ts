@@ -37,7 +37,7 @@ function sentence(decision: Denied, { operation }: Call, access: Access): string
     const patterns = access.patterns(type, needed)
     const where =
       patterns.length === 0 ? 'under no name at all' : `under these names only: ${patterns.join(', ')}`
-    return `${operation.name} asks for ${needed} on the name ${JSON.stringify(name ?? key ?? '')}; you may create a ${NOUN[type]} ${where}`
+    return `${operation.name} asks for ${needed} on the name ${JSON.stringify(name ?? key ?? '')}; you may create ${NOUN[type]}s ${where}`
   }
   const what =
     reason === 'level_too_low' && key !== undefined

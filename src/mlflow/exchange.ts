@@ -26,6 +26,8 @@ export type Exchange = {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly requestId: string
+  /** Address of the socket's other end, taken at the start: a request whose client has gone has no socket. */
+  readonly remoteAddress: string
   operation?: Operation
   /** Template of the path that matched. */
   path?: string

@@ -111,8 +111,8 @@ async function settled(
   return response
 }
 
-function upstreamRequest({ request }: Exchange, call: Call): UpstreamRequest {
-  const own = ['x-forwarded-for', request.socket.remoteAddress ?? '']
+function upstreamRequest({ request, remoteAddress }: Exchange, call: Call): UpstreamRequest {
+  const own = ['x-forwarded-for', remoteAddress]
   if (call.operation.body === 'stream') {
     for (const name of ['content-type', 'content-length'] as const) {
       const value = request.headers[name]

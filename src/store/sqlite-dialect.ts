@@ -16,6 +16,9 @@ import { GatewayError } from '../errors.ts'
 /** How long a statement waits for another process to finish its transaction. */
 const BUSY_TIMEOUT_MS = 5000
 
+/** The longest pause between two tries. */
+const BUSY_PAUSE_MS = 20
+
 /**
  * Kysely's SQLite dialect with what several processes on one file need.
  *
@@ -74,11 +77,37 @@ function translateFaults(connection: DatabaseConnection): void {
   const execute = connection.executeQuery.bind(connection)
   connection.executeQuery = async (query, options) => {
     try {
-      return await execute(query, options)
+      return await retryWhileBusy(() => execute(query, options))
     } catch (error) {
       throw storeFault(error)
     }
   }
+}
+
+/**
+ * SQLite's own busy timeout would hold up everything in this process while it waits, so the waiting is done here.
+ *
+ * Trying again is safe: a statement that found the database busy has done nothing, and within a transaction that writes
+ * none does, since the lock was taken at its start.
+ */
+async function retryWhileBusy<T>(step: () => T | Promise<T>): Promise<T> {
+  const deadline = performance.now() + BUSY_TIMEOUT_MS
+  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, BUSY_PAUSE_MS)) {
+    try {
+      return await step()
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > deadline) throw error
+      await delay(pauseMs)
+    }
+  }
+}
+
+/** SQLITE_BUSY_SNAPSHOT is not among them: the transaction it ends has to be done anew as a whole. */
+function isBusy(error: unknown): boolean {
+  return (
+    error instanceof SQLite.SqliteError &&
+    (error.code === 'SQLITE_BUSY' || error.code === 'SQLITE_BUSY_RECOVERY')
+  )
 }
 
 function storeFault(error: unknown): unknown {
@@ -90,9 +119,9 @@ function storeFault(error: unknown): unknown {
 
 async function openFile(path: string): Promise<SQLite.Database> {
   createPrivately(path)
-  const database = new SQLite(path, { timeout: BUSY_TIMEOUT_MS })
+  const database = new SQLite(path, { timeout: 0 })
   try {
-    await switchToWal(database)
+    await retryWhileBusy(() => database.pragma('journal_mode = WAL'))
     // FULL: a revocation that was answered with "done" is still there after a power cut.
     database.pragma('synchronous = FULL')
     database.pragma('foreign_keys = ON')
@@ -114,18 +143,4 @@ function createPrivately(path: string): void {
   }
   fchmodSync(descriptor, 0o600)
   closeSync(descriptor)
-}
-
-/** SQLite does not wait for its busy timeout while two processes switch the same new file to WAL, so this does. */
-async function switchToWal(database: SQLite.Database): Promise<void> {
-  for (let waitedMs = 0; ; waitedMs += 20) {
-    try {
-      database.pragma('journal_mode = WAL')
-      return
-    } catch (error) {
-      const busy = error instanceof SQLite.SqliteError && error.code.startsWith('SQLITE_BUSY')
-      if (!busy || waitedMs >= BUSY_TIMEOUT_MS) throw error
-      await delay(20)
-    }
-  }
 }

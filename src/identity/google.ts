@@ -46,6 +46,7 @@ export function createGoogle(options: ProviderOptions): Provider {
       throw signInFailed('Google sign-ins are not renewed', 'no refresh at Google', 'unsupported')
     },
     endSessionUrl: async () => undefined,
+    logoutOrigin: () => undefined,
     async verifyBearer(token) {
       return toServiceAccount(config, await verify(token, config.audiences))
     },

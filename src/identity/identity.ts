@@ -55,6 +55,8 @@ export type Identity = {
   recordSignIn(signIn: SignIn): ReturnType<typeof recordSignIn>
   /** Ends a session, here at once. */
   endSession(sid: string): Promise<void>
+  /** Origins a sign-out may lead to besides our own, for `form-action`. */
+  formTargets(): readonly string[]
   /** Follows revocations and begins writing when tokens were last used. */
   start(): void
   stop(): Promise<void>
@@ -105,6 +107,10 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
       await sessions.end(sid)
       await directory.refresh()
     },
+    formTargets: () =>
+      [...providers.values()]
+        .map((provider) => provider.logoutOrigin())
+        .filter((origin) => origin !== undefined),
     start() {
       unfollow()
       unfollow = directory.onChange((change) => {

@@ -11,6 +11,7 @@ import {
   unreachable,
 } from './provider.ts'
 import { createIssuerKeys, verifyProviderToken } from './provider-token.ts'
+import { createSingleFlight } from './single-flight.ts'
 
 /** Seconds for each request to the provider. */
 const TIMEOUT = 10
@@ -31,7 +32,7 @@ export type ProviderOptions = {
 /** A provider that speaks OpenID Connect: discovery, authorization code with PKCE, refresh, RP-initiated logout. */
 export function createOpenidProvider(options: ProviderOptions): Provider {
   const { config } = options
-  const discover = createDiscovery(options)
+  const { discover, known } = createDiscovery(options)
   const keys = createIssuerKeys({
     label: config.label,
     issuer: config.issuer,
@@ -70,18 +71,26 @@ export function createOpenidProvider(options: ProviderOptions): Provider {
         post_logout_redirect_uri: postLogoutRedirectUri,
       })
     },
+    logoutOrigin: () => originOf(known()?.serverMetadata().end_session_endpoint ?? config.issuer),
     verifyBearer: (token) => verifyProviderToken(token, config, keys),
   }
 }
 
+type Discovery = {
+  readonly discover: () => Promise<client.Configuration>
+  /** What was discovered, as far as it was. */
+  readonly known: () => client.Configuration | undefined
+}
+
 /** Discovers on first use and keeps the answer; a failure is not kept. */
-function createDiscovery({ config, fetch, now }: ProviderOptions): () => Promise<client.Configuration> {
-  let found: Promise<client.Configuration> | undefined
+function createDiscovery({ config, fetch, now }: ProviderOptions): Discovery {
+  let known: client.Configuration | undefined
+  const once = createSingleFlight<client.Configuration>()
   const backoff = createBackoff(config.label, RETRY_AFTER, now)
   const discover = async () => {
     backoff.assertReady()
     try {
-      return await client.discovery(
+      known = await client.discovery(
         new URL(config.issuer),
         config.clientId,
         { [client.clockTolerance]: PROVIDER_CLOCK_TOLERANCE },
@@ -97,18 +106,17 @@ function createDiscovery({ config, fetch, now }: ProviderOptions): () => Promise
           ],
         },
       )
+      return known
     } catch (fault) {
       backoff.failed()
       throw unreachable(config.label, fault)
     }
   }
-  return () => {
-    found ??= discover().catch((fault) => {
-      found = undefined
-      throw fault
-    })
-    return found
-  }
+  return { known: () => known, discover: async () => known ?? once('', discover) }
+}
+
+function originOf(url: string): string | undefined {
+  return URL.parse(url)?.origin
 }
 
 /** RFC 6749 §2.3.1: every server supports Basic unless it says otherwise. */

@@ -69,6 +69,8 @@ export type Provider = {
   refresh(refreshToken: string, subject: string): Promise<SignIn>
   /** Where to send the browser to sign out there too; `undefined` if the provider does not announce it or is away. */
   endSessionUrl(idToken: string | undefined, postLogoutRedirectUri: string): Promise<URL | undefined>
+  /** Origin of that address as far as it is known, for the pages' Content-Security-Policy. */
+  logoutOrigin(): string | undefined
   /**
    * @throws {GatewayError} `ERR_INVALID_TOKEN`, `ERR_EXPIRED_TOKEN`, or `ERR_PROVIDER_UNREACHABLE` if its keys cannot
    *   be read.

@@ -37,6 +37,11 @@ export const audit = fp<AuditOptions>(
         for (const observe of observers) observe(event)
       },
     })
+    app.addHook('onResponse', async (request, reply) => {
+      if (!request.is404) return
+      const outcome = { effect: 'deny', status: reply.statusCode, reason: 'no_such_route' } as const
+      app.audit.record(eventOf(request, reply, { event: 'decision', ...outcome }))
+    })
     const timer = retention === undefined ? undefined : setInterval(() => prune(retention), HOUR_MS).unref()
     const prune = async ({ days, prune, now }: NonNullable<AuditOptions['retention']>) => {
       try {
@@ -65,20 +70,25 @@ export type OwnEvent = Pick<
 
 /** @returns The event for a request to one of our own routes. The path is the route's template, never what was sent. */
 export function eventOf(request: FastifyRequest, reply: FastifyReply, event: OwnEvent): AuditEvent {
-  const { principal, credential, ...rest } = event
+  const { principal, credential, effect, status, reason, operation, resources } = event
   return {
     at: new Date().toISOString(),
     requestId: request.id,
+    event: event.event,
     userId: principal?.userId,
     username: principal?.username,
     provider: principal?.provider,
     credential: credential && { kind: credential.kind, form: credential.form, id: credential.id },
+    operation,
     method: request.method,
     path: request.routeOptions.url ?? '',
+    resources,
+    effect,
+    reason,
+    status,
     bytesIn: 0,
     bytesOut: 0,
     durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
     remoteAddress: request.socket.remoteAddress ?? '',
-    ...rest,
   }
 }

@@ -74,6 +74,7 @@ async function handle(
     const target = findTarget(exchange, candidates)
     if (!isPublic(target.operation)) {
       exchange.caller = await app.identify(request, reply)
+      exchange.setCookie = cookiesOn(reply)
       assertSameOrigin(request, exchange.caller.credential, publicUrl)
       checkStanding(target.operation, exchange.caller)
     }
@@ -88,6 +89,12 @@ async function handle(
     if (announcesBody(request.raw) && !request.raw.complete) reply.header('connection', 'close')
     throw fault
   }
+}
+
+/** What identifying put on the reply, for an answer that is written without it. */
+function cookiesOn(reply: FastifyReply): readonly string[] {
+  const value = reply.getHeader('set-cookie')
+  return value === undefined ? [] : [value].flat().map(String)
 }
 
 function findTarget(exchange: Exchange, candidates: readonly Candidate[]): Target {

@@ -34,5 +34,7 @@ export type Exchange = {
   /** Absent on what is open to anybody. */
   caller?: Caller
   demands?: readonly Demand[]
+  /** A renewed session token on its way to the browser. */
+  setCookie?: readonly string[]
   bytesOut: number
 }

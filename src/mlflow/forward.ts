@@ -140,11 +140,12 @@ const UNTRUSTED = ['content-security-policy', "sandbox; default-src 'none'; fram
 const NOT_KEPT = ['cache-control', 'no-store']
 
 function answerHeaders(
-  { requestId }: Exchange,
+  { requestId, setCookie = [] }: Exchange,
   { securityHeaders }: Services,
   operation: Operation,
 ): string[] {
   const headers = [...securityHeaders, 'x-request-id', requestId]
+  for (const cookie of setCookie) headers.push('set-cookie', cookie)
   if (operation.untrusted) headers.push(...UNTRUSTED)
   if (!operation.cacheable) headers.push(...NOT_KEPT)
   return headers

@@ -44,6 +44,7 @@ const WITHHELD = new Set([
   'cache-control',
   'connection',
   'content-location',
+  'cross-origin-resource-policy',
   'date',
   'keep-alive',
   'location',
@@ -57,6 +58,7 @@ const WITHHELD = new Set([
   'upgrade',
   'via',
   'www-authenticate',
+  'x-content-type-options',
   'x-powered-by',
 ])
 

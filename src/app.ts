@@ -1,0 +1,189 @@
+import { readFile } from 'node:fs/promises'
+import { type FastifyInstance, type FastifyServerOptions, fastify } from 'fastify'
+import { audit } from '../plugins/audit.ts'
+import { console } from '../plugins/console.ts'
+import { clientErrorHandler, errors, frameworkErrors } from '../plugins/errors.ts'
+import { gateway } from '../plugins/gateway.ts'
+import { health } from '../plugins/health.ts'
+import { identify } from '../plugins/identify.ts'
+import { login } from '../plugins/login.ts'
+import { metrics } from '../plugins/metrics.ts'
+import { mlflowAuthApi } from '../plugins/mlflow-auth-api.ts'
+import { security } from '../plugins/security.ts'
+import { token } from '../plugins/token.ts'
+import { createMetrics } from './audit/metrics.ts'
+import { programLog } from './audit/program-log.ts'
+import { createRequestIds } from './audit/request-id.ts'
+import { type AuditSink, createAuditSink } from './audit/sink.ts'
+import type { Config } from './config.ts'
+import { createFormTokens } from './console/form-token.ts'
+import { commonHeaders } from './console/headers.ts'
+import { createIdentity, type Identity } from './identity/identity.ts'
+import { CATALOGUE } from './mlflow/catalogue.ts'
+import type { Services } from './mlflow/exchange.ts'
+import { createLookup } from './mlflow/lookup.ts'
+import { createPageTokens } from './mlflow/page-token.ts'
+import { createUpstream } from './mlflow/upstream.ts'
+import { createDirectory, type Directory } from './policy/directory.ts'
+import { applyPolicy, parsePolicy } from './policy/policy-file.ts'
+import { openStore, type Store } from './store/store.ts'
+
+export type AppDependencies = {
+  readonly config: Config
+  /** Seconds since the epoch. */
+  readonly now?: (() => number) | undefined
+  /** For providers only; MLflow is reached through its own pool. */
+  readonly fetch?: typeof fetch | undefined
+  readonly logger?: FastifyServerOptions['logger']
+  /** How often changes made by other processes are looked for. */
+  readonly pollMs?: number | undefined
+}
+
+/**
+ * The gateway, ready to listen: every plugin by name and in order, since order is security here. Opens the store,
+ * brings its schema up to date and applies the policy file; closing the app closes all of it.
+ *
+ * @throws If the store cannot be opened, or the policy file is not in order.
+ */
+export async function buildApp(dependencies: AppDependencies): Promise<FastifyInstance> {
+  const { config } = dependencies
+  const now = dependencies.now ?? (() => Math.floor(Date.now() / 1000))
+  const app = createServer(dependencies)
+  const onFault = (fault: unknown) => app.log.warn({ err: fault }, 'something in the background failed')
+
+  const store = await openStore({ databaseUrl: config.databaseUrl, now })
+  app.addHook('onClose', () => store.close())
+  await applyPolicyFile(config, store)
+  const { pollMs = 500 } = dependencies
+  const directory = createDirectory({ store, config, now, pollMs, onError: onFault })
+  await directory.refresh()
+  directory.start()
+  app.addHook('onClose', async () => directory.stop())
+  const identity = await createIdentity({
+    config,
+    store,
+    directory,
+    fetch: dependencies.fetch ?? fetch,
+    now,
+    onFault,
+  })
+  const services = createServices(config, store, directory)
+  app.addHook('onClose', () => services.upstream.close())
+  const sink = await createAuditSink({ ...sinkOptions(config, store), onFault })
+
+  await registerPlugins(app, { config, store, directory, identity, services, sink, now })
+  return app
+}
+
+function createServer({ config, logger }: AppDependencies): FastifyInstance {
+  const { publicUrl } = config
+  const app = fastify({
+    logger: logger ?? programLog(config.logLevel),
+    disableRequestLogging: true,
+    genReqId: createRequestIds(),
+    // Forwarded headers decide nothing here: URLs come from the configuration, addresses from the socket.
+    trustProxy: false,
+    routerOptions: { maxParamLength: 4096 },
+    frameworkErrors: frameworkErrors({ publicUrl }),
+    clientErrorHandler,
+    forceCloseConnections: 'idle',
+    // An upload may take as long as it moves; what is idle is ended by the timeouts of its own step.
+    requestTimeout: 0,
+  })
+  // Whether the body is wanted is decided first (RFC 9110 §10.1.1); Node would invite it at once.
+  app.server.on('checkContinue', (request, response) => app.server.emit('request', request, response))
+  return app
+}
+
+async function applyPolicyFile({ policyFile, providers }: Config, store: Store): Promise<void> {
+  if (policyFile === undefined) return
+  const policy = parsePolicy(await readFile(policyFile, 'utf8'), {
+    providerIds: providers.map(({ id }) => id),
+  })
+  await applyPolicy(store, policy)
+}
+
+function createServices(config: Config, store: Store, directory: Directory): Services {
+  const upstream = createUpstream({ url: config.upstreamUrl, idleTimeout: config.upstreamTimeout })
+  const lookup = createLookup({ upstream })
+  directory.onChange(({ kind, key }) => {
+    if (kind === 'experiment' || kind === 'model') lookup.forget(kind, key)
+  })
+  return {
+    upstream,
+    lookup,
+    pageTokens: createPageTokens(config.gatewaySecret),
+    effects: {
+      roles: store.roles,
+      noteExperiment: (id) => store.changes.note('experiment', id),
+      refresh: directory.refresh,
+    },
+    switches: { presignedUrls: config.presignedUrls, assistant: false },
+    jsonBodyLimit: config.jsonBodyLimit,
+    trustAuthorship: config.trustAuthorship,
+    securityHeaders: Object.entries(commonHeaders(config.publicUrl)).flat(),
+  }
+}
+
+function sinkOptions(config: Config, store: Store): Parameters<typeof createAuditSink>[0] {
+  const { auditFile: path, auditFileMaxMb: maxMb, auditFileCount: count } = config
+  return {
+    stdout: config.auditStdout,
+    file: path === undefined ? undefined : { path, maxMb, count },
+    store: config.auditStoreDays > 0 ? store.audit : undefined,
+  }
+}
+
+type Parts = {
+  readonly config: Config
+  readonly store: Store
+  readonly directory: Directory
+  readonly identity: Identity
+  readonly services: Services
+  readonly sink: AuditSink
+  readonly now: () => number
+}
+
+async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void> {
+  const { config, store, directory, identity, services, sink, now } = parts
+  const { publicUrl, metricsPort } = config
+  const counters = createMetrics({ auditDropped: sink.dropped, cacheSizes: services.lookup.sizes })
+  await app.register(errors, { publicUrl })
+  await app.register(audit, {
+    sink,
+    observers: [counters.observe],
+    retention: { days: config.auditStoreDays, prune: store.audit.prune, now },
+  })
+  await app.register(security, {
+    publicUrl,
+    allowedHosts: config.allowedHosts,
+    formTargets: identity.formTargets,
+  })
+  await app.register(health, {
+    required: {
+      store: { check: store.changes.latest, reason: 'the database does not answer' },
+      upstream: { check: () => assertHealthy(services), reason: 'the tracking server does not answer' },
+    },
+  })
+  await app.register(identify, { identity })
+  await app.register(login, { identity, directory, publicUrl, sessionTokenTtl: config.sessionTokenTtl, now })
+  await app.register(token, {
+    publicUrl,
+    tokens: store.tokens,
+    accessTokens: identity.accessTokens,
+    formTokens: createFormTokens(config.gatewaySecret),
+    refresh: directory.refresh,
+    maxTtl: config.accessTokenMaxTtl,
+    now,
+  })
+  await app.register(console, { publicUrl })
+  await app.register(mlflowAuthApi)
+  await app.register(gateway, { catalogue: CATALOGUE, services, publicUrl })
+  if (metricsPort !== undefined)
+    await app.register(metrics, { metrics: counters, port: metricsPort, host: config.host })
+}
+
+async function assertHealthy({ upstream }: Services): Promise<void> {
+  const { status } = await upstream.send({ method: 'GET', target: '/health', headers: [], body: undefined })
+  if (status !== 200) throw new Error(`health answered ${status}`)
+}

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { type FastifyInstance, type FastifyServerOptions, fastify } from 'fastify'
+import { type FastifyInstance, type FastifyServerOptions, fastify, LogController } from 'fastify'
 import { audit } from '../plugins/audit.ts'
 import { console } from '../plugins/console.ts'
 import { clientErrorHandler, errors, frameworkErrors } from '../plugins/errors.ts'
@@ -79,7 +79,7 @@ function createServer({ config, logger }: AppDependencies): FastifyInstance {
   const { publicUrl } = config
   const app = fastify({
     logger: logger ?? programLog(config.logLevel),
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: createRequestIds(),
     // Forwarded headers decide nothing here: URLs come from the configuration, addresses from the socket.
     trustProxy: false,

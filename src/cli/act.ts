@@ -1,0 +1,61 @@
+import { userInfo } from 'node:os'
+import type { AuditEvent, AuditEventKind, AuditedResource } from '../audit/event.ts'
+import { createRequestIds } from '../audit/request-id.ts'
+import type { Store } from '../store/store.ts'
+
+export type Act = {
+  readonly event: AuditEventKind
+  /** The command, e.g. `role grant`. */
+  readonly command: string
+  readonly resources: readonly AuditedResource[]
+}
+
+/** How who works at the command line appears as `created_by` and in the record. */
+export const COMMAND_LINE = 'command line'
+
+/** Puts a change made at the command line on record, under the operating system's name of who made it. */
+export async function recordAct(
+  store: Pick<Store, 'audit'>,
+  { event, command, resources }: Act,
+): Promise<void> {
+  const row: AuditEvent = {
+    at: new Date().toISOString(),
+    requestId: createRequestIds()(),
+    event,
+    username: operatingSystemUser(),
+    provider: COMMAND_LINE,
+    method: 'CLI',
+    path: command,
+    resources,
+    effect: 'allow',
+    status: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    durationMs: 0,
+    remoteAddress: '',
+  }
+  await store.audit.append([row])
+}
+
+/** A container may run under a user id without a name. */
+function operatingSystemUser(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}`
+  }
+}
+
+type Named = { readonly id: string; readonly name: string }
+
+/** As {@link recordAct}, for a change to a role, perhaps of who holds it. */
+export function recordRoleChange(
+  store: Pick<Store, 'audit'>,
+  command: string,
+  role: Named,
+  person?: { readonly id: string; readonly username: string },
+): Promise<void> {
+  const user = person === undefined ? [] : [{ type: 'user', id: person.id, name: person.username }]
+  const resources = [{ type: 'role', id: role.id, name: role.name }, ...user]
+  return recordAct(store, { event: 'role_changed', command, resources })
+}

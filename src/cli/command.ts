@@ -1,0 +1,86 @@
+import { Command } from 'commander'
+
+/** What a command touches of the world around it. */
+export type Cli = {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Seconds since the epoch. */
+  readonly now: () => number
+  /** Reads a text file; throws if it cannot. */
+  readonly readFile: (path: string) => string
+  readonly out: (text: string) => void
+  readonly err: (text: string) => void
+}
+
+/** What a command has to say: `text` for people, `json` for programs (`--json`). */
+export type Outcome = { readonly text: string; readonly json: unknown }
+
+/** The command was written in a way that cannot be carried out. The message says what to write instead. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+/** One option: its flags, what it does, and perhaps how its value is read. */
+export type OptionSpec = {
+  readonly flags: string
+  readonly summary: string
+  readonly required?: boolean
+  readonly parse?: (value: string) => unknown
+}
+
+export type CommandSpec<Options> = {
+  /** Name and arguments, e.g. `grant <role>`. */
+  readonly usage: string
+  readonly summary: string
+  readonly options?: readonly OptionSpec[]
+  /** Shown after the help's options. */
+  readonly example?: string
+  readonly run: (args: readonly string[], options: Options) => Promise<Outcome>
+}
+
+/** A group of commands, e.g. `token`. Without a command of it, its help is shown. */
+export function createGroup(name: string, summary: string): Command {
+  return new Command(name).description(summary)
+}
+
+/** Adds a command to a group. Every command has `--help` and `--json`. */
+export function addCommand<Options>(cli: Cli, group: Command, spec: CommandSpec<Options>): void {
+  const command = group.command(spec.usage).description(spec.summary)
+  for (const { flags, summary, required = false, parse = (value: string) => value } of spec.options ?? []) {
+    if (required) command.requiredOption(flags, summary, parse)
+    else if (flags.includes('<')) command.option(flags, summary, parse)
+    else command.option(flags, summary)
+  }
+  command.option('--json', 'print JSON')
+  if (spec.example !== undefined) command.addHelpText('after', `\nExample:\n  ${spec.example}\n`)
+  command.action(async () => {
+    const options = command.opts<Options & { json?: boolean }>()
+    const { text, json } = await spec.run(command.args, options)
+    cli.out(options.json === true ? `${JSON.stringify(json, null, 2)}\n` : text)
+  })
+}
+
+/** @returns Columns as wide as their widest cell, for people; or the sentence if there are no rows. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[], empty: string): string {
+  if (rows.length === 0) return `${empty}\n`
+  const lines = [head, ...rows]
+  const widths = head.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)))
+  return lines
+    .map(
+      (line) =>
+        `${line
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('')
+}
+
+/** @param at Seconds since the epoch. @returns e.g. `2026-11-25 09:00Z`. */
+export function minuteOf(at: number | undefined, absent: string): string {
+  return at === undefined
+    ? absent
+    : new Date(at * 1000)
+        .toISOString()
+        .replace('T', ' ')
+        .replace(/:\d\d\.\d{3}Z/, 'Z')
+}

@@ -1,0 +1,137 @@
+import type { Command } from 'commander'
+import { GatewayError } from '../errors.ts'
+import type { RoleDetails, RoleRecord } from '../store/roles.ts'
+import { recordRoleChange } from './act.ts'
+import { addCommand, type Cli, createGroup, minuteOf, type Outcome, table } from './command.ts'
+import { assertByHand, findPerson, findRole } from './lookup.ts'
+import { addGrantCommands, describeGrant, grantToJson, sourceOf } from './role-grant.ts'
+import { withStore } from './store-access.ts'
+
+/** `role create | list | show | delete | grant | revoke | assign | unassign`. */
+export function roleCommands(cli: Cli): Command {
+  const group = createGroup('role', 'named sets of grants')
+  addCommand<{ readonly description?: string }>(cli, group, {
+    usage: 'create <role>',
+    summary: 'make a role without grants',
+    options: [{ flags: '--description <text>', summary: 'what it is for' }],
+    run: ([name = ''], { description }) =>
+      withStore(cli, async (store) => {
+        const role = await store.roles.create({ name, description })
+        await recordRoleChange(store, 'role create', role)
+        return { text: `Role ${name} is made. Give it grants with: role grant ${name}\n`, json: toJson(role) }
+      }),
+  })
+  addCommand(cli, group, { usage: 'list', summary: 'list the roles', run: () => list(cli) })
+  addCommand(cli, group, {
+    usage: 'show <role>',
+    summary: "a role's grants, and who holds it",
+    run: ([name = '']) => withStore(cli, async (store) => describe(await findRole(store, name))),
+  })
+  addCommand(cli, group, {
+    usage: 'delete <role>',
+    summary: 'delete a role with its grants; cannot be undone',
+    run: ([name = '']) =>
+      withStore(cli, async (store) => {
+        const role = await findRole(store, name)
+        assertByHand(role, `Role ${name}`)
+        await store.roles.delete(role.id)
+        await recordRoleChange(store, 'role delete', role)
+        return { text: `Role ${name} is deleted.\n`, json: { id: role.id, deleted: true } }
+      }),
+  })
+  addGrantCommands(cli, group)
+  addAssignmentCommands(cli, group)
+  return group
+}
+
+function addAssignmentCommands(cli: Cli, group: Command): void {
+  const options = [{ flags: '--provider <id>', summary: 'whose user of that name, if several have it' }]
+  addCommand<{ readonly provider?: string }>(cli, group, {
+    usage: 'assign <role> <user>',
+    summary: 'give somebody a role',
+    options,
+    run: ([name = '', user = ''], { provider }) =>
+      withStore(cli, async (store) => {
+        const [role, person] = [await findRole(store, name), await findPerson(store, user, provider)]
+        await store.roles.assign(person.id, role.id)
+        await recordRoleChange(store, 'role assign', role, person)
+        return {
+          text: `${person.username} has the role ${name}.\n`,
+          json: { role: name, user: person.username },
+        }
+      }),
+  })
+  addCommand<{ readonly provider?: string }>(cli, group, {
+    usage: 'unassign <role> <user>',
+    summary: 'take a role from somebody',
+    options,
+    run: ([name = '', user = ''], { provider }) =>
+      withStore(cli, async (store) => {
+        const [role, person] = [await findRole(store, name), await findPerson(store, user, provider)]
+        if (!(await store.roles.unassign(person.id, role.id))) {
+          throw new GatewayError(
+            'ERR_NOT_FOUND',
+            `${user} was not given the role ${name} by hand; it may come from a group or the policy file. See: role show ${name}`,
+          )
+        }
+        await recordRoleChange(store, 'role unassign', role, person)
+        return {
+          text: `${person.username} no longer has the role ${name}.\n`,
+          json: { role: name, user: person.username },
+        }
+      }),
+  })
+}
+
+function list(cli: Cli) {
+  return withStore(cli, async (store): Promise<Outcome> => {
+    const roles = await store.roles.list()
+    return {
+      text: table(
+        ['ROLE', 'GRANTS', 'FROM', 'DESCRIPTION'],
+        roles.map((role) => [role.name, String(role.grants.length), sourceOf(role), role.description ?? '']),
+        'There are no roles.',
+      ),
+      json: roles.map(toJson),
+    }
+  })
+}
+
+function describe(role: RoleDetails): Outcome {
+  const holders = [
+    ...role.users.map(({ username, source }) => [username, 'user', sourceOf({ source })]),
+    ...role.names.map(({ provider, name, source }) => [
+      qualified(provider, name),
+      'user name',
+      sourceOf({ source }),
+    ]),
+    ...role.groups.map(({ provider, name, source }) => [
+      qualified(provider, name),
+      'group',
+      sourceOf({ source }),
+    ]),
+  ]
+  const grants = role.grants.map((grant) => [
+    grant.id,
+    describeGrant(grant),
+    minuteOf(grant.expiresAt, 'never'),
+    sourceOf(grant),
+  ])
+  return {
+    text: [
+      `${role.name}${role.description === undefined ? '' : `: ${role.description}`} (${sourceOf(role)})\n\n`,
+      table(['GRANT', 'WHAT', 'EXPIRES', 'FROM'], grants, 'It has no grants.'),
+      '\n',
+      table(['HELD BY', 'AS', 'FROM'], holders, 'Nobody holds it.'),
+    ].join(''),
+    json: { ...toJson(role), users: role.users, names: role.names, groups: role.groups },
+  }
+}
+
+function qualified(provider: string, name: string): string {
+  return provider === '' ? name : `${provider}:${name}`
+}
+
+function toJson({ id, name, description, source, grants }: RoleRecord) {
+  return { id, name, description: description ?? null, source, grants: grants.map(grantToJson) }
+}

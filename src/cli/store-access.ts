@@ -1,0 +1,95 @@
+import { existsSync } from 'node:fs'
+import { type Static, type TObject, Type } from 'typebox'
+import { readPlainUrl } from '../config/checks.ts'
+import { ConfigError, createFaultList } from '../config/fault.ts'
+import { GatewaySchema } from '../config/schema.ts'
+import { readVariables } from '../config/variables.ts'
+import { type AccessTokens, createAccessTokens } from '../identity/access-token.ts'
+import { ownIssuer } from '../identity/gateway-token.ts'
+import { createKeyring, type Keyring } from '../identity/keyring.ts'
+import { openStore, type Store } from '../store/store.ts'
+import type { Cli } from './command.ts'
+
+const { DATABASE_URL, GATEWAY_SECRET, ACCESS_TOKEN_MAX_TTL, PUBLIC_URL } = GatewaySchema.properties
+const StoreVariables = Type.Object({ DATABASE_URL })
+const KeyringVariables = Type.Object({ DATABASE_URL, GATEWAY_SECRET, ACCESS_TOKEN_MAX_TTL })
+const TokenVariables = Type.Object({ DATABASE_URL, GATEWAY_SECRET, ACCESS_TOKEN_MAX_TTL, PUBLIC_URL })
+
+/**
+ * Runs `use` with the store the server uses. Needs `DATABASE_URL` only. The server may be running: it follows what is
+ * changed here by its feed of changes.
+ *
+ * @throws {ConfigError}
+ */
+export async function withStore<T>(cli: Cli, use: (store: Store) => Promise<T>): Promise<T> {
+  return openAndUse(cli, readNeeded(cli, StoreVariables).DATABASE_URL, use)
+}
+
+/** As {@link withStore}, with the signing keys: needs `GATEWAY_SECRET` too. */
+export async function withKeyring<T>(
+  cli: Cli,
+  use: (keyring: Keyring, store: Store) => Promise<T>,
+): Promise<T> {
+  const variables = readNeeded(cli, KeyringVariables)
+  return openAndUse(cli, variables.DATABASE_URL, async (store) =>
+    use(await openKeyring(cli, store, variables), store),
+  )
+}
+
+/** As {@link withStore}, able to make access tokens: needs `GATEWAY_SECRET` and `PUBLIC_URL` too. */
+export async function withAccessTokens<T>(
+  cli: Cli,
+  use: (accessTokens: AccessTokens, store: Store) => Promise<T>,
+): Promise<T> {
+  const variables = readNeeded(cli, TokenVariables)
+  const faults = createFaultList()
+  const publicUrl = readPlainUrl('PUBLIC_URL', variables.PUBLIC_URL, faults)
+  if (faults.all().length > 0) throw new ConfigError(faults.all())
+  return openAndUse(cli, variables.DATABASE_URL, async (store) => {
+    const keyring = await openKeyring(cli, store, variables)
+    const maxTtl = variables.ACCESS_TOKEN_MAX_TTL
+    return use(
+      createAccessTokens({ keyring, issuer: ownIssuer(publicUrl), now: cli.now, store, maxTtl }),
+      store,
+    )
+  })
+}
+
+/** Ids of the configured providers, for names that are written without one; as the server derives them. */
+export function providerIds({ env }: Cli): readonly string[] {
+  const several = (env['OIDC_PROVIDERS'] ?? '')
+    .split(',')
+    .map((id) => id.trim())
+    .filter((id) => id !== '')
+  const google = env['GOOGLE_CLIENT_ID'] ? ['google'] : []
+  if (several.length > 0) return [...several, ...google]
+  return env['OIDC_ISSUER'] || google.length === 0 ? ['oidc', ...google] : google
+}
+
+function readNeeded<S extends TObject>({ env, readFile }: Cli, schema: S): Static<S> {
+  const faults = createFaultList()
+  const variables = readVariables(schema, '', { env, readFile }, faults)
+  if (faults.all().length > 0) throw new ConfigError(faults.all())
+  return variables
+}
+
+function openKeyring(
+  { now }: Cli,
+  store: Store,
+  { GATEWAY_SECRET: secret, ACCESS_TOKEN_MAX_TTL: tokenMaxTtl }: Static<typeof KeyringVariables>,
+): Promise<Keyring> {
+  return createKeyring({ store, secret, now, tokenMaxTtl })
+}
+
+async function openAndUse<T>(cli: Cli, databaseUrl: string, use: (store: Store) => Promise<T>): Promise<T> {
+  // A relative path in another working directory is the usual way to end up with an empty store.
+  const path = databaseUrl.replace(/^sqlite:/, '')
+  if (!existsSync(path))
+    cli.err(`note: there was no database at ${path}; an empty one is made (DATABASE_URL)\n`)
+  const store = await openStore({ databaseUrl, now: cli.now })
+  try {
+    return await use(store)
+  } finally {
+    await store.close()
+  }
+}

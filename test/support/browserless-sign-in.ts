@@ -1,0 +1,195 @@
+import { request } from 'node:http'
+
+/** A response as far as tests look at it. Header names in lower case. */
+export type BrowserResponse = {
+  readonly url: string
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly setCookies: readonly string[]
+  readonly body: string
+}
+
+export type BrowserRequest = {
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly form?: Readonly<Record<string, string>>
+}
+
+/** What a browser does, less the page: it keeps cookies by host and path, and follows redirects when told to. */
+export type Browser = {
+  /** One request, no redirects followed. Sends the cookies that belong there, and keeps those that come back. */
+  send(url: string, options?: BrowserRequest): Promise<BrowserResponse>
+  /**
+   * A top-level navigation: follows redirects until a page comes, or until `stop` says of a redirect's target that it
+   * is not to be followed; then the redirect itself is returned.
+   */
+  navigate(
+    url: string,
+    options?: BrowserRequest & { stop?: (target: URL) => boolean },
+  ): Promise<BrowserResponse>
+  /** Name → value, for a host or for all. */
+  cookies(host?: string): Readonly<Record<string, string>>
+  /** As a `Cookie` header, for requests made otherwise. */
+  cookieHeader(url: string): string
+  setCookie(url: string, line: string): void
+}
+
+export type BrowserOptions = {
+  /**
+   * Where requests really go: what stands before a gateway with a public name. Default: where the URL says.
+   * @returns The URL to connect to; the `Host` header stays the public one.
+   */
+  readonly via?: (url: URL) => URL
+}
+
+const NAVIGATION = {
+  accept: 'text/html,application/xhtml+xml,*/*;q=0.8',
+  'sec-fetch-dest': 'document',
+  'sec-fetch-mode': 'navigate',
+  'sec-fetch-site': 'none',
+}
+
+export function createBrowser({ via = (url) => url }: BrowserOptions = {}): Browser {
+  const jar: Cookie[] = []
+  const send = async (url: string, options: BrowserRequest = {}): Promise<BrowserResponse> => {
+    const target = new URL(url)
+    const response = await exchange(target, via(target), cookieHeader(jar, target), options)
+    for (const line of response.setCookies) keep(jar, target, line)
+    return response
+  }
+  return {
+    send,
+    async navigate(url, { stop = () => false, ...options } = {}) {
+      let response = await send(url, { ...options, headers: { ...NAVIGATION, ...options.headers } })
+      for (let hops = 0; response.status >= 300 && response.status < 400; hops += 1) {
+        if (hops > 20) throw new Error(`too many redirects, last to ${response.url}`)
+        const target = new URL(String(response.headers['location']), response.url)
+        if (stop(target)) return response
+        response = await send(target.href, { headers: { ...NAVIGATION, ...options.headers } })
+      }
+      return response
+    },
+    cookies: (host) =>
+      Object.fromEntries(
+        jar
+          .filter((cookie) => host === undefined || cookie.host === host)
+          .map(({ name, value }) => [name, value]),
+      ),
+    cookieHeader: (url) => cookieHeader(jar, new URL(url)),
+    setCookie: (url, line) => keep(jar, new URL(url), line),
+  }
+}
+
+export type SignInTarget = {
+  /** The gateway's public URL. */
+  readonly publicUrl: string
+  readonly provider?: string
+  /** Asked for before the sign-in. */
+  readonly returnTo?: string
+}
+
+/**
+ * Signs in through the real pages of the provider, whose only field is the name.
+ *
+ * @returns The redirect to where the sign-in leads, not followed. The browser then holds the session.
+ */
+export async function signInAs(
+  browser: Browser,
+  target: SignInTarget,
+  name: string,
+): Promise<BrowserResponse> {
+  const query = new URLSearchParams({
+    provider: target.provider ?? 'oidc',
+    ...(target.returnTo === undefined ? {} : { return_to: target.returnTo }),
+  })
+  const page = await browser.navigate(`${trimmed(target.publicUrl)}/auth/login?${query}`)
+  return submitName(browser, target, page, name)
+}
+
+/** Fills in the provider's page. @param page What {@link Browser.navigate} stopped at. */
+export async function submitName(
+  browser: Browser,
+  { publicUrl }: Pick<SignInTarget, 'publicUrl'>,
+  page: BrowserResponse,
+  name: string,
+): Promise<BrowserResponse> {
+  const action = /<form method="post" action="([^"]+)"/.exec(page.body)?.[1]
+  if (action === undefined)
+    throw new Error(`not the provider's sign-in page: ${page.status} ${page.url}\n${page.body}`)
+  return browser.navigate(new URL(action, page.url).href, {
+    method: 'POST',
+    form: { login: name },
+    stop: (url) => url.href.startsWith(trimmed(publicUrl)) && !url.pathname.includes('/auth/callback/'),
+  })
+}
+
+type Cookie = {
+  readonly host: string
+  readonly path: string
+  readonly name: string
+  readonly value: string
+  readonly secure: boolean
+}
+
+/** RFC 6265bis §5.7, as far as it matters here; what a browser would refuse fails the test. */
+function keep(jar: Cookie[], url: URL, line: string): void {
+  const [pair = '', ...attributes] = line.split(';').map((part) => part.trim())
+  const [name = '', value = ''] = [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]
+  const read = (wanted: string) =>
+    attributes.find((attribute) => attribute.toLowerCase().startsWith(`${wanted}=`))?.slice(wanted.length + 1)
+  const secure = attributes.some((attribute) => attribute.toLowerCase() === 'secure')
+  const path = read('path') ?? '/'
+  if (name.startsWith('__') && !(secure && url.protocol === 'https:'))
+    throw new Error(`${name} is not Secure`)
+  if (name.startsWith('__Host-') && path !== '/') throw new Error(`${name} has Path=${path}`)
+  const gone = read('max-age') === '0'
+  const same = jar.findIndex((each) => each.host === url.hostname && each.name === name && each.path === path)
+  if (same !== -1) jar.splice(same, 1)
+  if (!gone) jar.push({ host: url.hostname, path, name, value, secure })
+}
+
+function cookieHeader(jar: readonly Cookie[], url: URL): string {
+  return jar
+    .filter(({ host, path }) => host === url.hostname && isUnder(url.pathname, path))
+    .filter(({ secure }) => !secure || url.protocol === 'https:')
+    .map(({ name, value }) => `${name}=${value}`)
+    .join('; ')
+}
+
+function isUnder(path: string, cookiePath: string): boolean {
+  if (path === cookiePath) return true
+  return path.startsWith(cookiePath.endsWith('/') ? cookiePath : `${cookiePath}/`)
+}
+
+function exchange(url: URL, to: URL, cookie: string, options: BrowserRequest): Promise<BrowserResponse> {
+  const { promise, resolve, reject } = Promise.withResolvers<BrowserResponse>()
+  const body = options.form === undefined ? undefined : new URLSearchParams(options.form).toString()
+  const headers = {
+    host: url.host,
+    ...(cookie === '' ? {} : { cookie }),
+    ...(body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+    ...options.headers,
+  }
+  const outgoing = request(to, { method: options.method ?? 'GET', headers, agent: false }, (incoming) => {
+    let text = ''
+    incoming.setEncoding('utf8').on('data', (chunk) => {
+      text += chunk
+    })
+    incoming.on('end', () =>
+      resolve({
+        url: url.href,
+        status: incoming.statusCode ?? 0,
+        headers: incoming.headers,
+        setCookies: incoming.headers['set-cookie'] ?? [],
+        body: text,
+      }),
+    )
+  })
+  outgoing.on('error', reject)
+  outgoing.end(body)
+  return promise
+}
+
+function trimmed(publicUrl: string): string {
+  return publicUrl.replace(/\/$/, '')
+}

@@ -4,6 +4,7 @@ import { GatewayError } from '../errors.ts'
 import { noteChange } from './changes.ts'
 import type { Database } from './database.ts'
 import { type Membership, type ProviderRef, readMembership } from './membership.ts'
+import { addPending, takePending } from './pending.ts'
 import { existingPerson, findPerson, type Person, type PersonKey, selectPeople, toPerson } from './person.ts'
 import type { Schema } from './schema.ts'
 import { claimName, freeUsername, replaceGroups } from './sign-in.ts'
@@ -32,7 +33,7 @@ export type People = {
   /**
    * Adds somebody who has not signed in yet; who first signs in at that provider with that username takes it over.
    *
-   * @throws {GatewayError} `ERR_INVALID_PARAMETER` if somebody holds that name at that provider.
+   * @throws {GatewayError} `ERR_INVALID_PARAMETER` if somebody is called so at that provider, or was added before.
    */
   readonly add: (pending: { readonly username: string; readonly provider: string }) => Promise<Person>
   readonly find: (key: PersonKey) => Promise<Person | undefined>
@@ -91,7 +92,7 @@ export function createPeople(db: Database, now: () => number): People {
 }
 
 async function recordSignIn(trx: Transaction<Schema>, signIn: SignIn, at: number): Promise<Person> {
-  const before = (await findPerson(trx, signIn)) ?? (await adoptPending(trx, signIn, at))
+  const before = (await findPerson(trx, signIn)) ?? (await takePending(trx, signIn))
   const id = before?.id ?? randomUUID()
   const details = {
     username: await freeUsername(trx, signIn, before?.username),
@@ -104,15 +105,10 @@ async function recordSignIn(trx: Transaction<Schema>, signIn: SignIn, at: number
       .insertInto('users')
       .values({ id, ...details, disabled: 0, created_at: at })
       .execute()
-    await addIdentity(trx, id, signIn, at)
   } else {
     await trx.updateTable('users').set(details).where('id', '=', id).execute()
-    await trx
-      .updateTable('identities')
-      .set({ provider: signIn.provider, claimed_username: signIn.username })
-      .where('user_id', '=', id)
-      .execute()
   }
+  await saveIdentity(trx, id, signIn, at)
   const claimed = await claimName(trx, { ...signIn, userId: id, at })
   const regrouped = await replaceGroups(trx, id, signIn)
   const after = await existingPerson(trx, id)
@@ -127,67 +123,17 @@ function identity(person: Person | undefined) {
   return person && [person.username, person.provider, person.issuer, person.subject]
 }
 
-/** Turns the person an admin added for exactly this provider and username into the one who now signs in, once. */
-async function adoptPending(
-  trx: Transaction<Schema>,
-  signIn: SignIn,
-  at: number,
-): Promise<Person | undefined> {
-  const pending = await trx
-    .updateTable('users')
-    .set({ pending_provider: null, pending_username: null })
-    .where('pending_provider', '=', signIn.provider)
-    .where('pending_username', '=', signIn.username)
-    .returning('id')
-    .executeTakeFirst()
-  if (pending === undefined) return undefined
-  await addIdentity(trx, pending.id, signIn, at)
-  // As it was before: the change of identity is announced by the caller.
-  return { ...(await existingPerson(trx, pending.id)), issuer: undefined, subject: undefined }
-}
-
-async function addIdentity(
+async function saveIdentity(
   trx: Transaction<Schema>,
   userId: string,
-  signIn: SignIn,
+  { issuer, subject, provider, username }: SignIn,
   at: number,
 ): Promise<void> {
   await trx
     .insertInto('identities')
-    .values({
-      issuer: signIn.issuer,
-      subject: signIn.subject,
-      user_id: userId,
-      provider: signIn.provider,
-      claimed_username: signIn.username,
-      created_at: at,
-    })
-    .execute()
-}
-
-async function addPending(
-  trx: Transaction<Schema>,
-  { username, provider }: { readonly username: string; readonly provider: string },
-  at: number,
-): Promise<Person> {
-  const id = randomUUID()
-  await trx
-    .insertInto('users')
-    .values({
-      id,
-      username: await freeUsername(trx, { username, provider }, undefined),
-      disabled: 0,
-      pending_provider: provider,
-      pending_username: username,
-      created_at: at,
-    })
-    .execute()
-  if (!(await claimName(trx, { userId: id, provider, username, at }))) {
-    throw new GatewayError(
-      'ERR_INVALID_PARAMETER',
-      `Somebody is known as ${username} at ${provider} already; remove that user first if the name now belongs to somebody else`,
+    .values({ issuer, subject, user_id: userId, provider, claimed_username: username, created_at: at })
+    .onConflict((conflict) =>
+      conflict.columns(['issuer', 'subject']).doUpdateSet({ provider, claimed_username: username }),
     )
-  }
-  await noteChange(trx, { kind: 'user', key: id, at })
-  return existingPerson(trx, id)
+    .execute()
 }

@@ -8,7 +8,8 @@ const GROUPS_PER_STATEMENT = 500
 /** Tries at `provider:name-2`, `-3`, ... before a random ending is taken. */
 const NUMBERED_NAMES = 20
 
-type ClaimedName = { readonly provider: string; readonly username: string }
+/** What somebody is called at a provider. */
+export type ClaimedName = { readonly provider: string; readonly username: string }
 
 /**
  * The username to show for somebody who is called `username` at `provider`: that name itself while nobody else has it,

@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest'
+import { openTemporaryStore } from './temporary-store.ts'
+
+const event = (second: number, more: object = {}) => ({
+  at: new Date(second * 1000 + 250).toISOString(),
+  requestId: `r${second}`,
+  effect: 'allow',
+  path: '/api/2.0/mlflow/runs/get',
+  ...more,
+})
+
+describe('audit events', () => {
+  it('are found by time and person, newest first, as they were given', async () => {
+    const { store } = await openTemporaryStore()
+    const alice = { userId: 'u1', username: 'alice', resources: [{ type: 'experiment', id: '1' }] }
+    await store.audit.append([event(10), event(20, alice), event(30, alice)])
+    await store.audit.append([])
+    expect(await store.audit.query({ limit: 10 })).toEqual([event(30, alice), event(20, alice), event(10)])
+    expect(await store.audit.query({ since: 20, limit: 10 })).toHaveLength(2)
+    expect(await store.audit.query({ user: 'alice', limit: 1 })).toEqual([event(30, alice)])
+    expect(await store.audit.query({ user: 'u1', since: 30, limit: 10 })).toEqual([event(30, alice)])
+    expect(await store.audit.query({ user: "alice' or 1=1 --", limit: 10 })).toEqual([])
+  })
+
+  it('are kept in one statement a batch', async () => {
+    const { store, statements } = await openTemporaryStore()
+    await store.audit.append(Array.from({ length: 1000 }, (_, index) => event(index)))
+    expect(statements.filter((sql) => sql.startsWith('insert'))).toHaveLength(1)
+    await store.audit.append(Array.from({ length: 2500 }, (_, index) => event(index)))
+    expect(await store.audit.query({ limit: 10_000 })).toHaveLength(3500)
+  })
+
+  it('go when they are old, in steps between which others run', async () => {
+    const { store, statements } = await openTemporaryStore()
+    await store.audit.append(Array.from({ length: 12_000 }, (_, index) => event(index)))
+    statements.length = 0
+    expect(await store.audit.prune(11_000)).toBe(11_000)
+    expect(statements).toHaveLength(3)
+    expect(await store.audit.query({ limit: 1 })).toEqual([event(11_999)])
+    expect(await store.audit.query({ limit: 10_000 })).toHaveLength(1000)
+  })
+})

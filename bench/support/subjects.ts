@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { exportSPKI, generateKeyPair, SignJWT } from 'jose'
@@ -56,12 +56,13 @@ export async function startVerifyingProxy(upstreamUrl: string, dir: string): Pro
  * experiments named `alpha/*`.
  */
 export async function startGatewaySubject(upstreamUrl: string, dir: string): Promise<Subject> {
+  mkdirSync(dir, { recursive: true })
   const port = await freePort()
   const settings = { upstreamUrl, env: { OIDC_ISSUER: 'https://issuer.invalid', OIDC_CLIENT_ID: 'bench' } }
   const env = gatewayEnvironment(port, dir, settings)
   const token = await seedEditor(env)
   const gateway = await startGateway({
-    ...{ upstreamUrl, port, dir, ipc: true },
+    ...{ upstreamUrl, port, dir, ipc: true, logFile: '/dev/null' },
     env: { ...env, LOG_LEVEL: 'warn' },
     nodeOptions: ['--import', REPORT_USAGE],
   })

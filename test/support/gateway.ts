@@ -1,7 +1,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -22,6 +22,10 @@ export type GatewaySettings = {
   readonly nodeOptions?: readonly string[]
   /** Opens an IPC channel, for what `nodeOptions` loads. */
   readonly ipc?: boolean
+  /** Where both outputs go, begun anew. Kept in memory if absent. */
+  readonly logFile?: string
+  /** Ends what is starting, and makes the start fail. */
+  readonly signal?: AbortSignal
 }
 
 export type CliResult = { readonly code: number | null; readonly stdout: string; readonly stderr: string }
@@ -71,16 +75,12 @@ export function gatewayEnvironment(
  * @throws {Error} with the process's own output if it ends or does not answer in time; nothing is left behind.
  */
 export async function startGateway(settings: GatewaySettings): Promise<RunningGateway> {
+  settings.signal?.throwIfAborted()
   const dir = settings.dir ?? mkdtempSync(join(tmpdir(), 'gateway-'))
   mkdirSync(dir, { recursive: true })
   const port = settings.port ?? (await freePort())
   const env = gatewayEnvironment(port, dir, settings)
-  const child = spawn(process.execPath, [...(settings.nodeOptions ?? []), SERVER], {
-    cwd: dir,
-    env,
-    stdio: settings.ipc ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['ignore', 'pipe', 'pipe'],
-  })
-  const output = collect(child)
+  const { child, output } = spawnServer(settings, dir, env)
   const killAtExit = () => child.kill('SIGKILL')
   process.once('exit', killAtExit)
   const stop = async () => {
@@ -90,7 +90,7 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
   }
   const url = `http://127.0.0.1:${port}`
   try {
-    await answers(`${url}/healthz`, child)
+    await answers(`${url}/healthz`, child, settings.signal)
   } catch (fault) {
     await stop()
     throw new Error(`the gateway did not start: ${(fault as Error).message}\n${output()}`, { cause: fault })
@@ -128,10 +128,11 @@ export function residentMiB(pid: number): number {
   return Number(kib) / 1024
 }
 
-/** Polls until the URL answers 2xx, for at most half a minute; throws early when the process ends. */
-export async function answers(url: string, child: ChildProcess): Promise<void> {
+/** Polls until the URL answers 2xx, for at most half a minute; throws early when the process ends or on `signal`. */
+export async function answers(url: string, child: ChildProcess, signal?: AbortSignal): Promise<void> {
   const deadline = Date.now() + 30_000
   while (Date.now() < deadline) {
+    signal?.throwIfAborted()
     if (child.exitCode !== null || child.signalCode !== null) throw new Error('the process ended')
     const response = await fetch(url).catch(() => undefined)
     if (response?.ok) return
@@ -148,6 +149,26 @@ export async function endProcess(child: ChildProcess): Promise<void> {
   const patience = setTimeout(() => child.kill('SIGKILL'), 10_000)
   await ended
   clearTimeout(patience)
+}
+
+function spawnServer(
+  { nodeOptions = [], ipc, logFile }: GatewaySettings,
+  dir: string,
+  env: Readonly<Record<string, string>>,
+): { readonly child: ChildProcess; readonly output: () => string } {
+  const log = logFile === undefined ? 'pipe' : openSync(logFile, 'w', 0o600)
+  const child = spawn(process.execPath, [...nodeOptions, SERVER], {
+    cwd: dir,
+    // Out of reach of a Ctrl-C in the terminal: who started it ends it, in order.
+    detached: true,
+    env,
+    stdio: ['ignore', log, log, ...(ipc ? (['ipc'] as const) : [])],
+  })
+  if (typeof log === 'number') closeSync(log)
+  return {
+    child,
+    output: logFile === undefined ? collect(child) : () => readFileSync(logFile, 'utf8'),
+  }
 }
 
 function collect(child: ChildProcess): () => string {

@@ -17,6 +17,7 @@ export type RunningMlflow = {
   readonly dir: string
   /** Leader of the server's process group. */
   readonly pid: number
+  readonly process: ChildProcess
   /** Ends the whole process group and, if the folder was made here, removes it. Safe to call twice. */
   readonly stop: () => Promise<void>
 }
@@ -28,6 +29,8 @@ export type MlflowOptions = {
   readonly port?: number | undefined
   /** Milliseconds until the start counts as failed. A first start without bytecode takes ten seconds. */
   readonly startTimeoutMs?: number | undefined
+  /** Ends what is starting, and makes the start fail. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /**
@@ -37,6 +40,7 @@ export type MlflowOptions = {
  * @throws {Error} with the end of the server's own output if it dies or does not answer in time; nothing is left behind.
  */
 export async function startMlflow(options: MlflowOptions = {}): Promise<RunningMlflow> {
+  options.signal?.throwIfAborted()
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'gateway-mlflow-'))
   mkdirSync(dir, { recursive: true })
   const port = options.port ?? (await freePort())
@@ -58,12 +62,12 @@ export async function startMlflow(options: MlflowOptions = {}): Promise<RunningM
   }
   const url = `http://127.0.0.1:${port}`
   try {
-    await answersHealth(url, server, options.startTimeoutMs ?? 60_000)
+    await answersHealth(url, server, options)
   } catch (fault) {
     await stop()
     throw new Error(`MLflow did not start: ${(fault as Error).message}\n${output()}`, { cause: fault })
   }
-  return { url, port, dir, pid: server.pid ?? 0, stop }
+  return { url, port, dir, pid: server.pid ?? 0, process: server, stop }
 }
 
 /** A TCP port of 127.0.0.1 that was free a moment ago: for programs that cannot listen on port 0 and tell. */
@@ -97,13 +101,18 @@ function serverEnvironment(): NodeJS.ProcessEnv {
   return environment
 }
 
-async function answersHealth(url: string, server: ChildProcess, timeoutMs: number): Promise<void> {
+async function answersHealth(
+  url: string,
+  server: ChildProcess,
+  { startTimeoutMs: timeoutMs = 60_000, signal }: MlflowOptions,
+): Promise<void> {
   const deadline = Date.now() + timeoutMs
   let fault: Error | undefined
   server.once('error', (error) => {
     fault = error
   })
   while (Date.now() < deadline) {
+    signal?.throwIfAborted()
     if (fault !== undefined) throw fault
     if (server.exitCode !== null || server.signalCode !== null) throw new Error('the process ended')
     const response = await fetch(`${url}/health`).catch(() => undefined)

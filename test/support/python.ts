@@ -15,6 +15,8 @@ export type PythonOptions = {
   /** Milliseconds before the script and its children are killed. Default 60 s. */
   readonly timeoutMs?: number
   readonly args?: readonly string[]
+  /** Kills the script and its children. */
+  readonly signal?: AbortSignal
 }
 
 /**
@@ -39,6 +41,7 @@ export async function runPython(
     if (child.pid === undefined || child.exitCode !== null) return
     process.kill(-child.pid, 'SIGKILL')
   }
+  options.signal?.addEventListener('abort', killGroup)
   const timer = setTimeout(killGroup, options.timeoutMs ?? 60_000)
   const stdout = collect(child.stdout)
   const stderr = collect(child.stderr)
@@ -51,6 +54,7 @@ export async function runPython(
     return await promise
   } finally {
     clearTimeout(timer)
+    options.signal?.removeEventListener('abort', killGroup)
     rmSync(dir, { recursive: true, force: true })
   }
 }

@@ -4,11 +4,14 @@ import { GatewayError } from '../errors.ts'
 export type JsonNode = {
   readonly start: number
   readonly end: number
-  /** By {@link jsonName}, so that `run_id` and `runId` are one member. Present on objects. */
-  readonly members?: ReadonlyMap<string, JsonNode>
+  /** By {@link jsonName}, so that `run_id` and `runId` are one member; in order. Present on objects. */
+  readonly members?: ReadonlyMap<string, JsonMember>
   /** Present on arrays. */
   readonly items?: readonly JsonNode[]
 }
+
+/** A member's value, and where its key begins: `text.slice(keyStart, end)` is the member as it was sent. */
+export type JsonMember = JsonNode & { readonly keyStart: number }
 
 /** A JSON object read in the only way it can be read, and the text it came from. */
 export type JsonDocument = {
@@ -19,6 +22,12 @@ export type JsonDocument = {
 
 /** Nested deeper than any request of MLflow, and shallow enough for every parser on the way. */
 const MAX_DEPTH = 64
+
+/**
+ * Longer than any number that means anything. Python refuses to convert an integer of more than 4300 digits, and MLflow
+ * takes a body that Python cannot read for `{}`.
+ */
+const MAX_NUMBER_LENGTH = 400
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
@@ -108,12 +117,13 @@ class Scanner {
 
   #object(depth: number): JsonNode {
     const start = this.#at++
-    const members = new Map<string, JsonNode>()
+    const members = new Map<string, JsonMember>()
     for (let code = this.#next(); code !== CLOSE_OBJECT; code = this.#next()) {
       if (code === COMMA) {
         this.#at++
         continue
       }
+      const keyStart = this.#at
       const name = this.#name()
       if (members.has(name)) {
         throw ambiguous(
@@ -122,7 +132,7 @@ class Scanner {
       }
       this.#next()
       this.#at++ // the colon
-      members.set(name, this.#value(depth + 1))
+      members.set(name, { keyStart, ...this.#value(depth + 1) })
     }
     return { start, end: ++this.#at, members }
   }
@@ -167,6 +177,9 @@ class Scanner {
   #literal(): JsonNode {
     const start = this.#at
     while (this.#at < this.#text.length && !LITERAL_END.has(this.#text.charCodeAt(this.#at))) this.#at++
+    if (this.#at - start > MAX_NUMBER_LENGTH) {
+      throw ambiguous(`The body holds a number of more than ${MAX_NUMBER_LENGTH} digits`)
+    }
     return { start, end: this.#at }
   }
 

@@ -8,7 +8,7 @@ import { refusalFor } from './denial.ts'
 import type { Exchange, Services } from './exchange.ts'
 import { locate } from './locators.ts'
 import type { Operation } from './operation.ts'
-import { asAuthor } from './rewrite.ts'
+import { asAuthor, judgedFirst } from './rewrite.ts'
 import { checkRules } from './rules.ts'
 
 /** Open to anybody, signed in or not: such a row asks for nothing else. */
@@ -76,5 +76,6 @@ export async function judge(exchange: Exchange, call: Call, services: Services):
     const decision = isAdmin ? ALLOW : decide(exchange.demands, caller.access)
     if (decision.effect === 'deny') throw refusalFor(decision, call, caller.access)
   }
-  return call.operation.authorship && services.trustAuthorship ? asAuthor(call, username) : call
+  const ours = call.operation.authorship && services.trustAuthorship ? asAuthor(call, username) : call
+  return judgedFirst(ours)
 }

@@ -118,7 +118,7 @@ function withPage(call: Call, size: number, token: string): Call {
   }
   const body = call.body ?? readJsonObject(Buffer.from('{}'))
   const sized = withChanges(call, body, [setField(body, 'max_results', String(size))])
-  const next = readJsonObject(sized.bytes ?? Buffer.from('{}'))
+  const next = sized.body ?? body
   return withChanges(sized, next, [setField(next, 'page_token', JSON.stringify(token))])
 }
 

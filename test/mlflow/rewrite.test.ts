@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest'
+import { asAuthor, judgedFirst, setField, withChanges } from '../../src/mlflow/rewrite.ts'
+import { callFor, textOf } from './examples.ts'
+
+describe('an id behind a field that MLflow cannot convert', () => {
+  // MLflow converts field by field, stops at the first fault and goes on with what it has: `experiment_id` would be
+  // empty, and an empty id means the default experiment.
+  it.each([
+    [
+      'experiments.update',
+      '{"new_name":"x","[a.b]":1,"experiment_id":"1"}',
+      '{"new_name":"x","experiment_id":"1","[a.b]":1}',
+    ],
+    ['experiments.delete', '{"[a.b]":1,"experiment_id":"1"}', '{"experiment_id":"1","[a.b]":1}'],
+    ['experiments.delete', '{ "x" : 1 , "experimentId" : "1" }', '{"experimentId" : "1","x" : 1}'],
+    ['experiments.delete', '{"x":1,"experiment\\u005fid":"1"}', '{"experiment\\u005fid":"1","x":1}'],
+    [
+      'experiments.set_tag',
+      '{"key":"\\ud800","value":"v","experiment_id":"1"}',
+      '{"experiment_id":"1","key":"\\ud800","value":"v"}',
+    ],
+    [
+      'runs.update',
+      '{"status":5,"run_uuid":"a","end_time":9007199254740993,"run_id":"a"}',
+      '{"run_uuid":"a","run_id":"a","status":5,"end_time":9007199254740993}',
+    ],
+    [
+      'runs.search',
+      '{"max_results":"x","experiment_ids":["1","2"]}',
+      '{"experiment_ids":["1","2"],"max_results":"x"}',
+    ],
+    [
+      'model_versions.create',
+      '{"tags":0,"source":"runs:/a/m","name":"n"}',
+      '{"source":"runs:/a/m","name":"n","tags":0}',
+    ],
+  ])('%s is forwarded with what was judged in front: %s', (name, sent, forwarded) => {
+    const call = judgedFirst(callFor(name, { body: sent }))
+    expect(textOf(call)).toBe(forwarded)
+    expect(call.body?.text).toBe(forwarded)
+  })
+
+  it.each([
+    ['experiments.update', '{"experiment_id":"1","new_name":"x"}'],
+    ['experiments.update', ' { "new_name" : "x" , "experiment_id" : "1" } '],
+    ['runs.log_batch', '{"run_id":"a","metrics":[{"key":"k","model_id":"m-1"}]}'],
+    ['experiments.delete', '{"experiment_id":"1"}'],
+    ['ui.post_telemetry', '{"b":1,"a":2}'],
+  ])('%s keeps its bytes when nothing stands in the way: %s', (name, sent) => {
+    expect(textOf(judgedFirst(callFor(name, { body: sent })))).toBe(sent)
+  })
+
+  it('leaves a call without a body as it is', () => {
+    const call = callFor('experiments.get', { query: 'experiment_id=1' })
+    expect(judgedFirst(call)).toBe(call)
+  })
+
+  it('puts the ids before what the gateway itself adds', () => {
+    const call = callFor('runs.create', { body: '{"start_time":1,"experiment_id":"1"}' })
+    expect(JSON.parse(textOf(judgedFirst(asAuthor(call, '\ud800'))))).toEqual({
+      experiment_id: '1',
+      user_id: '\ud800',
+      tags: [{ key: 'mlflow.user', value: '\ud800' }],
+      start_time: 1,
+    })
+    expect(textOf(judgedFirst(asAuthor(call, '\ud800')))).toMatch(/^\{"experiment_id":/)
+  })
+})
+
+describe('authorship', () => {
+  const author = (body: string) => JSON.parse(textOf(asAuthor(callFor('runs.create', { body }), 'ada')))
+  const OURS = { key: 'mlflow.user', value: 'ada' }
+
+  it.each([
+    ['no tags, no user_id', '{"experiment_id":"1"}', [OURS]],
+    ['tags: null', '{"experiment_id":"1","tags":null}', [OURS]],
+    ['no tag at all', '{"experiment_id":"1","tags":[]}', [OURS]],
+    [
+      'another user',
+      '{"experiment_id":"1","user_id":"root","tags":[{"key":"mlflow.user","value":"root"}]}',
+      [OURS],
+    ],
+    ['another user in camel case', '{"experiment_id":"1","userId":"root"}', [OURS]],
+    [
+      'another user, escaped',
+      '{"experiment_id":"1","user\\u005fid":"root","tags":[{"key":"mlflow\\u002euser","value":"root"}]}',
+      [OURS],
+    ],
+    [
+      'another user, several times',
+      '{"experiment_id":"1","tags":[{"key":"mlflow.user","value":"a"},{"key":"k","value":"v"},{"value":"b","key":"mlflow.user"}]}',
+      [OURS, { key: 'k', value: 'v' }],
+    ],
+  ])('is the caller: %s', (_, body, tags) => {
+    const { userId, user_id, ...rest } = author(body)
+    expect(user_id ?? userId).toBe('ada')
+    expect([user_id, userId]).toContain(undefined)
+    expect(rest.tags).toHaveLength(tags.length)
+    expect(rest.tags).toEqual(expect.arrayContaining(tags))
+  })
+
+  // A tag that MLflow cannot convert ends its reading: ours has to be there by then.
+  it('puts its tag before the client’s', () => {
+    expect(author('{"experiment_id":"1","tags":["broken"]}').tags).toEqual([OURS, 'broken'])
+  })
+
+  it.each([
+    '{"experiment_id":"1","user_id_":"x"}',
+    '{"experiment_id":"1","user__id":"x"}',
+    '{"experiment_id":"1","tags_":[]}',
+  ])('does not mistake a field that only looks like one of MLflow’s: %s', (body) => {
+    expect(() => author(body)).toThrow(expect.objectContaining({ code: 'ERR_AMBIGUOUS_REQUEST' }))
+  })
+
+  it.each(['"x"', '{"key":"k"}', '1', 'true'])('refuses tags that are no list: %s', (tags) => {
+    expect(() => author(`{"experiment_id":"1","tags":${tags}}`)).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_PARAMETER' }),
+    )
+  })
+
+  it('refuses a creation without a body', () => {
+    expect(() => asAuthor(callFor('runs.create'), 'ada')).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_PARAMETER' }),
+    )
+  })
+
+  it('changes no byte of anything else: int64, spacing and escapes stay', () => {
+    const body =
+      '{ "start_time" : 9223372036854775807, "run_name":"\\u00e9\\/é", "experiment_id":"1","tags": [ {"key":"a" , "value":"1e400"} ] }'
+    const text = textOf(asAuthor(callFor('runs.create', { body }), 'ada'))
+    expect(text).toContain(
+      '"start_time" : 9223372036854775807, "run_name":"\\u00e9\\/é", "experiment_id":"1"',
+    )
+    expect(text).toContain('{"key":"a" , "value":"1e400"}')
+  })
+})
+
+describe('setField', () => {
+  it.each([
+    ['{}', '{"max_results":5}'],
+    ['{ }', '{"max_results":5 }'],
+    ['{"a":1}', '{"max_results":5,"a":1}'],
+    ['{"max_results": 1 ,"a":1}', '{"max_results": 5 ,"a":1}'],
+    ['{"a":[{"max_results":1}],"maxResults":[1,{}]}', '{"a":[{"max_results":1}],"maxResults":5}'],
+  ])('%s becomes %s', (before, after) => {
+    const call = callFor('experiments.search', { method: 'POST', body: before })
+    if (call.body === undefined) throw new Error('no body')
+    const changed = withChanges(call, call.body, [setField(call.body, 'max_results', '5')])
+    expect(textOf(changed)).toBe(after)
+    expect(changed.body?.text).toBe(after)
+  })
+})

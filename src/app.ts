@@ -16,6 +16,7 @@ import { programLog } from './audit/program-log.ts'
 import { createRequestIds } from './audit/request-id.ts'
 import { type AuditSink, createAuditSink } from './audit/sink.ts'
 import type { Config } from './config.ts'
+import { assetPath } from './console/assets.ts'
 import { createFormTokens } from './console/form-token.ts'
 import { commonHeaders } from './console/headers.ts'
 import { createIdentity, type Identity } from './identity/identity.ts'
@@ -121,6 +122,7 @@ function createServices(config: Config, store: Store, directory: Directory): Ser
     switches: { presignedUrls: config.presignedUrls, assistant: false },
     jsonBodyLimit: config.jsonBodyLimit,
     trustAuthorship: config.trustAuthorship,
+    shellScript: assetPath(config.publicUrl, 'session.js'),
     securityHeaders: Object.entries(commonHeaders(config.publicUrl)).flat(),
   }
 }

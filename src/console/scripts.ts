@@ -24,4 +24,34 @@ for (const source of document.querySelectorAll('[data-copy]')) {
   source.after(button)
 }
 `,
+  /**
+   * Runs in MLflow's own page: when the session has ended, signs in again and comes back to the same place (field report
+   * 67), and a page that the browser kept aside is loaded anew, so that going back after signing out shows nothing.
+   */
+  'session.js': `'use strict'
+{
+  const login = new URL('../login', document.currentScript.src)
+  let leaving = false
+  const signIn = () => {
+    if (leaving) return
+    leaving = true
+    login.searchParams.set('return_to', location.pathname + location.search + location.hash)
+    location.assign(login)
+  }
+  const send = window.fetch
+  window.fetch = async (...args) => {
+    const response = await send(...args)
+    if (response.status === 401 && response.url.startsWith(location.origin + '/')) signIn()
+    return response
+  }
+  const open = XMLHttpRequest.prototype.open
+  XMLHttpRequest.prototype.open = function (...args) {
+    this.addEventListener('load', () => {
+      if (this.status === 401 && this.responseURL.startsWith(location.origin + '/')) signIn()
+    })
+    return open.apply(this, args)
+  }
+  addEventListener('pageshow', (event) => { if (event.persisted) location.reload() })
+}
+`,
 } as const satisfies Record<string, string>

@@ -17,6 +17,8 @@ export type Services = {
   /** Most bytes of a JSON body. */
   readonly jsonBodyLimit: number
   readonly trustAuthorship: boolean
+  /** Path of the script that MLflow's page gets, as the browser sees it. */
+  readonly shellScript: string
   /** On every answer; names and values alternating, names in lower case. */
   readonly securityHeaders: readonly string[]
 }

@@ -38,6 +38,7 @@ export async function forward(exchange: Exchange, judged: Call, services: Servic
   if (operation.effects.length > 0 && caller !== undefined) {
     return sendWhole(exchange, services, await settled(exchange, call, caller, services))
   }
+  if (operation.shell) return sendWhole(exchange, services, await shell(exchange, call, services))
   if (operation.body === 'stream') inviteBody(exchange)
   const headers = answerHeaders(exchange, services, operation)
   const relayed = await services.upstream.pipe(upstreamRequest(exchange, call), exchange.response, headers)
@@ -89,6 +90,16 @@ async function queried(
     return type !== undefined && satisfies(access.levelOf({ type, key: name, name }), 'READ')
   })
   return { ...response, bytes: Buffer.from(JSON.stringify(answer)) }
+}
+
+/** MLflow's page with a script of ours in its head. Not conditional: the page is small, and another one than MLflow's. */
+async function shell(exchange: Exchange, call: Call, services: Services): Promise<UpstreamResponse> {
+  const request = { ...upstreamRequest(exchange, call), method: 'GET', headers: ['accept', 'text/html'] }
+  const { status, headers, bytes } = await services.upstream.send(request)
+  const { etag: _etag, 'last-modified': _modified, 'accept-ranges': _ranges, ...kept } = headers
+  const script = `<script src="${services.shellScript}"></script>`
+  const page = bytes.toString('utf8').replace('<head>', () => `<head>${script}`)
+  return { status, headers: kept, bytes: Buffer.from(page) }
 }
 
 /** Sends a call that changes who holds what, and carries that out before the answer leaves. */

@@ -87,6 +87,8 @@ export type Operation = {
   readonly hidden: ((value: string) => string) | undefined
   /** Answered here with this JSON object, MLflow is not asked. */
   readonly answer: object | undefined
+  /** The page that MLflow's interface lives in: it gets a script of ours. */
+  readonly shell: boolean
   /** `user_id` and the tag `mlflow.user` become the caller. */
   readonly authorship: boolean
   /** The answer holds what users uploaded: it must not run as a page of ours. */
@@ -105,6 +107,7 @@ type Options = {
   readonly list?: ListSpec
   readonly hidden?: (value: string) => string
   readonly answer?: object
+  readonly shell?: boolean
   readonly authorship?: boolean
   readonly untrusted?: boolean
   readonly cacheable?: boolean
@@ -138,6 +141,7 @@ export function row(
     list: options.list,
     hidden: options.hidden,
     answer: options.answer,
+    shell: options.shell ?? false,
     authorship: options.authorship ?? false,
     untrusted: options.untrusted ?? false,
     cacheable: options.cacheable ?? false,

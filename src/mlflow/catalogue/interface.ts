@@ -2,7 +2,7 @@ import { NOBODY, type Operation, PUBLIC, row, SIGNED_IN } from '../operation.ts'
 
 /** The web interface and what it needs to start; nothing in it belongs to a tenant. */
 export const INTERFACE: readonly Operation[] = [
-  row('ui.shell', 'GET', '/', SIGNED_IN),
+  row('ui.shell', 'GET', '/', SIGNED_IN, { shell: true }),
   row('ui.static_file', 'GET', '/static-files/<path:path>', PUBLIC, { cacheable: true }),
   row('ui.build_file', 'GET', '/build/<path:filename>', NOBODY),
   row('ui.get_telemetry', 'GET', 'ajax:3.0/mlflow/ui-telemetry', SIGNED_IN),

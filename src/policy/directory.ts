@@ -4,7 +4,7 @@ import { createChangeFeed, createPoll, type DirectoryChange } from './change-fee
 import { createMemberCompiler, type Member, type MemberConfig, type MemberEntry } from './member.ts'
 
 export type { DirectoryChange } from './change-feed.ts'
-export type { Member } from './member.ts'
+export { LOCAL_ISSUER, type Member } from './member.ts'
 
 export type Directory = {
   /** The member as far as it is in memory and still certain. Asks nobody. */

@@ -4,6 +4,9 @@ import type { Membership } from '../store/membership.ts'
 import { type Access, compileAccess } from './access.ts'
 import type { Level } from './grants.ts'
 
+/** The issuer of people an admin added who have not signed in yet; their subject is the user id. */
+export const LOCAL_ISSUER = 'urn:mlflow-auth-gateway'
+
 /** Somebody with all they may do, ready for decisions without I/O. */
 export type Member = {
   readonly principal: Principal
@@ -61,9 +64,6 @@ export function createMemberCompiler(config: MemberConfig, now: () => number) {
     }
   }
 }
-
-/** The issuer of people an admin added who have not signed in yet; their subject is the user id. */
-export const LOCAL_ISSUER = 'urn:mlflow-auth-gateway'
 
 /** True if a configured provider vouches, under the issuer it has today: an id that now stands for another issuer does not. */
 function isVouchedFor(person: Membership['person'], providers: MemberConfig['providers']): boolean {

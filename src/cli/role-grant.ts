@@ -8,7 +8,7 @@ import { readDuration } from './duration.ts'
 import { assertByHand, findRole } from './lookup.ts'
 import { withStore } from './store-access.ts'
 
-const LEVELS: readonly Level[] = ['READ', 'USE', 'EDIT', 'MANAGE', 'DENY', 'NO_PERMISSIONS']
+const LEVELS: readonly Level[] = ['READ', 'USE', 'EDIT', 'MANAGE', 'DENY']
 const TYPES: readonly ResourceType[] = ['experiment', 'registered_model', 'prompt']
 
 type GrantOptions = {

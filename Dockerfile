@@ -9,7 +9,7 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 COPY plugins plugins
 RUN npm run build \
-    && npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+    && npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
     && install -d -m 0700 /data
 
 FROM node:24.21.0-bookworm-slim

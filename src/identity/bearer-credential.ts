@@ -79,6 +79,6 @@ async function verifyProviderJwt(
 ): Promise<VerifiedCredential> {
   const verified = await provider.verifyBearer(token)
   const userId = await recordBearer(verified, options)
-  const { id, expiresAt } = verified
+  const { tokenId: id, expiresAt } = verified
   return { userId, credential: { kind: 'provider_token', form, id, scope: [], expiresAt } }
 }

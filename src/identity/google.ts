@@ -176,5 +176,5 @@ function toServiceAccount(config: ProviderConfig, claims: TokenPayload): Provide
   if (!names.some((name) => config.serviceAccounts.includes(name))) {
     throw invalidToken('not a listed service account', 'not_listed')
   }
-  return { ...identity, saysGroups: false, id: claims.sub, issuedAt: claims.iat, expiresAt: claims.exp }
+  return { ...identity, saysGroups: false, tokenId: claims.sub, issuedAt: claims.iat, expiresAt: claims.exp }
 }

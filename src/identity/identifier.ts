@@ -44,9 +44,7 @@ export function createIdentifier(options: IdentifierOptions): Identifier {
     const member = await directory.resolve(verified.userId)
     // To resolve may have meant following changes, and one of them may have ended this very credential.
     if (known !== undefined && cachedFor(headers, cache) === undefined) verified = await verify(headers, sink)
-    if (member === undefined || member.principal.userId !== verified.userId) {
-      throw invalidToken('the person is unknown or disabled', 'no_such_person')
-    }
+    if (member === undefined) throw invalidToken('the person is unknown or disabled', 'no_such_person')
     return complete(verified, member)
   }
 

@@ -91,7 +91,7 @@ export async function verifyProviderToken(
     issuer: config.issuer,
     subject: sub,
     saysGroups: hasGroups(claims, config.groupsClaim),
-    id: typeof jti === 'string' && jti !== '' ? jti.slice(0, 255) : sub,
+    tokenId: typeof jti === 'string' && jti !== '' ? jti.slice(0, 255) : sub,
     issuedAt: typeof claims.iat === 'number' ? claims.iat : 0,
     expiresAt: exp,
   }

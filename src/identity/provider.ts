@@ -24,7 +24,7 @@ export type ProviderToken = ProviderIdentity & {
   /** False if the token does not speak of groups at all: it then changes nothing about them. */
   readonly saysGroups: boolean
   /** `jti` of the token if it has one, else its subject. */
-  readonly id: string
+  readonly tokenId: string
   /** Seconds since the epoch; 0 if the token does not say. */
   readonly issuedAt: number
   /** Seconds since the epoch. */

@@ -31,43 +31,79 @@ function compileSegment(text: string): Segment {
 
 const NO_PARAMS: PathParams = {}
 
+/** Deeper than any artifact lies; few enough that trying every division of a path is quick. */
+const MAX_SEGMENTS = 256
+
 /**
  * Reads a raw path (as it stood on the request line, without the query) against a template, or says `undefined` if it
  * is not of that form. Literal segments must be written exactly so, without escapes; values are percent-decoded once.
  *
  * @throws {GatewayError} `ERR_AMBIGUOUS_REQUEST` for a value that a second reader could take for another one: an
  *   empty or dot segment, an encoded slash, a backslash, a control character, `#`, something still percent-encoded
- *   after one decoding (MLflow decodes artifact paths until nothing changes), invalid UTF-8.
+ *   after one decoding (MLflow decodes artifact paths until nothing changes), invalid UTF-8; and for a path that can be
+ *   divided among the values in two ways. `ERR_INVALID_PARAMETER` for one of more than 256 segments.
  */
 export function matchPath(template: PathTemplate, rawPath: string): PathParams | undefined {
   if (template.isFixed) return rawPath === template.text ? NO_PARAMS : undefined
   if (!rawPath.startsWith('/')) return undefined
-  return matchSegments(template.segments, rawPath.slice(1).split('/'), {})
+  const raw = rawPath.slice(1).split('/', MAX_SEGMENTS + 1)
+  if (raw.length > MAX_SEGMENTS) {
+    throw new GatewayError('ERR_INVALID_PARAMETER', `The path has more than ${MAX_SEGMENTS} segments`)
+  }
+  const { segments } = template
+  const found: Division[] = []
+  divide({ segments, raw, found }, [], 0)
+  const [division, other] = found
+  // Werkzeug takes the shortest that fits, Starlette the longest.
+  if (other !== undefined) throw ambiguous('its values can be divided in more than one way')
+  return division && valuesOf(segments, raw, division)
 }
 
-function matchSegments(
-  template: readonly Segment[],
-  raw: readonly string[],
-  params: PathParams,
-): PathParams | undefined {
-  const [segment, ...others] = template
-  if (segment === undefined) return raw.length === 0 ? params : undefined
-  if (segment.kind === 'rest') {
-    // Greedy, as Werkzeug and Starlette are: the shortest remainder that still fits what follows.
-    for (let taken = raw.length - others.length; taken >= 1; taken--) {
-      const tail = matchSegments(others, raw.slice(taken), params)
-      if (tail) return { ...tail, [segment.name]: raw.slice(0, taken).map(decodeSegment).join('/') }
+/** How many segments of a path each segment of a template takes. */
+type Division = readonly number[]
+type Search = {
+  readonly segments: readonly Segment[]
+  readonly raw: readonly string[]
+  readonly found: Division[]
+}
+
+/** Finds the first two ways to continue a division; `at` segments of the path are taken already. */
+function divide(search: Search, taken: Division, at: number): void {
+  const { segments, raw, found } = search
+  const segment = segments[taken.length]
+  if (segment === undefined) {
+    if (at === raw.length) found.push(taken)
+    return
+  }
+  if (segment.kind !== 'rest') {
+    if (fits(segment, raw[at])) divide(search, [...taken, 1], at + 1)
+    return
+  }
+  const behind = segments.length - taken.length - 1
+  const most = raw.length - at - behind
+  for (let count = behind === 0 ? Math.max(most, 1) : 1; count <= most && found.length < 2; count++) {
+    divide(search, [...taken, count], at + count)
+  }
+}
+
+function fits(segment: Exclude<Segment, { kind: 'rest' }>, raw: string | undefined): boolean {
+  if (raw === undefined) return false
+  return segment.kind === 'literal' ? raw === segment.text : raw.endsWith(segment.suffix)
+}
+
+function valuesOf(segments: readonly Segment[], raw: readonly string[], division: Division): PathParams {
+  const params: Record<string, string> = {}
+  let at = 0
+  for (const [index, segment] of segments.entries()) {
+    const taken = raw.slice(at, at + (division[index] ?? 0))
+    at += taken.length
+    if (segment.kind === 'rest') params[segment.name] = taken.map(decodeSegment).join('/')
+    else if (segment.kind === 'param') {
+      const [head = ''] = taken
+      params[segment.name] = decodeSegment(head.slice(0, head.length - segment.suffix.length))
     }
-    return undefined
   }
-  const [head, ...remaining] = raw
-  if (head === undefined) return undefined
-  if (segment.kind === 'literal') {
-    return head === segment.text ? matchSegments(others, remaining, params) : undefined
-  }
-  if (!head.endsWith(segment.suffix)) return undefined
-  const value = decodeSegment(head.slice(0, head.length - segment.suffix.length))
-  return matchSegments(others, remaining, { ...params, [segment.name]: value })
+  return params
 }
 
 /** Control characters, backslash, slash and `#`: each read differently by somebody on the way. */

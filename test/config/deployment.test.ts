@@ -191,3 +191,15 @@ describe('deploy/mlflow/requirements.txt', () => {
     expect(lines.filter((line) => /^(?:boto3|botocore|s3transfer|jmespath)==/.test(line))).toEqual([])
   })
 })
+
+describe('docs/dependencies.md', () => {
+  it('says of each package why it is here, and of no other', () => {
+    const { dependencies, optionalDependencies, devDependencies } = JSON.parse(text('package.json')) as {
+      readonly [kind: string]: Readonly<Record<string, string>>
+    }
+    const wanted = Object.keys({ ...dependencies, ...optionalDependencies, ...devDependencies })
+    const [npm = ''] = text('docs/dependencies.md').split('## Outside npm')
+    const cells = [...npm.matchAll(/^\| (`.*?`) \|/gm)].flatMap(([, cell = '']) => cell.split(', '))
+    expect(cells.map((cell) => cell.replaceAll('`', '')).toSorted()).toEqual(wanted.toSorted())
+  })
+})

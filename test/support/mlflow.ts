@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url'
 
 /** The virtual environment `make` fills from the pinned requirements. */
 export const MLFLOW_VENV = fileURLToPath(new URL('../../.mlflow/', import.meta.url))
+
+const PROGRAM = join(MLFLOW_VENV, 'bin', 'mlflow')
 
 export type RunningMlflow = {
   /** `http://127.0.0.1:PORT`, no trailing slash. */
@@ -41,11 +43,13 @@ export type MlflowOptions = {
  */
 export async function startMlflow(options: MlflowOptions = {}): Promise<RunningMlflow> {
   options.signal?.throwIfAborted()
+  if (!existsSync(PROGRAM))
+    throw new Error('MLflow is not installed in .mlflow/. Install it with: make setup')
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'gateway-mlflow-'))
   mkdirSync(dir, { recursive: true })
   const port = options.port ?? (await freePort())
   // A group of its own: the server's children outlive a signal that goes to the parent alone.
-  const server = spawn(join(MLFLOW_VENV, 'bin', 'mlflow'), serverArguments(port), {
+  const server = spawn(PROGRAM, serverArguments(port), {
     cwd: dir,
     detached: true,
     env: serverEnvironment(),

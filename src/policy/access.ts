@@ -28,7 +28,10 @@ export type Access = {
   readonly validUntil: number
 }
 
-const RANK = { NO_PERMISSIONS: 0, READ: 1, USE: 2, EDIT: 3, MANAGE: 4, DENY: 5 } as const satisfies Record<Level, number>
+const RANK = { NO_PERMISSIONS: 0, READ: 1, USE: 2, EDIT: 3, MANAGE: 4, DENY: 5 } as const satisfies Record<
+  Level,
+  number
+>
 
 /** True if holding `held` satisfies a demand for `wanted`. `DENY` satisfies nothing. */
 export function satisfies(held: Level, wanted: Level): boolean {
@@ -40,7 +43,11 @@ function stronger(a: Level, b: Level): Level {
   return RANK[a] >= RANK[b] ? a : b
 }
 
-type NameRule = { readonly matches: (name: string) => boolean; readonly pattern: string; readonly level: Level }
+type NameRule = {
+  readonly matches: (name: string) => boolean
+  readonly pattern: string
+  readonly level: Level
+}
 
 class TypeIndex {
   readonly exact = new Map<string, Level>()
@@ -55,7 +62,8 @@ class TypeIndex {
     if (grant.match === 'any') this.any = stronger(this.any, grant.level)
     else if (grant.match === 'exact') {
       this.exact.set(grant.pattern, stronger(this.exact.get(grant.pattern) ?? 'NO_PERMISSIONS', grant.level))
-    } else this.names.push({ matches: compileGlob(grant.pattern), pattern: grant.pattern, level: grant.level })
+    } else
+      this.names.push({ matches: compileGlob(grant.pattern), pattern: grant.pattern, level: grant.level })
   }
 
   levelOf(key: string | undefined, name: string | undefined): Level {
@@ -103,7 +111,9 @@ export function compileAccess(
     needsName: (type) => index[type].names.length > 0,
     uniform: (type) => index[type].uniform(),
     patterns: (type, level) => {
-      const named = index[type].names.filter((rule) => satisfies(rule.level, level)).map((rule) => rule.pattern)
+      const named = index[type].names
+        .filter((rule) => satisfies(rule.level, level))
+        .map((rule) => rule.pattern)
       return satisfies(index[type].any, level) ? ['*', ...named] : named
     },
   }

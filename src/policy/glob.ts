@@ -9,7 +9,8 @@ export function compileGlob(pattern: string): (name: string) => boolean {
   const tail = pieces[pieces.length - 1] ?? ''
   const middle = pieces.slice(1, -1).filter((piece) => piece !== '')
   return (name) => {
-    if (name.length < head.length + tail.length || !name.startsWith(head) || !name.endsWith(tail)) return false
+    if (name.length < head.length + tail.length || !name.startsWith(head) || !name.endsWith(tail))
+      return false
     const end = name.length - tail.length
     let from = head.length
     for (const piece of middle) {

@@ -18,6 +18,9 @@ import { parseSelector } from '../selector.ts'
 
 const ONE_RUN = 'run_id|run_uuid'
 
+/** MLflow takes the id from the body where it finalizes (`_finalize_logged_model`, 3.17.2), elsewhere from the path. */
+const changesModel = [update(loggedModel('path:model_id')), update(loggedModel('model_id?'))]
+
 /** Experiments, runs with everything logged to them, and logged models: all judged by their experiment. GraphQL reads the same. */
 export const TRACKING: readonly Operation[] = [
   // experiment
@@ -132,36 +135,21 @@ export const TRACKING: readonly Operation[] = [
   ]),
   row('logged_models.search', 'POST', '2.0/mlflow/logged-models/search', readableOnly('experiment_ids[]?')),
   row('logged_models.get', 'GET', '2.0/mlflow/logged-models/<model_id>', read(loggedModel('path:model_id'))),
-  row(
-    'logged_models.finalize',
-    'PATCH',
-    '2.0/mlflow/logged-models/<model_id>',
-    update(loggedModel('path:model_id')),
-  ),
+  row('logged_models.finalize', 'PATCH', '2.0/mlflow/logged-models/<model_id>', changesModel),
   row(
     'logged_models.delete',
     'DELETE',
     '2.0/mlflow/logged-models/<model_id>',
     remove(loggedModel('path:model_id')),
   ),
-  row(
-    'logged_models.set_tags',
-    'PATCH',
-    '2.0/mlflow/logged-models/<model_id>/tags',
-    update(loggedModel('path:model_id')),
-  ),
+  row('logged_models.set_tags', 'PATCH', '2.0/mlflow/logged-models/<model_id>/tags', changesModel),
   row(
     'logged_models.delete_tag',
     'DELETE',
     '2.0/mlflow/logged-models/<model_id>/tags/<tag_key>',
     update(loggedModel('path:model_id')),
   ),
-  row(
-    'logged_models.log_params',
-    'POST',
-    '2.0/mlflow/logged-models/<model_id>/params',
-    update(loggedModel('path:model_id')),
-  ),
+  row('logged_models.log_params', 'POST', '2.0/mlflow/logged-models/<model_id>/params', changesModel),
   row(
     'logged_models.list_artifacts',
     'GET',

@@ -1,0 +1,132 @@
+import {
+  headerValues,
+  type RecordedRequest,
+  type ScriptedAnswer,
+  type UpstreamHandler,
+  type UpstreamHandlers,
+} from './upstream.ts'
+
+/** Ids of the things the stand-in knows: `A` lies where alpha's people may go, `B` where only admins may. */
+export const A = '1'
+export const B = '2'
+export const RUN_A = 'a'.repeat(32)
+export const RUN_B = 'b'.repeat(32)
+export const MODEL_A = `m-${'a'.repeat(32)}`
+export const MODEL_B = `m-${'b'.repeat(32)}`
+
+/** Experiments by id: name, and where their artifacts lie. */
+const EXPERIMENTS: Readonly<Record<string, readonly [name: string, location: string]>> = {
+  '0': ['Default', 'mlflow-artifacts:/0'],
+  [A]: ['alpha/one', 'mlflow-artifacts:/1'],
+  [B]: ['beta/secret', 'mlflow-artifacts:/2'],
+  // Readable by name, but its files are somewhere else.
+  '4': ['alpha/bucket', 's3://bucket/4'],
+  '5': ['alpha/everything', 'mlflow-artifacts:/'],
+  '6': ['alpha/mounted', 'mlflow-artifacts:/2'],
+  '7': ['alpha/workspaced', 'mlflow-artifacts:/workspaces/default/7'],
+}
+
+const RUNS: Readonly<Record<string, string>> = { [RUN_A]: A, [RUN_B]: B }
+const LOGGED_MODELS: Readonly<Record<string, string>> = { [MODEL_A]: A, [MODEL_B]: B }
+
+const PROMPT_TAG = { key: 'mlflow.prompt.is_prompt', value: 'true' }
+
+/** Registered models by name, and whether they are prompts. */
+const REGISTRY: Readonly<Record<string, boolean>> = {
+  'alpha-model': false,
+  'beta-model': false,
+  'alpha-prompt': true,
+  'beta-prompt': true,
+}
+
+const NOT_FOUND: ScriptedAnswer = {
+  status: 404,
+  body: { error_code: 'RESOURCE_DOES_NOT_EXIST', message: 'no such thing' },
+}
+
+/** Rows of the lists, hidden and readable mixed. */
+export const LISTS: Readonly<Record<string, object>> = {
+  'experiments/search': { experiments: Object.keys(EXPERIMENTS).map((id) => experiment(id)) },
+  'registered-models/search': { registered_models: Object.keys(REGISTRY).map((name) => model(name)) },
+  'model-versions/search': {
+    model_versions: Object.keys(REGISTRY).map((name) => ({ ...model(name), version: '1', run_id: RUN_B })),
+  },
+}
+
+/**
+ * What plays MLflow: it knows who owns what, lists everything it knows whoever asks, and answers anything else with
+ * an empty object. `more` goes before it.
+ */
+export function mlflowStandIn(more: UpstreamHandlers = {}): UpstreamHandlers {
+  return { '*': answerLikeMlflow, ...more }
+}
+
+const answerLikeMlflow: UpstreamHandler = ({ method, url, body }) => {
+  const { pathname, searchParams } = new URL(url, 'http://mlflow')
+  const path = pathname.replace(/^\/(?:api|ajax-api)\/2\.0\/mlflow\//, '')
+  const one = method === 'GET' ? lookedUp(path, searchParams) : undefined
+  if (one !== undefined) return one
+  if (path === 'experiments/create') return { body: { experiment_id: '9' } }
+  if (path === 'registered-models/create') {
+    return { body: { registered_model: { name: JSON.parse(body.toString('utf8')).name } } }
+  }
+  return { body: LISTS[path] ?? {} }
+}
+
+function lookedUp(path: string, query: URLSearchParams): ScriptedAnswer | undefined {
+  const loggedModel = /^logged-models\/([^/]+)$/.exec(path)?.[1]
+  if (loggedModel !== undefined) return owned(LOGGED_MODELS, loggedModel, 'model', 'model_id')
+  switch (path) {
+    case 'experiments/get':
+      return found('experiment', experiment(query.get('experiment_id') ?? ''))
+    case 'experiments/get-by-name': {
+      const [id] =
+        Object.entries(EXPERIMENTS).find(([, [name]]) => name === query.get('experiment_name')) ?? []
+      return found('experiment', experiment(id ?? ''))
+    }
+    case 'runs/get':
+      return owned(RUNS, query.get('run_id') ?? '', 'run', 'run_id')
+    case 'registered-models/get':
+      return found('registered_model', model(query.get('name') ?? ''))
+    default:
+      return undefined
+  }
+}
+
+function found(field: string, value: object | undefined): ScriptedAnswer {
+  return value === undefined ? NOT_FOUND : { body: { [field]: value } }
+}
+
+function owned(
+  owners: Readonly<Record<string, string>>,
+  id: string,
+  field: string,
+  idField: string,
+): ScriptedAnswer {
+  const owner = owners[id]
+  return found(field, owner === undefined ? undefined : { info: { [idField]: id, experiment_id: owner } })
+}
+
+function experiment(id: string): object | undefined {
+  const [name, location] = EXPERIMENTS[id] ?? []
+  return name === undefined ? undefined : { experiment_id: id, name, artifact_location: location }
+}
+
+function model(name: string): object | undefined {
+  const isPrompt = REGISTRY[name]
+  return isPrompt === undefined ? undefined : { name, tags: isPrompt ? [PROMPT_TAG] : [] }
+}
+
+/** True for a question of the gateway's own: nothing of the client's is in it but the id that is asked about. */
+export function isLookup(request: RecordedRequest): boolean {
+  const names = request.rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase())
+  return (
+    request.method === 'GET' &&
+    request.body.length === 0 &&
+    names.every((name) => name === 'host' || name === 'connection' || name === 'accept') &&
+    headerValues(request, 'accept').join() === 'application/json' &&
+    /^\/api\/2\.0\/mlflow\/(?:experiments\/get(?:-by-name)?\?|runs\/get\?|registered-models\/get\?|logged-models\/[\w-]+$)/.test(
+      request.url,
+    )
+  )
+}

@@ -1,0 +1,149 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import { buildApp } from '../../src/app.ts'
+import type { AuditEvent } from '../../src/audit/event.ts'
+import { readConfig } from '../../src/config.ts'
+import { openStore, type Store } from '../../src/store/store.ts'
+import { freePort } from './mlflow.ts'
+import { isLookup, mlflowStandIn } from './mlflow-stand-in.ts'
+import { rawRequest } from './raw-request.ts'
+import { type Answer, type Ask, bytesOf, readAnswer } from './spoken-request.ts'
+import { type Member, type MemberName, seedMembers } from './test-members.ts'
+import {
+  type RecordedRequest,
+  type RecordingUpstream,
+  startUpstream,
+  type UpstreamHandlers,
+} from './upstream.ts'
+
+export type TestGatewaySettings = {
+  /** Answers of the tracking server that go before the stand-in's own. */
+  readonly mlflow?: UpstreamHandlers
+  /** Variables on top of the ones needed to start; see `.env.example`. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** What became of a request: what the client got, what was recorded of it, and what it made reach MLflow. */
+export type Outcome = Answer & {
+  /**
+   * In one line, for tables: `200 allow`, `403 PERMISSION_DENIED no_grant`, `400 INVALID_PARAMETER_VALUE
+   * ERR_AMBIGUOUS_REQUEST`; status, MLflow's error code, and the reason on record (`-` if nothing was recorded).
+   */
+  readonly line: string
+  readonly event: AuditEvent | undefined
+  /** What reached MLflow, the gateway's own look-ups left out. */
+  readonly forwarded: readonly RecordedRequest[]
+}
+
+export type TestGateway = {
+  readonly app: FastifyInstance
+  readonly port: number
+  readonly url: string
+  /** The SQLite file. */
+  readonly file: string
+  /** A second handle on it; what is changed there is seen within 20 ms, or at once after `refresh`. */
+  readonly store: Store
+  readonly upstream: RecordingUpstream
+  readonly members: Readonly<Record<MemberName, Member>>
+  /** Every audit event so far, in order. */
+  readonly events: AuditEvent[]
+  /** Everything logged, as JSON lines. */
+  readonly log: string[]
+  /** Sends one request over a socket of its own, exactly as described, and looks what became of it. One at a time. */
+  ask(ask: Ask): Promise<Outcome>
+  /** What reached MLflow since `upstream.forget()`, the gateway's own look-ups left out. */
+  forwarded(): readonly RecordedRequest[]
+  /** Sets what MLflow answers besides what the stand-in does. */
+  script(mlflow: UpstreamHandlers): void
+  stop(): Promise<void>
+}
+
+const SECRET = 'Rk7vJ2nQ9mX4pL1sTt5WzYb8NcH3fGdA6eUoIi0k'
+
+/** How the answer's `x-request-id` leads to its event: recorded before or just after the answer leaves. */
+const EVENT_PATIENCE_MS = 500
+
+/**
+ * The whole gateway in this process, over a real socket and a real SQLite file, in front of a recording stand-in for
+ * MLflow. Everybody of {@link seedMembers} is there; nothing is replaced inside.
+ */
+export async function startTestGateway(settings: TestGatewaySettings = {}): Promise<TestGateway> {
+  const dir = mkdtempSync(join(tmpdir(), 'gateway-regression-'))
+  const upstream = await startUpstream(mlflowStandIn(settings.mlflow))
+  const port = await freePort()
+  const file = join(dir, 'gateway.db')
+  const config = readConfig({ ...environment(port, upstream.url, file), ...settings.env })
+  const now = () => Math.floor(Date.now() / 1000)
+  const store = await openStore({ databaseUrl: config.databaseUrl, now })
+  const members = await seedMembers({ store, config, now })
+  const log: string[] = []
+  const logger = { level: 'debug', stream: { write: (line: string) => void log.push(line) } }
+  const app = await buildApp({ config, now, logger, pollMs: 20 })
+  const events = listen(app)
+  await app.listen({ port, host: '127.0.0.1' })
+
+  const forwarded = () => upstream.requests.filter((request) => !isLookup(request))
+  const ask = async (sent: Ask): Promise<Outcome> => {
+    const before = upstream.requests.length
+    const answer = readAnswer(await rawRequest(port, bytesOf(sent, port, members)))
+    const event = await eventOf(answer, events)
+    const line = [
+      answer.status,
+      ...(event?.effect === 'allow' ? ['allow'] : [answer.code, event?.reason ?? '-']),
+    ]
+    const since = upstream.requests.slice(before).filter((request) => !isLookup(request))
+    return { ...answer, event, line: line.join(' '), forwarded: since }
+  }
+  return {
+    ...{ app, port, file, store, upstream, members, events, log, ask, forwarded },
+    url: `http://127.0.0.1:${port}`,
+    script: (mlflow) => upstream.script(mlflowStandIn(mlflow)),
+    async stop() {
+      await app.close()
+      await store.close()
+      await upstream.stop()
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+function environment(port: number, upstreamUrl: string, file: string): Record<string, string> {
+  return {
+    NODE_ENV: 'development',
+    PUBLIC_URL: `http://127.0.0.1:${port}`,
+    UPSTREAM_URL: upstreamUrl,
+    DATABASE_URL: `sqlite:${file}`,
+    GATEWAY_SECRET: SECRET,
+    OIDC_ISSUER: 'https://issuer.invalid',
+    OIDC_CLIENT_ID: 'mlflow',
+    ADMIN_USERS: 'admin',
+    AUDIT_STDOUT: 'false',
+    AUDIT_STORE_DAYS: '1',
+  }
+}
+
+/** Hears every event on its way to the sink, which gets it all the same. */
+function listen(app: FastifyInstance): AuditEvent[] {
+  const events: AuditEvent[] = []
+  const { record } = app.audit
+  Object.assign(app.audit, {
+    record: (event: AuditEvent) => {
+      events.push(event)
+      record(event)
+    },
+  })
+  return events
+}
+
+async function eventOf(answer: Answer, events: readonly AuditEvent[]): Promise<AuditEvent | undefined> {
+  const [id] = answer.headers['x-request-id'] ?? []
+  if (id === undefined) return undefined
+  const deadline = Date.now() + EVENT_PATIENCE_MS
+  for (;;) {
+    const event = events.findLast(({ requestId }) => requestId === id)
+    if (event !== undefined || Date.now() > deadline) return event
+    await new Promise(setImmediate)
+  }
+}

@@ -45,6 +45,8 @@ export async function beginSession(
   { cookies, now }: { readonly cookies: Identity['cookies']; readonly now: () => number },
 ): Promise<string> {
   await request.session.regenerate()
+  // Else the library would drop the old cookie first, in a second Set-Cookie of the same name (RFC 6265 §4.1.1).
+  delete request.cookies[cookies.session]
   const attributes = { ...cookies.attributes, maxAge: Math.max(0, browser.absoluteExpiresAt - now()) }
   const sent = { originalMaxAge: null, toJSON: () => attributes }
   request.session.cookie = sent

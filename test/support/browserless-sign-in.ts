@@ -139,10 +139,12 @@ function keep(jar: Cookie[], url: URL, line: string): void {
     attributes.find((attribute) => attribute.toLowerCase().startsWith(`${wanted}=`))?.slice(wanted.length + 1)
   const secure = attributes.some((attribute) => attribute.toLowerCase() === 'secure')
   const path = read('path') ?? '/'
-  if (name.startsWith('__') && !(secure && url.protocol === 'https:'))
-    throw new Error(`${name} is not Secure`)
-  if (name.startsWith('__Host-') && path !== '/') throw new Error(`${name} has Path=${path}`)
   const gone = read('max-age') === '0'
+  if (name.startsWith('__') && !(secure && url.protocol === 'https:')) {
+    if (gone) return // as browsers do: it stays
+    throw new Error(`${name} is not Secure`)
+  }
+  if (name.startsWith('__Host-') && path !== '/') throw new Error(`${name} has Path=${path}`)
   const same = jar.findIndex((each) => each.host === url.hostname && each.name === name && each.path === path)
   if (same !== -1) jar.splice(same, 1)
   if (!gone) jar.push({ host: url.hostname, path, name, value, secure })

@@ -66,7 +66,7 @@ export async function startIdentityApp(options: IdentityAppOptions = {}): Promis
   options.issuer?.allow(publicUrl)
   const folder = mkdtempSync(join(tmpdir(), 'gateway-identity-'))
   const databaseUrl = options.databaseUrl ?? `sqlite:${join(folder, 'gateway.db')}`
-  const config = readConfig({ ...environment(options.issuer, publicUrl, databaseUrl), ...options.env })
+  const config = readConfig(environment(options, publicUrl, databaseUrl))
   const clock = { offset: 0 }
   const now = () => Math.floor(Date.now() / 1000) + clock.offset
   const statements: string[] = []
@@ -122,7 +122,9 @@ export async function startIdentityApp(options: IdentityAppOptions = {}): Promis
   }
 }
 
-function environment(issuer: Issuer | undefined, publicUrl: string, databaseUrl: string) {
+/** One provider, `oidc`, unless `env` names its own. */
+function environment({ issuer, env }: IdentityAppOptions, publicUrl: string, databaseUrl: string) {
+  const single = env?.['OIDC_PROVIDERS'] === undefined && env?.['GOOGLE_CLIENT_ID'] === undefined
   return {
     NODE_ENV: 'development',
     PUBLIC_URL: publicUrl,
@@ -130,12 +132,17 @@ function environment(issuer: Issuer | undefined, publicUrl: string, databaseUrl:
     UPSTREAM_URL: 'http://127.0.0.1:9',
     DATABASE_URL: databaseUrl,
     GATEWAY_SECRET: SECRET,
-    OIDC_ISSUER: issuer?.url ?? 'https://sso.example.org',
-    OIDC_CLIENT_ID: issuer?.clientId ?? 'mlflow',
-    OIDC_CLIENT_SECRET: issuer?.clientSecret ?? 'not-used',
-    OIDC_GROUPS_CLAIM: 'groups',
     ALLOW_HTTP_ISSUER: String(issuer !== undefined),
     ADMIN_USERS: 'admin',
+    ...(single
+      ? {
+          OIDC_ISSUER: issuer?.url ?? 'https://sso.example.org',
+          OIDC_CLIENT_ID: issuer?.clientId ?? 'mlflow',
+          OIDC_CLIENT_SECRET: issuer?.clientSecret ?? 'not-used',
+          OIDC_GROUPS_CLAIM: 'groups',
+        }
+      : {}),
+    ...env,
   }
 }
 

@@ -12,7 +12,7 @@ export function accountPage(principal: Principal, publicUrl: URL): string {
     body: html`<section class="panel">
 <dl class="facts">
 <dt>Signed in as</dt><dd><strong>${principal.username}</strong></dd>
-<dt>Vouched for by</dt><dd>${principal.provider}</dd>
+<dt>Signed in at</dt><dd>${principal.provider}</dd>
 <dt>Groups</dt><dd>${names(principal.groups, 'none')}</dd>
 <dt>Roles</dt><dd>${names(principal.roles, 'none')}</dd>
 ${principal.isAdmin ? html`<dt>Administrator</dt><dd>yes: you may see and change everything</dd>` : undefined}

@@ -97,6 +97,7 @@ button, .button {
 }
 button.quiet, .button.quiet { color: var(--link); background: transparent; border-color: var(--control); }
 button.danger { color: var(--danger); background: transparent; border-color: var(--danger); }
+pre.secret { word-break: break-all; }
 .actions { display: flex; flex-wrap: wrap; gap: 0.75rem; align-items: center; margin: 0 0 1rem; }
 .stack { display: grid; gap: 0.75rem; }
 .copy { display: flex; gap: 0.75rem; align-items: flex-start; margin: 0 0 1rem; }

@@ -49,7 +49,7 @@ function createdPanel(
 <h2 id="created">“${name}” is ready</h2>
 <p><strong>Copy it now: it is not shown again.</strong> It works until ${timeOf(expiresAt)}.</p>
 <p>In the shell your script runs in:</p>
-<div class="copy"><pre data-copy="the commands">export MLFLOW_TRACKING_URI=${trackingUri}
+<div class="copy"><pre class="secret" data-copy="the commands">export MLFLOW_TRACKING_URI=${trackingUri}
 export MLFLOW_TRACKING_TOKEN=${token}</pre></div>
 <p>Then MLflow needs no further setting:</p>
 <div class="copy"><pre data-copy="the example">import mlflow
@@ -96,7 +96,7 @@ function tokenList(options: TokenPageOptions): Html {
   return html`<section class="panel" aria-labelledby="list">
 <h2 id="list">Your tokens</h2>
 <table class="cards">
-<thead><tr><th scope="col">Name</th><th scope="col">May</th><th scope="col">Created</th><th scope="col">Last used</th><th scope="col">Works until</th><th scope="col" class="end"><span class="muted small">Revoking cannot be undone</span></th></tr></thead>
+<thead><tr><th scope="col">Name</th><th scope="col">Access</th><th scope="col">Created</th><th scope="col">Last used</th><th scope="col">Works until</th><th scope="col" class="end"><span class="muted small">Revoking cannot be undone</span></th></tr></thead>
 <tbody>
 ${options.tokens.map((token) => tokenRow(token, options))}
 </tbody>
@@ -107,7 +107,7 @@ ${options.tokens.map((token) => tokenRow(token, options))}
 function tokenRow(token: TokenRecord, { publicUrl, formToken }: TokenPageOptions): Html {
   return html`<tr>
 <td><strong>${token.name}</strong>${token.createdBy === undefined ? undefined : html` <span class="muted small">made by ${token.createdBy}</span>`}</td>
-<td data-label="May">${token.scope.includes('read') ? 'read' : 'do all you may'}</td>
+<td data-label="Access">${token.scope.includes('read') ? 'read only' : 'all you have'}</td>
 <td data-label="Created">${timeOf(token.createdAt)}</td>
 <td data-label="Last used">${token.lastUsedAt === undefined ? 'never' : timeOf(token.lastUsedAt)}</td>
 <td data-label="Works until">${timeOf(token.expiresAt)}</td>

@@ -44,12 +44,13 @@ export async function startSignedInApp(env: Readonly<Record<string, string>> = {
     OIDC_CLIENT_SECRET: 'not-used',
     ADMIN_USERS: 'admin',
     AUDIT_STDOUT: 'false',
+    PORT: '0',
     ...env,
   })
   const log: string[] = []
   const stream = { write: (line: string) => void log.push(line) }
   const app = await buildApp({ config, now, pollMs: 20, logger: { level: 'debug', stream } })
-  await app.listen({ port: 0, host: '127.0.0.1' })
+  await app.listen({ port: config.port, host: '127.0.0.1' })
   const { port } = app.server.address() as AddressInfo
 
   const store = await openStore({ databaseUrl: config.databaseUrl, now })

@@ -127,7 +127,7 @@ export function select(call: Call, selector: Selector): readonly string[] {
     throw new GatewayError('ERR_INVALID_PARAMETER', `Missing value for required parameter '${selector.text}'`)
   }
   for (const other of others) {
-    if (other.join('\0') !== first.join('\0')) {
+    if (other.length !== first.length || other.some((value, index) => value !== first[index])) {
       throw new GatewayError('ERR_AMBIGUOUS_REQUEST', `'${selector.text}' names two different things`)
     }
   }

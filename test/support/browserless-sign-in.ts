@@ -102,8 +102,10 @@ export async function signInAs(
     provider: target.provider ?? 'oidc',
     ...(target.returnTo === undefined ? {} : { return_to: target.returnTo }),
   })
-  const page = await browser.navigate(`${trimmed(target.publicUrl)}/auth/login?${query}`)
-  return submitName(browser, target, page, name)
+  const stop = leadsTo(target.publicUrl)
+  const page = await browser.navigate(`${trimmed(target.publicUrl)}/auth/login?${query}`, { stop })
+  // A provider that still knows the browser shows no page; a gateway that refuses shows its own.
+  return page.url.startsWith(trimmed(target.publicUrl)) ? page : submitName(browser, target, page, name)
 }
 
 /** Fills in the provider's page. @param page What {@link Browser.navigate} stopped at. */
@@ -119,8 +121,13 @@ export async function submitName(
   return browser.navigate(new URL(action, page.url).href, {
     method: 'POST',
     form: { login: name },
-    stop: (url) => url.href.startsWith(trimmed(publicUrl)) && !url.pathname.includes('/auth/callback/'),
+    stop: leadsTo(publicUrl),
   })
+}
+
+/** Where a sign-in ends: at the gateway, once the callback has done its work. */
+function leadsTo(publicUrl: string): (url: URL) => boolean {
+  return (url) => url.href.startsWith(trimmed(publicUrl)) && !url.pathname.includes('/auth/callback/')
 }
 
 type Cookie = {

@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest'
+import { assertSameOrigin } from '../../plugins/origin.ts'
+
+const OURS = new URL('https://mlflow.example.org/ml')
+
+function check(
+  method: string,
+  headers: Record<string, string>,
+  form: 'cookie' | 'bearer' | 'basic' = 'cookie',
+) {
+  return () => assertSameOrigin({ method, headers }, { form }, OURS)
+}
+
+describe('a request another site made the browser send', () => {
+  it.each([
+    ['POST', { origin: 'https://evil.example' }],
+    ['POST', { origin: 'null' }],
+    ['POST', { origin: '' }],
+    ['POST', { origin: 'http://mlflow.example.org' }],
+    ['POST', { origin: 'https://mlflow.example.org:8443' }],
+    ['POST', { origin: 'https://mlflow.example.org.evil.example' }],
+    ['POST', { origin: 'https://mlflow.example.org/' }],
+    ['POST', { origin: 'https://evil.example', 'sec-fetch-site': 'same-origin' }],
+    ['POST', { 'sec-fetch-site': 'same-site' }],
+    ['POST', { 'sec-fetch-site': 'cross-site' }],
+    ['POST', { 'sec-fetch-site': 'none' }],
+    ['POST', { referer: 'https://mlflow.example.org/ml/' }],
+    ['POST', {}],
+    ['PUT', {}],
+    ['PATCH', {}],
+    ['DELETE', {}],
+    ['OPTIONS', {}],
+    ['post', {}],
+  ])('%s %j is refused', (method, headers: Record<string, string>) => {
+    expect(check(method, headers)).toThrow(
+      expect.objectContaining({ code: 'ERR_CROSS_ORIGIN', reason: 'cross_origin' }),
+    )
+  })
+
+  it.each([
+    ['POST', { origin: 'https://mlflow.example.org' }],
+    ['DELETE', { origin: 'https://mlflow.example.org', 'sec-fetch-site': 'same-origin' }],
+    ['POST', { 'sec-fetch-site': 'same-origin' }],
+    ['GET', { origin: 'https://evil.example' }],
+    ['HEAD', {}],
+  ])('%s %j is let through', (method, headers: Record<string, string>) => {
+    expect(check(method, headers)).not.toThrow()
+  })
+
+  it('matters only for what browsers send on their own', () => {
+    expect(check('POST', {}, 'bearer')).not.toThrow()
+    expect(check('POST', { origin: 'https://evil.example' }, 'basic')).not.toThrow()
+  })
+})

@@ -57,6 +57,14 @@ const upstream = {
     expect: 'an http or https URL without user, query or fragment',
     example: 'http://127.0.0.1:5000',
   }),
+  UPSTREAM_HOST: optionalText({
+    section: 'Tracking server',
+    description:
+      'Host header that the tracking server sees. Unset: `localhost` for an http UPSTREAM_URL, which the host check of ' +
+      "MLflow accepts unless told otherwise; the URL's own for https.",
+    expect: 'a host name, with its port if it needs one',
+    example: 'mlflow.internal:5000',
+  }),
   UPSTREAM_TIMEOUT: integer({
     section: 'Tracking server',
     default: 120,
@@ -97,7 +105,7 @@ const keeping = {
   GATEWAY_SECRET: text({
     section: 'Store and secrets',
     description:
-      'Key material for all the gateway seals and signs: at least 32 random characters, the same on every replica. Changing it signs everybody out and invalidates access tokens.',
+      'Key material for all the gateway seals and signs: at least 32 random characters. A store opens only with the secret it was made with; docs/hardening.md says how to change it.',
     expect: 'at least 32 random characters, made by: openssl rand -base64 48',
     example: 'change-me-to-the-output-of-openssl-rand-base64-48',
     secret: true,

@@ -4,29 +4,23 @@ import { ownPath } from '../src/console/assets.ts'
 import type { FormTokens } from '../src/console/form-token.ts'
 import { pageHeaders } from '../src/console/headers.ts'
 import { OWN_BODY_LIMIT, readOwnForm, readOwnJson } from '../src/console/own-body.ts'
+import { createOwnTokens, type OwnTokens, type OwnTokensOptions } from '../src/console/own-tokens.ts'
 import { type TokenPageOptions, tokenPage } from '../src/console/token-page.ts'
 import { readTokenForm, readTokenRequest, type TokenRequest } from '../src/console/token-request.ts'
 import { GatewayError, isGatewayError } from '../src/errors.ts'
-import type { AccessTokens } from '../src/identity/access-token.ts'
 import type { Caller } from '../src/identity/caller.ts'
-import type { TokenRecord, Tokens } from '../src/store/tokens.ts'
+import type { TokenRecord } from '../src/store/tokens.ts'
 import { eventOf } from './audit.ts'
 import { assertSameOrigin } from './origin.ts'
 
-export type TokenOptions = {
+export type TokenOptions = OwnTokensOptions & {
   readonly publicUrl: URL
-  readonly tokens: Pick<Tokens, 'get' | 'list' | 'revoke'>
-  readonly accessTokens: Pick<AccessTokens, 'create'>
   readonly formTokens: FormTokens
-  /** Has this process see what was just changed, so that a revoked token is refused from the next request on. */
-  readonly refresh: () => Promise<void>
   /** Seconds. */
   readonly maxTtl: number
-  readonly now: () => number
 }
 
-/** Tokens one person may have that work at the same time: a script that makes one per run must not fill the store. */
-const TOKENS_PER_PERSON = 100
+type Parts = Pick<TokenOptions, 'publicUrl' | 'formTokens' | 'maxTtl'> & { readonly tokens: OwnTokens }
 
 type WithId = { Params: { id: string } }
 
@@ -40,8 +34,9 @@ export const token = fp<TokenOptions>(
     app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: OWN_BODY_LIMIT }, (_request, body, done) =>
       done(null, body),
     )
-    addPages(app, options)
-    addApi(app, options)
+    const parts = { ...options, tokens: createOwnTokens(options) }
+    addPages(app, parts)
+    addApi(app, parts)
   },
   {
     name: 'token',
@@ -51,8 +46,8 @@ export const token = fp<TokenOptions>(
   },
 )
 
-function addPages(app: FastifyInstance, options: TokenOptions): void {
-  const { publicUrl } = options
+function addPages(app: FastifyInstance, options: Parts): void {
+  const { publicUrl, tokens } = options
   const show = async (
     caller: Caller,
     reply: FastifyReply,
@@ -62,7 +57,7 @@ function addPages(app: FastifyInstance, options: TokenOptions): void {
       tokenPage({
         publicUrl,
         principal: caller.principal,
-        tokens: await workingTokens(caller, options),
+        tokens: await tokens.list(caller.principal.userId),
         maxTtl: options.maxTtl,
         formToken: options.formTokens.issue(caller.credential.id),
         ...extra,
@@ -79,7 +74,7 @@ function addPages(app: FastifyInstance, options: TokenOptions): void {
     const { caller, fields } = await readForm(app, request, reply, options)
     try {
       const wanted = readTokenForm(fields, options.maxTtl)
-      const made = await create(app, { request, reply, caller, wanted, options })
+      const made = await create(tokens, { request, reply, caller, wanted })
       return show(caller, reply.code(201), { created: { ...made, name: wanted.name } })
     } catch (fault) {
       if (!isGatewayError(fault, 'ERR_INVALID_PARAMETER')) throw fault
@@ -91,17 +86,17 @@ function addPages(app: FastifyInstance, options: TokenOptions): void {
 
   app.post<WithId>('/auth/tokens/:id/revoke', async (request, reply) => {
     const { caller } = await readForm(app, request, reply, options)
-    await revoke(app, { request, reply, caller, jti: request.params.id, options })
+    await revoke(tokens, { request, reply, caller }, request.params.id)
     return reply.redirect(ownPath(publicUrl, '/auth/tokens'), 303)
   })
 }
 
-function addApi(app: FastifyInstance, options: TokenOptions): void {
-  const { publicUrl } = options
+function addApi(app: FastifyInstance, options: Parts): void {
+  const { publicUrl, tokens } = options
   app.get('/auth/api/v1/tokens', async (request, reply) => {
     const caller = await app.identify(request, reply)
     reply.header('cache-control', 'no-store')
-    return { tokens: (await workingTokens(caller, options)).map(toWire) }
+    return { tokens: (await tokens.list(caller.principal.userId)).map(toWire) }
   })
 
   app.post('/auth/api/v1/tokens', async (request, reply) => {
@@ -112,7 +107,7 @@ function addApi(app: FastifyInstance, options: TokenOptions): void {
       readOwnJson(request.headers['content-type'], request.body),
       options.maxTtl,
     )
-    const { token, jti, expiresAt } = await create(app, { request, reply, caller, wanted, options })
+    const { token, jti, expiresAt } = await create(tokens, { request, reply, caller, wanted })
     reply.code(201).header('cache-control', 'no-store')
     return { token, id: jti, name: wanted.name, scope: wanted.scope.join(' '), expires_at: expiresAt }
   })
@@ -122,18 +117,13 @@ function addApi(app: FastifyInstance, options: TokenOptions): void {
     assertSameOrigin(request, caller.credential, publicUrl)
     // A token may end itself, so that a job can clean up after itself; but no other.
     if (caller.credential.id !== request.params.id) assertSession(caller)
-    await revoke(app, { request, reply, caller, jti: request.params.id, options })
+    await revoke(tokens, { request, reply, caller }, request.params.id)
     return reply.code(204).header('cache-control', 'no-store').send()
   })
 }
 
 /** A form of ours, sent by our own page in the session it was made for. */
-async function readForm(
-  app: FastifyInstance,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  options: TokenOptions,
-) {
+async function readForm(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply, options: Parts) {
   const caller = await app.identify(request, reply)
   assertSameOrigin(request, caller.credential, options.publicUrl)
   assertSession(caller)
@@ -161,62 +151,35 @@ function assertSession({ credential }: Caller): void {
   )
 }
 
-async function workingTokens(
-  { principal }: Caller,
-  { tokens, now }: TokenOptions,
-): Promise<readonly TokenRecord[]> {
-  const all = await tokens.list(principal.userId)
-  return all.filter((token) => token.revokedAt === undefined && token.expiresAt > now())
-}
-
 type Step = {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly caller: Caller
-  readonly options: TokenOptions
 }
 
-async function create(app: FastifyInstance, step: Step & { readonly wanted: TokenRequest }) {
-  const { request, reply, caller, wanted, options } = step
-  if ((await workingTokens(caller, options)).length >= TOKENS_PER_PERSON) {
-    throw new GatewayError(
-      'ERR_INVALID_PARAMETER',
-      `You have ${TOKENS_PER_PERSON} tokens that work; revoke one first`,
-    )
-  }
-  const made = await options.accessTokens.create({ userId: caller.principal.userId, ...wanted })
-  await options.refresh()
-  const resources = [{ type: 'access_token', id: made.jti, name: wanted.name }]
-  app.audit.record(
-    eventOf(request, reply, {
-      event: 'token_created',
-      effect: 'allow',
-      status: 201,
-      resources,
-      principal: caller.principal,
-      credential: caller.credential,
-    }),
-  )
+async function create(
+  tokens: OwnTokens,
+  { request, reply, caller, wanted }: Step & { readonly wanted: TokenRequest },
+) {
+  const made = await tokens.create(caller.principal.userId, wanted)
+  record({ request, reply, caller }, 'token_created', { id: made.jti, name: wanted.name })
   return made
 }
 
-async function revoke(app: FastifyInstance, step: Step & { readonly jti: string }): Promise<void> {
-  const { request, reply, caller, jti, options } = step
-  const found = await options.tokens.get(jti)
-  if (found?.userId !== caller.principal.userId || !(await options.tokens.revoke(jti))) {
-    throw new GatewayError('ERR_NOT_FOUND', 'You have no such token')
-  }
-  await options.refresh()
-  const resources = [{ type: 'access_token', id: jti, name: found.name }]
-  app.audit.record(
-    eventOf(request, reply, {
-      event: 'token_revoked',
-      effect: 'allow',
-      status: 200,
-      resources,
-      principal: caller.principal,
-      credential: caller.credential,
-    }),
+async function revoke(tokens: OwnTokens, { request, reply, caller }: Step, jti: string): Promise<void> {
+  const { name } = await tokens.revoke(caller.principal.userId, jti)
+  record({ request, reply, caller }, 'token_revoked', { id: jti, name })
+}
+
+function record(
+  { request, reply, caller: { principal, credential } }: Step,
+  event: 'token_created' | 'token_revoked',
+  token: { readonly id: string; readonly name: string },
+): void {
+  const resources = [{ type: 'access_token', ...token }]
+  const status = event === 'token_created' ? 201 : 200
+  request.server.audit.record(
+    eventOf(request, reply, { event, effect: 'allow', status, resources, principal, credential }),
   )
 }
 

@@ -76,7 +76,7 @@ describe('the configuration', () => {
     expect((await cli.run('role', 'list')).code).toBe(0)
     const refused = await cli.run('token', 'create', '--user', 'ada', '--expires', '1h')
     expect([refused.code, refused.out]).toEqual([2, ''])
-    expect(refused.err).toMatch(/GATEWAY_SECRET is not set[^]*PUBLIC_URL is not set/)
+    expect(refused.err).toMatch(/GATEWAY_SECRET is not set[\s\S]*PUBLIC_URL is not set/)
     expect(refused.err).not.toContain('UPSTREAM_URL')
   })
 
@@ -279,7 +279,7 @@ describe('field report 96: policy', () => {
     for (const command of ['check', 'diff', 'apply']) {
       const { code, err } = await cli.run('policy', command, path)
       expect(code).toBe(1)
-      expect(err).toMatch(/line 4:[^]*line 6:/)
+      expect(err).toMatch(/line 4:[\s\S]*line 6:/)
     }
     expect(await cli.json('role', 'list')).toEqual([])
   })

@@ -105,7 +105,11 @@ async function applyPolicyFile({ policyFile, providers }: Config, store: Store):
 }
 
 function createServices(config: Config, store: Store, directory: Directory): Services {
-  const upstream = createUpstream({ url: config.upstreamUrl, idleTimeout: config.upstreamTimeout })
+  const upstream = createUpstream({
+    url: config.upstreamUrl,
+    host: config.upstreamHost,
+    idleTimeout: config.upstreamTimeout,
+  })
   const lookup = createLookup({ upstream })
   directory.onChange(({ kind, key }) => {
     if (kind === 'experiment' || kind === 'model') lookup.forget(kind, key)

@@ -55,6 +55,8 @@ export type Config = {
   readonly shutdownGrace: number
   /** The tracking server. Pathname as {@link Config.publicUrl}'s; never holds a user name or password. */
   readonly upstreamUrl: URL
+  /** `Host` of every request to the tracking server. */
+  readonly upstreamHost: string
   /** How long the upstream may stay silent. Not a limit on the whole transfer. */
   readonly upstreamTimeout: number
   readonly databaseUrl: string
@@ -113,6 +115,7 @@ function readTextFile(path: string): string {
 function derive(variables: GatewayVariables, source: Source, faults: FaultList): Config {
   const environment = variables.NODE_ENV === 'production' ? 'production' : 'development'
   const publicUrl = readPlainUrl('PUBLIC_URL', variables.PUBLIC_URL, faults)
+  const upstreamUrl = readPlainUrl('UPSTREAM_URL', variables.UPSTREAM_URL, faults)
   const providers = readProviders(variables, environment, source, faults)
   const ids = providers.map(({ id }) => id)
   return {
@@ -122,7 +125,8 @@ function derive(variables: GatewayVariables, source: Source, faults: FaultList):
     port: variables.PORT,
     allowedHosts: readAllowedHosts(variables.ALLOWED_HOSTS, publicUrl, faults),
     shutdownGrace: variables.SHUTDOWN_GRACE,
-    upstreamUrl: readPlainUrl('UPSTREAM_URL', variables.UPSTREAM_URL, faults),
+    upstreamUrl,
+    upstreamHost: readUpstreamHost(variables.UPSTREAM_HOST, upstreamUrl, faults),
     upstreamTimeout: variables.UPSTREAM_TIMEOUT,
     databaseUrl: variables.DATABASE_URL,
     gatewaySecret: variables.GATEWAY_SECRET,
@@ -147,6 +151,23 @@ function derive(variables: GatewayVariables, source: Source, faults: FaultList):
     metricsPort: variables.METRICS_PORT,
     warnings: [],
   }
+}
+
+/**
+ * MLflow from 3.5 on refuses host names that it was not told of, such as a Compose service's, but takes `localhost`
+ * (field report 48). An https upstream is behind something that goes by the name.
+ */
+function readUpstreamHost(entry: string | undefined, url: URL, faults: FaultList): string {
+  if (entry === undefined) return url.protocol === 'https:' ? url.host : 'localhost'
+  const host = parseAllowedHost(entry)
+  if (host === undefined) {
+    faults.add(
+      'UPSTREAM_HOST',
+      'is no host name',
+      'Set it to a name such as mlflow.internal:5000, or leave it out.',
+    )
+  }
+  return host ?? entry
 }
 
 /** The public URL's own host, in all of loopback's spellings if it is one, and the further ones. */

@@ -18,8 +18,8 @@ const FORWARDED = new Set([
 ])
 
 /**
- * The headers of a forwarded request, names and values alternating. `Host` is the connection's own, which MLflow's
- * host check accepts; there is no `Origin`.
+ * The headers of a forwarded request, names and values alternating. `Host` is added where they are
+ * sent; there is no `Origin`.
  *
  * @param own Headers set by the gateway.
  */

@@ -36,6 +36,8 @@ export type Upstream = {
 
 export type UpstreamOptions = {
   readonly url: URL
+  /** `Host` of every request; the URL's own if absent. */
+  readonly host?: string | undefined
   /** Seconds without a byte from MLflow before it counts as too slow. There is no total limit. */
   readonly idleTimeout: number
   /** Most bytes of an answer that is read whole. */
@@ -54,13 +56,14 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     bodyTimeout: idleTimeoutMs,
     connect: { timeout: Math.min(idleTimeoutMs, 10_000) },
   })
+  const host = options.host ?? options.url.host
   const prefix = options.url.pathname.replace(/\/$/, '')
   const limit = options.bufferLimit ?? DEFAULT_BUFFER_LIMIT
 
   const dispatchOptions = (request: UpstreamRequest): Dispatcher.DispatchOptions => ({
     path: prefix + request.target,
     method: request.method,
-    headers: request.headers as string[],
+    headers: ['host', host, ...request.headers],
     body: (request.body ?? null) as Dispatcher.DispatchOptions['body'] & {},
   })
 

@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache'
 import { GatewayError } from '../errors.ts'
+import { Answers } from './answers.ts'
 import type { Upstream } from './upstream.ts'
 
 /** What the gateway knows of an experiment: its name, and where in the artifact store it lies. */
@@ -33,6 +33,8 @@ type Options = {
   readonly size?: number
   /** Seconds that a name is believed without asking again: changes that do not pass through us. */
   readonly nameTtl?: number
+  /** Seconds. */
+  readonly now?: () => number
 }
 
 const API = '/api/2.0/mlflow'
@@ -45,9 +47,9 @@ export const PROMPT_TAG = 'mlflow.prompt.is_prompt'
  *
  * @throws {GatewayError} Every method: `ERR_UPSTREAM_*` if MLflow gives no usable answer. Never a guess.
  */
-export function createLookup({ upstream, size = 50_000, nameTtl = 60 }: Options): Lookup {
-  const cache = <V extends object | string>(fetch: (key: string) => Promise<V | undefined>, ttlMs: number) =>
-    new LRUCache<string, V>({ max: size, ttl: ttlMs, fetchMethod: fetch })
+export function createLookup({ upstream, size = 50_000, nameTtl = 60, now = uptime }: Options): Lookup {
+  const cache = <V extends object | string>(ask: (key: string) => Promise<V | undefined>, ttl: number) =>
+    new Answers<V>({ ask, size, ttl, now })
 
   const ask = async (
     path: string,
@@ -63,30 +65,30 @@ export function createLookup({ upstream, size = 50_000, nameTtl = 60 }: Options)
   const experiments = cache(async (id) => {
     const found = readExperiment(await ask('experiments/get', 'experiment_id', id))
     return found?.id === id ? found : undefined
-  }, nameTtl * 1000)
+  }, nameTtl)
   const experimentNames = cache(async (name) => {
     const found = readExperiment(await ask('experiments/get-by-name', 'experiment_name', name))
     // A case-insensitive database may answer with another name: that one is not the one asked about.
     return found?.name === name ? found : undefined
-  }, nameTtl * 1000)
+  }, nameTtl)
   const runs = cache((id) => ownerOf(ask('runs/get', 'run_id', id), ['run', 'info'], 'run_id', id), 0)
   const models = cache((id) => ownerOf(askModel(upstream, id), ['model', 'info'], 'model_id', id), 0)
   const kinds = cache(async (name): Promise<RegistryKind | undefined> => {
     const found = objectAt(await ask('registered-models/get', 'name', name), ['registered_model'])
     if (found?.['name'] !== name) return undefined
     return hasPromptTag(found) ? 'prompt' : 'registered_model'
-  }, nameTtl * 1000)
+  }, nameTtl)
 
   return {
-    experiment: (id) => experiments.fetch(id),
-    experimentByName: (name) => experimentNames.fetch(name),
-    experimentOfRun: (id) => runs.fetch(id),
-    experimentOfModel: (id) => models.fetch(id),
-    registryKind: (name) => kinds.fetch(name),
+    experiment: (id) => experiments.get(id),
+    experimentByName: (name) => experimentNames.get(name),
+    experimentOfRun: (id) => runs.get(id),
+    experimentOfModel: (id) => models.get(id),
+    registryKind: (name) => kinds.get(name),
     forget: (kind, key) => {
-      if (kind === 'model') kinds.delete(key)
+      if (kind === 'model') kinds.forget(key)
       else {
-        experiments.delete(key)
+        experiments.forget(key)
         experimentNames.clear()
       }
     },
@@ -101,6 +103,10 @@ export function createLookup({ upstream, size = 50_000, nameTtl = 60 }: Options)
       kinds: kinds.size,
     }),
   }
+}
+
+function uptime(): number {
+  return performance.now() / 1000
 }
 
 async function askModel(

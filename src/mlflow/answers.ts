@@ -1,0 +1,68 @@
+import { LRUCache } from 'lru-cache'
+
+export type AnswersOptions<V> = {
+  /** Asks for what is not known. `undefined`: there is no such thing, which is not kept. */
+  readonly ask: (key: string) => Promise<V | undefined>
+  /** Answers kept. */
+  readonly size: number
+  /** Seconds an answer is kept; 0 for good. */
+  readonly ttl: number
+  /** Seconds, from wherever. */
+  readonly now: () => number
+}
+
+/** Answers by key. What several ask together is asked for once; a fault is everybody's who waits, and is not kept. */
+export class Answers<V extends object | string> {
+  readonly #ask: AnswersOptions<V>['ask']
+  readonly #kept: LRUCache<string, V>
+  readonly #pending = new Map<string, Promise<V | undefined>>()
+
+  constructor({ ask, size, ttl, now }: AnswersOptions<V>) {
+    this.#ask = ask
+    this.#kept = new LRUCache({
+      max: size,
+      ttl: ttl * 1000,
+      ttlResolution: 0,
+      perf: { now: () => now() * 1000 },
+    })
+  }
+
+  get size(): number {
+    return this.#kept.size
+  }
+
+  get(key: string): Promise<V | undefined> {
+    const known = this.#kept.get(key)
+    if (known !== undefined) return Promise.resolve(known)
+    const pending = this.#pending.get(key)
+    if (pending !== undefined) return pending
+    const asked: Promise<V | undefined> = this.#ask(key).then(
+      (answer) => {
+        if (this.#settle(key, asked) && answer !== undefined) this.#kept.set(key, answer)
+        return answer
+      },
+      (fault: unknown) => {
+        this.#settle(key, asked)
+        throw fault
+      },
+    )
+    this.#pending.set(key, asked)
+    return asked
+  }
+
+  /** What is being asked for now still reaches those who wait for it, but is not kept and answers nobody else. */
+  forget(key: string): void {
+    this.#kept.delete(key)
+    this.#pending.delete(key)
+  }
+
+  clear(): void {
+    this.#kept.clear()
+    this.#pending.clear()
+  }
+
+  /** @returns False if it was forgotten meanwhile. */
+  #settle(key: string, asked: Promise<V | undefined>): boolean {
+    return this.#pending.get(key) === asked && this.#pending.delete(key)
+  }
+}

@@ -1,0 +1,320 @@
+import { describe, expect, it } from 'vitest'
+import { isGatewayError } from '../../src/errors.ts'
+import { createLookup, hasPromptTag } from '../../src/mlflow/lookup.ts'
+
+type Answer = { readonly status: number; readonly body: unknown }
+
+const EXPERIMENT = {
+  experiment: { experiment_id: '1', name: 'alpha/one', artifact_location: 'mlflow-artifacts:/1' },
+}
+const ok = (body: unknown): Answer => ({ status: 200, body })
+const NOT_FOUND: Answer = { status: 404, body: { error_code: 'RESOURCE_DOES_NOT_EXIST' } }
+
+/** A look-up over a tracking server that answers every question with what `answer` says at that time. */
+function lookupOver(answer: (target: string) => Answer | Promise<Answer>) {
+  const targets: string[] = []
+  const getJson = async (target: string) => {
+    targets.push(target)
+    return answer(target)
+  }
+  return { targets, lookup: createLookup({ upstream: { getJson }, nameTtl: 60 }) }
+}
+
+async function outcome(question: Promise<unknown>): Promise<unknown> {
+  try {
+    return await question
+  } catch (fault) {
+    if (!isGatewayError(fault)) throw fault
+    return fault.code
+  }
+}
+
+const INVALID = 'ERR_UPSTREAM_INVALID'
+
+describe('an experiment', () => {
+  it.each<[string, Answer, unknown]>([
+    ['is what MLflow says', ok(EXPERIMENT), { id: '1', name: 'alpha/one', artifactRoot: '1' }],
+    ['is none when there is none', NOT_FOUND, undefined],
+    [
+      'is none when MLflow answers about another',
+      ok({ experiment: { ...EXPERIMENT.experiment, experiment_id: '2' } }),
+      undefined,
+    ],
+    ['is none when the answer lacks the name', ok({ experiment: { experiment_id: '1' } }), undefined],
+    ['is none when the id is a number', ok({ experiment: { experiment_id: 1, name: 'x' } }), undefined],
+    ['is none when the answer is empty', ok({}), undefined],
+    ['is a fault when MLflow has one', { status: 500, body: EXPERIMENT }, INVALID],
+    ['is a fault when MLflow refuses', { status: 403, body: EXPERIMENT }, INVALID],
+    ['is a fault when MLflow redirects', { status: 308, body: undefined }, INVALID],
+    ['is a fault when the answer is not JSON', { status: 200, body: undefined }, INVALID],
+    ['is a fault when the answer is a list', ok([EXPERIMENT]), INVALID],
+    ['is a fault when the answer is a string', ok('x'), INVALID],
+  ])('%s', async (_, answer, expected) => {
+    expect(await outcome(lookupOver(() => answer).lookup.experiment('1'))).toEqual(expected)
+  })
+
+  it.each([
+    ['mlflow-artifacts:/1', '1'],
+    ['mlflow-artifacts:/workspaces/default/1', 'workspaces/default/1'],
+    ['mlflow-artifacts://host:5000/1', '1'],
+    ['mlflow-artifacts:///1', '1'],
+    ['mlflow-artifacts:/1/', '1'],
+    ['mlflow-artifacts:/', ''],
+    ['mlflow-artifacts:/a/../1', 'a/../1'],
+    ['MLFLOW-ARTIFACTS:/1', undefined],
+    ['x-mlflow-artifacts:/1', undefined],
+    ['s3://bucket/1', undefined],
+    ['/tmp/x', undefined],
+    ['file:///1', undefined],
+    [undefined, undefined],
+    [1, undefined],
+  ])('stored at %s lies at %s', async (artifact_location, artifactRoot) => {
+    const answer = ok({ experiment: { experiment_id: '1', name: 'x', artifact_location } })
+    expect(await lookupOver(() => answer).lookup.experiment('1')).toEqual({
+      id: '1',
+      name: 'x',
+      artifactRoot,
+    })
+  })
+
+  it('by its name is the one of just that name (a database may not tell cases apart)', async () => {
+    expect(await lookupOver(() => ok(EXPERIMENT)).lookup.experimentByName('alpha/one')).toMatchObject({
+      id: '1',
+    })
+    expect(await lookupOver(() => ok(EXPERIMENT)).lookup.experimentByName('Alpha/One')).toBeUndefined()
+    expect(await lookupOver(() => ok(EXPERIMENT)).lookup.experimentByName('alpha/one ')).toBeUndefined()
+    expect(await outcome(lookupOver(() => ({ status: 500, body: {} })).lookup.experimentByName('x'))).toBe(
+      INVALID,
+    )
+  })
+})
+
+describe('the owner of a run, of a logged model', () => {
+  const run = (info: object) => ok({ run: { info } })
+  it.each<[string, Answer, unknown]>([
+    ['is its experiment', run({ run_id: 'r', experiment_id: '2' }), '2'],
+    ['is none when there is no run', NOT_FOUND, undefined],
+    ['is none when the answer is about another run', run({ run_id: 'R', experiment_id: '2' }), undefined],
+    ['is none when the answer is about no run', run({ run_uuid: 'r', experiment_id: '2' }), undefined],
+    ['is none when it has no experiment', run({ run_id: 'r' }), undefined],
+    ['is none when its experiment is a number', run({ run_id: 'r', experiment_id: 2 }), undefined],
+    ['is none when there is a hole in the answer', ok({ run: null }), undefined],
+    ['is a fault when MLflow has one', { status: 503, body: undefined }, INVALID],
+    ['is a fault when the answer is garbage', { status: 200, body: '<html>' }, INVALID],
+  ])('%s', async (_, answer, expected) => {
+    expect(await outcome(lookupOver(() => answer).lookup.experimentOfRun('r'))).toBe(expected)
+  })
+
+  it('is asked for by an escaped id', async () => {
+    const { lookup, targets } = lookupOver(() => NOT_FOUND)
+    await lookup.experimentOfRun('a&run_uuid=b')
+    await lookup.experimentOfModel('../x?y')
+    await lookup.registryKind('a/b&c')
+    await lookup.experiment('1#')
+    expect(targets).toEqual([
+      '/api/2.0/mlflow/runs/get?run_id=a%26run_uuid%3Db',
+      '/api/2.0/mlflow/logged-models/..%2Fx%3Fy',
+      '/api/2.0/mlflow/registered-models/get?name=a%2Fb%26c',
+      '/api/2.0/mlflow/experiments/get?experiment_id=1%23',
+    ])
+  })
+
+  it.each<[Answer, unknown]>([
+    [ok({ model: { info: { model_id: 'm-1', experiment_id: '2' } } }), '2'],
+    [ok({ model: { info: { model_id: 'm-2', experiment_id: '2' } } }), undefined],
+    [NOT_FOUND, undefined],
+    [{ status: 500, body: {} }, INVALID],
+    [ok(null), INVALID],
+  ])('of a logged model: %j is %s', async (answer, expected) => {
+    expect(await outcome(lookupOver(() => answer).lookup.experimentOfModel('m-1'))).toBe(expected)
+  })
+})
+
+describe('what kind of thing a name in the registry is', () => {
+  const PROMPT = { key: 'mlflow.prompt.is_prompt', value: 'true' }
+  it.each<[string, Answer, unknown]>([
+    ['a model', ok({ registered_model: { name: 'n' } }), 'registered_model'],
+    ['a prompt', ok({ registered_model: { name: 'n', tags: [PROMPT] } }), 'prompt'],
+    [
+      'a model with other tags',
+      ok({ registered_model: { name: 'n', tags: [{ key: 'k', value: 'true' }] } }),
+      'registered_model',
+    ],
+    [
+      'a model whose mark says no',
+      ok({ registered_model: { name: 'n', tags: [{ ...PROMPT, value: 'false' }] } }),
+      'registered_model',
+    ],
+    ['nothing of that name', ok({ registered_model: { name: 'N', tags: [PROMPT] } }), undefined],
+    ['nothing', NOT_FOUND, undefined],
+    ['unknown', { status: 502, body: {} }, INVALID],
+  ])('%s', async (_, answer, expected) => {
+    expect(await outcome(lookupOver(() => answer).lookup.registryKind('n'))).toBe(expected)
+  })
+
+  it.each([
+    [{}, false],
+    [{ tags: null }, false],
+    [{ tags: {} }, false],
+    [{ tags: [null, 'x', []] }, false],
+    [{ tags: [{ ...PROMPT, value: 'True' }] }, true],
+    [{ tags: [{ ...PROMPT, value: true }] }, true],
+    [{ tags: [{ key: 'MLFLOW.PROMPT.IS_PROMPT', value: 'true' }] }, false],
+  ])('hasPromptTag of %j is %s', (row, expected) => {
+    expect(hasPromptTag(row)).toBe(expected)
+  })
+})
+
+describe('what is remembered', () => {
+  it('is asked once, however many ask at once', async () => {
+    const { lookup, targets } = lookupOver(() => ok({ run: { info: { run_id: 'r', experiment_id: '2' } } }))
+    const answers = await Promise.all(Array.from({ length: 50 }, () => lookup.experimentOfRun('r')))
+    expect(new Set(answers)).toEqual(new Set(['2']))
+    await lookup.experimentOfRun('r')
+    expect(targets).toHaveLength(1)
+    expect(lookup.sizes()).toEqual({ experiments: 0, experimentNames: 0, runs: 1, models: 0, kinds: 0 })
+  })
+
+  it('is neither that something is missing nor a fault', async () => {
+    const answers = [NOT_FOUND, { status: 500, body: {} }, ok(EXPERIMENT)]
+    const { lookup } = lookupOver(() => answers.shift() ?? NOT_FOUND)
+    expect(await outcome(lookup.experiment('1'))).toBeUndefined()
+    expect(await outcome(lookup.experiment('1'))).toBe(INVALID)
+    expect(await outcome(lookup.experiment('1'))).toMatchObject({ name: 'alpha/one' })
+    expect(await outcome(lookup.experiment('1'))).toMatchObject({ name: 'alpha/one' })
+  })
+
+  it('is a fault for all who asked together', async () => {
+    const { lookup, targets } = lookupOver(() => ({ status: 500, body: {} }))
+    expect(await Promise.all([1, 2, 3].map(() => outcome(lookup.experiment('1'))))).toEqual([
+      INVALID,
+      INVALID,
+      INVALID,
+    ])
+    expect(targets).toHaveLength(1)
+  })
+
+  it('is forgotten by key', async () => {
+    let name = 'before'
+    const { lookup, targets } = lookupOver((target) => {
+      if (target.includes('registered-models')) return ok({ registered_model: { name: 'n' } })
+      return ok({ experiment: { experiment_id: target.slice(-1), name } })
+    })
+    await lookup.experiment('1')
+    await lookup.experiment('2')
+    await lookup.registryKind('n')
+    name = 'after'
+    lookup.forget('experiment', '1')
+    lookup.forget('model', 'other')
+    expect(await lookup.experiment('1')).toMatchObject({ name: 'after' })
+    expect(await lookup.experiment('2')).toMatchObject({ name: 'before' })
+    await lookup.registryKind('n')
+    expect(targets).toHaveLength(4)
+    lookup.forget('model', 'n')
+    await lookup.registryKind('n')
+    expect(targets).toHaveLength(5)
+    lookup.clear()
+    await lookup.experiment('2')
+    expect(targets).toHaveLength(6)
+  })
+
+  it('is, of names, forgotten with any experiment: another one may have the name now', async () => {
+    const { lookup, targets } = lookupOver(() => ok(EXPERIMENT))
+    await lookup.experimentByName('alpha/one')
+    lookup.forget('experiment', '7')
+    await lookup.experimentByName('alpha/one')
+    expect(targets).toHaveLength(2)
+  })
+
+  it('is believed of names for a minute, and of owners for good', async () => {
+    let now = 1000
+    const targets: string[] = []
+    const getJson = async (target: string) => {
+      targets.push(target)
+      return target.includes('runs/get')
+        ? ok({ run: { info: { run_id: 'r', experiment_id: '1' } } })
+        : ok(EXPERIMENT)
+    }
+    const lookup = createLookup({ upstream: { getJson }, nameTtl: 60, now: () => now })
+    const asked = async (at: number) => {
+      now = 1000 + at
+      targets.length = 0
+      await Promise.all([
+        lookup.experiment('1'),
+        lookup.experimentByName('alpha/one'),
+        lookup.experimentOfRun('r'),
+      ])
+      return targets.length
+    }
+    expect([await asked(0), await asked(60), await asked(61), await asked(86_400)]).toEqual([3, 0, 2, 2])
+  })
+
+  it('is bounded', async () => {
+    const getJson = async (target: string) =>
+      ok({ run: { info: { run_id: target.split('=')[1], experiment_id: '1' } } })
+    const lookup = createLookup({ upstream: { getJson }, size: 10 })
+    for (let i = 0; i < 50; i++) await lookup.experimentOfRun(`r${i}`)
+    expect(lookup.sizes()['runs']).toBe(10)
+  })
+})
+
+describe('what changes while it is asked for', () => {
+  /** Answers only when told to, in order. */
+  function paused() {
+    const waiting: ((answer: Answer) => void)[] = []
+    const { lookup, targets } = lookupOver(() => new Promise((resolve) => waiting.push(resolve)))
+    return { lookup, targets, answer: (each: Answer) => waiting.shift()?.(each) }
+  }
+  const named = (name: string) => ok({ experiment: { experiment_id: '1', name } })
+
+  // A rename passes through while somebody asks: "there is no such thing" would be a guess, and the name "before" stale.
+  it('is not said to be missing, and what was known before is not kept', async () => {
+    const { lookup, answer } = paused()
+    const first = lookup.experiment('1')
+    lookup.forget('experiment', '1')
+    answer(named('before'))
+    expect(await first).toMatchObject({ name: 'before' })
+    const second = lookup.experiment('1')
+    answer(named('after'))
+    expect(await second).toMatchObject({ name: 'after' })
+    expect(await lookup.experiment('1')).toMatchObject({ name: 'after' })
+  })
+
+  it('is asked anew by those who ask after the change', async () => {
+    const { lookup, answer, targets } = paused()
+    const first = lookup.experiment('1')
+    lookup.forget('experiment', '1')
+    const second = lookup.experiment('1')
+    expect(targets).toHaveLength(2)
+    answer(named('before'))
+    answer(named('after'))
+    expect(await first).toMatchObject({ name: 'before' })
+    expect(await second).toMatchObject({ name: 'after' })
+    expect(await lookup.experiment('1')).toMatchObject({ name: 'after' })
+  })
+
+  it('holds for names, kinds and a cleared memory too', async () => {
+    const { lookup, answer } = paused()
+    const byName = lookup.experimentByName('x')
+    const kind = lookup.registryKind('n')
+    const run = lookup.experimentOfRun('r')
+    lookup.forget('experiment', '9')
+    lookup.forget('model', 'n')
+    lookup.clear()
+    answer(ok({ experiment: { experiment_id: '1', name: 'x' } }))
+    answer(ok({ registered_model: { name: 'n' } }))
+    answer(ok({ run: { info: { run_id: 'r', experiment_id: '1' } } }))
+    expect(await byName).toMatchObject({ id: '1' })
+    expect(await kind).toBe('registered_model')
+    expect(await run).toBe('1')
+    expect(lookup.sizes()).toMatchObject({ experimentNames: 0, kinds: 0, runs: 0 })
+  })
+
+  it('is answered though more is asked at once than is kept', async () => {
+    const getJson = async (target: string) =>
+      ok({ run: { info: { run_id: target.split('=')[1], experiment_id: '1' } } })
+    const lookup = createLookup({ upstream: { getJson }, size: 10 })
+    const answers = await Promise.all(Array.from({ length: 100 }, (_, i) => lookup.experimentOfRun(`r${i}`)))
+    expect(new Set(answers)).toEqual(new Set(['1']))
+  })
+})

@@ -61,7 +61,7 @@ const upstream = {
     section: 'Tracking server',
     description:
       'Host header that the tracking server sees. Unset: `localhost` for an http UPSTREAM_URL, which the host check of ' +
-      "MLflow accepts unless told otherwise; the URL's own for https.",
+      "MLflow accepts by default; the URL's own for https.",
     expect: 'a host name, with its port if it needs one',
     example: 'mlflow.internal:5000',
   }),

@@ -1,5 +1,6 @@
 import type { OAuth2Client, TokenPayload } from 'google-auth-library'
-import { decodeProtectedHeader } from 'jose'
+import { decodeJwt, decodeProtectedHeader } from 'jose'
+import type { GatewayError } from '../errors.ts'
 import { expiredToken, invalidToken } from './gateway-token.ts'
 import { createBackoff, describeFault, PROVIDER_CLOCK_TOLERANCE, unreachable } from './provider.ts'
 
@@ -35,7 +36,7 @@ export function createGoogleVerifier({ google, label, now }: GoogleVerifierOptio
       throw unreachable(label, fault)
     })
     const ticket = await google.verifyIdToken({ idToken: token, audience: [...audiences] }).catch((fault) => {
-      throw invalidToken(shortReason(fault))
+      throw toRefusal(fault, token)
     })
     const claims = ticket.getPayload()
     if (claims === undefined || typeof claims.sub !== 'string' || claims.sub === '')
@@ -67,8 +68,10 @@ function assertHeader(token: string): void {
   if (header.crit !== undefined) throw invalidToken('crit is not understood')
 }
 
-/** The library's messages repeat token and claims after their first words. */
-function shortReason(fault: unknown): string {
+/** The library's messages repeat token and claims after their first words. What it says of times it says last. */
+function toRefusal(fault: unknown, token: string): GatewayError {
   const message = fault instanceof Error ? fault.message : ''
-  return /^[A-Za-z' ]{1,60}/.exec(message)?.[0] ?? describeFault(fault).message
+  const { exp } = message.startsWith('Token used too late') ? decodeJwt(token) : {}
+  if (exp !== undefined) return expiredToken(exp)
+  return invalidToken(/^[A-Za-z' ]{1,60}/.exec(message)?.[0] ?? describeFault(fault).message)
 }

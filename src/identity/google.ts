@@ -36,8 +36,10 @@ export function createGoogle(options: ProviderOptions): Provider {
       const code = readCode(config, parameters)
       const idToken = await exchangeCode(google, config, code, expected)
       const claims = await verify(idToken, [config.clientId]).catch((fault) => {
-        if (isGatewayError(fault, 'ERR_PROVIDER_UNREACHABLE')) throw fault
-        throw signInFailed(`${config.label} did not confirm the sign-in`, fault.cause)
+        if (!isGatewayError(fault) || fault.code === 'ERR_PROVIDER_UNREACHABLE') throw fault
+        const { cause } = fault
+        const reason = cause instanceof Error ? cause.message : fault.message
+        throw signInFailed(`${config.label} did not confirm the sign-in`, reason)
       })
       return toSignIn(config, claims, { idToken, nonce: expected.nonce })
     },

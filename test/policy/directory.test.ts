@@ -16,7 +16,10 @@ const CONFIG: DirectoryOptions['config'] = {
   providers: [OIDC],
 }
 
-function directoryOf({ store, clock }: TemporaryStore, options: Partial<DirectoryOptions> = {}) {
+function directoryOf(
+  { store, clock }: Pick<TemporaryStore, 'store' | 'clock'>,
+  options: Partial<DirectoryOptions> = {},
+) {
   const directory = createDirectory({ store, config: CONFIG, now: () => clock.now, pollMs: 20, ...options })
   onTestFinished(() => directory.stop())
   return directory
@@ -200,39 +203,78 @@ describe('a change', () => {
     expect((await directory.resolve(alice.id))?.access.levelOf(ALPHA)).toBe('NO_PERMISSIONS')
   })
 
-  it('that comes while somebody is read is not lost: what was read then is not kept', async () => {
-    const { store, clock, alice, role } = await withReader()
-    let reads = 0
-    const people = {
-      ...store.people,
-      membership: async (...args: Parameters<typeof store.people.membership>) => {
-        const membership = await store.people.membership(...args)
-        reads += 1
-        if (reads === 1) {
-          await store.roles.delete(role.id)
-          await directory.refresh()
-        }
-        return membership
-      },
-    }
-    const directory = createDirectory({ store: { ...store, people }, config: CONFIG, now: () => clock.now })
+  it.each([
+    ['of a role', (t: Reader) => t.store.roles.delete(t.role.id)],
+    ['of the person', (t: Reader) => t.store.people.signIn(signInOf('alice', { groups: [] }))],
+    ['of group mappings', (t: Reader) => t.store.roles.unmapGroup('oidc', 'team', t.role.id)],
+  ])(
+    '%s that comes while the person is read is not lost: what was read before is not kept',
+    async (_what, change) => {
+      const reader = await withReader()
+      const gate = Promise.withResolvers<void>()
+      const { directory, reads } = gatedDirectory(reader, gate.promise)
+      await directory.refresh()
+      const early = directory.resolve(reader.alice.id)
+      await vi.waitFor(() => expect(reads).toEqual(['read']))
+      await change(reader)
+      await directory.refresh()
+      const late = await directory.resolve(reader.alice.id)
+      expect(late?.access.levelOf(ALPHA)).toBe('NO_PERMISSIONS')
+      gate.resolve()
+      expect((await early)?.access.levelOf(ALPHA)).toBe('READ')
+      expect(directory.cached(reader.alice.id)).toBe(late)
+      expect(reads).toEqual(['read', 'read'])
+    },
+  )
+
+  it('does not have who asks after it wait for, or be answered by, a read from before it', async () => {
+    const reader = await withReader()
+    const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const { directory, reads } = gatedDirectory(reader, ...gates.map(({ promise }) => promise))
     await directory.refresh()
-    await directory.resolve(alice.id)
-    expect(directory.cached(alice.id)).toBeUndefined()
-    expect((await directory.resolve(alice.id))?.access.levelOf(ALPHA)).toBe('NO_PERMISSIONS')
-    expect(reads).toBe(2)
+    const early = directory.resolve(reader.alice.id)
+    await vi.waitFor(() => expect(reads).toHaveLength(1))
+    await reader.store.people.setDisabled(reader.alice.id, false)
+    await directory.refresh()
+    const late = directory.resolve(reader.alice.id)
+    await vi.waitFor(() => expect(reads).toHaveLength(2))
+    gates[0]?.resolve()
+    await early
+    const shared = directory.resolve(reader.alice.id)
+    gates[1]?.resolve()
+    expect(await shared).toBe(await late)
+    expect(directory.cached(reader.alice.id)).toBe(await late)
+    expect(reads).toHaveLength(2)
   })
 
-  it('made before refresh() is called is followed when that returns, also while another one is running', async () => {
-    const { directory, store, alice } = await withReader()
-    for (let round = 0; round < 20; round += 1) {
-      await directory.resolve(alice.id)
-      const running = directory.refresh()
-      await store.people.setDisabled(alice.id, false)
-      await directory.refresh()
-      expect(directory.cached(alice.id)).toBeUndefined()
-      await running
+  it('made before refresh() is called is followed when that returns, also while an earlier one is running', async () => {
+    const { store, clock, alice } = await withReader()
+    const gate = Promise.withResolvers<void>()
+    let reads = 0
+    const changes = {
+      ...store.changes,
+      since: async (seq: number) => {
+        const read = await store.changes.since(seq)
+        reads += 1
+        if (reads === 1) await gate.promise
+        return read
+      },
     }
+    const directory = createDirectory({
+      store: { people: store.people, changes },
+      config: CONFIG,
+      now: () => clock.now,
+    })
+    await directory.resolve(alice.id)
+    const early = directory.refresh()
+    await vi.waitFor(() => expect(reads).toBe(1))
+    await store.people.setDisabled(alice.id, false)
+    const late = Promise.all([directory.refresh(), directory.refresh(), directory.refresh()])
+    gate.resolve()
+    await early
+    await late
+    expect(directory.cached(alice.id)).toBeUndefined()
+    expect(reads).toBe(2)
   })
 
   it('is passed on to whoever listens, after the directory has followed it, until they stop', async () => {
@@ -271,6 +313,21 @@ describe('a change', () => {
 
 const SOME_POLICY = { roles: [{ name: 'p', grants: [] }], groups: [], users: [] }
 type Reader = Awaited<ReturnType<typeof withReader>>
+
+/** A directory whose reads of people end when the gates open, one for each read; further reads end at once. */
+function gatedDirectory({ store, clock }: Reader, ...gates: Promise<void>[]) {
+  const reads: string[] = []
+  const people = {
+    ...store.people,
+    membership: async (...args: Parameters<typeof store.people.membership>) => {
+      const membership = await store.people.membership(...args)
+      reads.push('read')
+      await gates[reads.length - 1]
+      return membership
+    },
+  }
+  return { directory: directoryOf({ store: { ...store, people }, clock }), reads }
+}
 
 describe('time', () => {
   it('ends a grant at its expiry, without a change', async () => {

@@ -224,6 +224,14 @@ extra: 1
     expect(faults[0]?.slice(0, fault.length)).toBe(fault)
   })
 
+  it('is not heard of beyond its broken YAML, but is beyond a key given twice', () => {
+    expect(faultsOf('version: 2\nroles: [')).toHaveLength(1)
+    expect(faultsOf('version: 2\nroles: []\nroles: []').map((fault) => fault.split(' | ')[0])).toEqual([
+      '1 version: is not 1',
+      '3 : a key is given twice in one map',
+    ])
+  })
+
   it('wants the provider of every name once there are several', () => {
     expect(faultsOf(EXAMPLE, SEVERAL).map((fault) => fault.split(' | ')[0])).toEqual([
       '18 groups.ml-team: does not say which provider it is of',

@@ -29,7 +29,7 @@ async function said(child: ChildProcessWithoutNullStreams, word: string): Promis
 }
 
 describe('the file', () => {
-  it.each(['0', '22', '77'])(
+  it.each(['0', '22', '777'])(
     'is readable for its owner only, with its -wal and -shm, under umask %s',
     async (umask) => {
       const path = join(temporaryFolder(), 'gateway.db')

@@ -84,7 +84,7 @@ async function queried(
   const response = await upstream.send(upstreamRequest(exchange, call))
   const { versionPaths } = readGraphql(call.body?.value ?? {})
   if (response.status !== 200 || versionPaths.length === 0) return response
-  const answer: unknown = JSON.parse(response.bytes.toString('utf8'))
+  const answer = readAnswer(response)
   await filterVersions(answer, versionPaths, async (name) => {
     const type = await lookup.registryKind(name)
     return type !== undefined && satisfies(access.levelOf({ type, key: name, name }), 'READ')
@@ -100,6 +100,15 @@ async function shell(exchange: Exchange, call: Call, services: Services): Promis
   const script = `<script src="${services.shellScript}"></script>`
   const page = bytes.toString('utf8').replace('<head>', () => `<head>${script}`)
   return { status, headers: kept, bytes: Buffer.from(page) }
+}
+
+function readAnswer({ bytes }: UpstreamResponse): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'))
+  } catch (cause) {
+    const message = 'The tracking server answered with something that cannot be filtered'
+    throw new GatewayError('ERR_UPSTREAM_INVALID', message, { cause })
+  }
 }
 
 /** Sends a call that changes who holds what, and carries that out before the answer leaves. */

@@ -1,4 +1,5 @@
 import { GatewayError } from '../errors.ts'
+import { assertModest, MAX_DEPTH, MAX_VALUES, tooDeep } from './json-size.ts'
 
 /** A value's place in the text (UTF-16 offsets, end exclusive), with the places of what it holds. */
 export type JsonNode = {
@@ -19,9 +20,6 @@ export type JsonDocument = {
   readonly value: Readonly<Record<string, unknown>>
   readonly root: JsonNode
 }
-
-/** Nested deeper than any request of MLflow, and shallow enough for every parser on the way. */
-const MAX_DEPTH = 64
 
 /**
  * Longer than any number that means anything. Python refuses to convert an integer of more than 4300 digits, and MLflow
@@ -44,9 +42,11 @@ const UNDERSCORED = /_+(.?)/gu
  * Reads a body that every JSON parser must read alike: UTF-8 without a byte order mark, one object at the top, no key
  * twice in an object, under either protobuf spelling (field report 1), nothing after it.
  *
- * @throws {GatewayError} `ERR_AMBIGUOUS_REQUEST`
+ * @param maxValues Most values in it.
+ * @throws {GatewayError} `ERR_AMBIGUOUS_REQUEST`; `ERR_BODY_TOO_LARGE` for more values.
  */
-export function readJsonObject(bytes: Uint8Array): JsonDocument {
+export function readJsonObject(bytes: Uint8Array, maxValues = MAX_VALUES): JsonDocument {
+  assertModest(bytes, maxValues)
   const text = decode(bytes)
   if (text.charCodeAt(0) === 0xfeff) throw ambiguous('The body starts with a byte order mark')
   const value = parse(text)
@@ -102,7 +102,7 @@ class Scanner {
   }
 
   #value(depth: number): JsonNode {
-    if (depth > MAX_DEPTH) throw ambiguous(`The body is nested deeper than ${MAX_DEPTH} levels`)
+    if (depth > MAX_DEPTH) throw tooDeep()
     switch (this.#next()) {
       case OPEN_OBJECT:
         return this.#object(depth)

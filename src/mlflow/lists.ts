@@ -2,7 +2,7 @@ import { GatewayError } from '../errors.ts'
 import { type Access, satisfies } from '../policy/access.ts'
 import type { ResourceType } from '../policy/grants.ts'
 import { argsInQuery, type Call, memberOf } from './call.ts'
-import { readJsonObject } from './json.ts'
+import { type JsonDocument, readJsonObject } from './json.ts'
 import { hasPromptTag, isObject, type Lookup } from './lookup.ts'
 import type { ListSpec } from './operation.ts'
 import type { PageTokens, Position } from './page-token.ts'
@@ -134,17 +134,12 @@ function seesAll(spec: ListSpec, caller: ListContext['caller']): boolean {
 }
 
 async function readPage(response: UpstreamResponse, spec: ListSpec, context: ListContext): Promise<Page> {
-  const { text, value, root } = readJsonObject(response.bytes)
+  const { text, value, root } = readAnswer(response.bytes)
   const rows = value[spec.field] ?? []
   const next = value['next_page_token'] ?? ''
   const items =
     root.members?.get(spec.field.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()))?.items ?? []
-  if (!Array.isArray(rows) || typeof next !== 'string') {
-    throw new GatewayError(
-      'ERR_UPSTREAM_INVALID',
-      'The tracking server answered with a list that cannot be filtered',
-    )
-  }
+  if (!Array.isArray(rows) || typeof next !== 'string') throw unreadable()
   const all = seesAll(spec, context.caller)
   const found: Row[] = []
   for (const [index, row] of rows.entries()) {
@@ -156,6 +151,20 @@ async function readPage(response: UpstreamResponse, spec: ListSpec, context: Lis
     })
   }
   return { rows: found, next }
+}
+
+/** What the tracking server says wrong is no fault of the caller's. */
+function readAnswer(bytes: Uint8Array): JsonDocument {
+  try {
+    return readJsonObject(bytes, Number.POSITIVE_INFINITY)
+  } catch (cause) {
+    throw unreadable(cause)
+  }
+}
+
+function unreadable(cause?: unknown): GatewayError {
+  const message = 'The tracking server answered with a list that cannot be filtered'
+  return new GatewayError('ERR_UPSTREAM_INVALID', message, { cause })
 }
 
 async function isReadable(row: unknown, spec: ListSpec, { caller, lookup }: ListContext): Promise<boolean> {

@@ -337,6 +337,7 @@ export const ADMIN_ONLY: readonly Operation[] = [
     'GET',
     ['ajax:2.0/mlflow/get-trace-artifact', 'ajax:3.0/mlflow/get-trace-artifact'],
     ADMIN,
+    { untrusted: true },
   ),
   row('traces.batch_get_infos', 'POST', '3.0/mlflow/traces/batchGetInfos', ADMIN),
   row('traces.batch_get', 'GET', '3.0/mlflow/traces/batchGet', ADMIN, {

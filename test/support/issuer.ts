@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
 import { Provider } from 'oidc-provider'
 import { loginPage, logoutPage } from './issuer-pages.ts'
+import { createIssuerStorage } from './issuer-storage.ts'
 
 export type AccountName = 'admin' | 'editor' | 'reader' | 'outsider'
 
@@ -109,6 +110,7 @@ type IssuerState = {
 
 function createProvider(url: string, state: IssuerState): Provider {
   const provider = new Provider(url, {
+    adapter: createIssuerStorage(),
     clients: [
       {
         client_id: state.clientId,

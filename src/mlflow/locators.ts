@@ -1,10 +1,11 @@
 import { GatewayError } from '../errors.ts'
 import type { Access, ResourceRef } from '../policy/access.ts'
 import type { Demand } from '../policy/decide.ts'
+import { announcedKind } from './announced-kind.ts'
 import { type Call, memberOf, select } from './call.ts'
 import { readGraphql } from './graphql.ts'
 import { readJsonObject } from './json.ts'
-import { hasPromptTag, isObject, type Lookup, PROMPT_TAG, type RegistryKind } from './lookup.ts'
+import type { Lookup, RegistryKind } from './lookup.ts'
 import type { Locator, LocatorKind, Need, Operation } from './operation.ts'
 
 /** What a locator may ask. Names are looked up only if some grant of the caller speaks of names. */
@@ -134,16 +135,6 @@ function registryRef(kind: RegistryKind | undefined, name: string): ResourceRef 
   return kind === undefined ? { type: 'registered_model', key: undefined } : { type: kind, key: name, name }
 }
 
-/** Whether the tags of a request to create make it a prompt. MLflow keeps the last of several, others the first. */
-function announcedKind(call: Call): RegistryKind {
-  const body = call.body?.value ?? {}
-  const tags = memberOf(body, 'tags')
-  const marks = Array.isArray(tags) ? tags.filter((tag) => isObject(tag) && tag['key'] === PROMPT_TAG) : []
-  if (marks.length > 1)
-    throw new GatewayError('ERR_AMBIGUOUS_REQUEST', `The tag ${PROMPT_TAG} is given more than once`)
-  return hasPromptTag({ tags: marks }) ? 'prompt' : 'registered_model'
-}
-
 /**
  * `2/<run>/artifacts/model.pkl` → experiment 2, if that is where experiment 2 really stores. What counts is the
  * location the experiment was made with, with or without a `workspaces/<name>/` prefix (field report 20).
@@ -169,25 +160,36 @@ function isOddPath(path: string): boolean {
 /** Dot segments, and what a URL parser cuts off or decodes. */
 const CLIMBS_OR_CUTS = /[\p{Cc}\\?#;%]|\/\.{1,2}(?:\/|$)/u
 
+/** A prompt has no files; these stand where a source is asked for (mlflow/prompt/constants.py, 3.17.2). */
+const NO_SOURCE: ReadonlySet<string> = new Set(['dummy-source', 'prompt-template'])
+
 /**
  * Where a model version comes from: `runs:/<run>/...`, `models:/<name>/<version>`, `models:/<name>@<alias>`,
- * `models:/m-<id>`, `mlflow-artifacts:/<path>`. Any other place is read with the server's own credentials: admins only.
+ * `models:/<logged model>`, `mlflow-artifacts:/<path>`. Any other place is read with the server's own credentials:
+ * admins only.
  */
 async function sourceOf(source: string, locating: Locating, call: Call): Promise<ResourceRef> {
+  if (NO_SOURCE.has(source)) return promptOf(call, locating)
   const match = /^(runs|models|mlflow-artifacts):\/([^/].*)$/s.exec(source)
   if (!match?.[1] || !match[2] || CLIMBS_OR_CUTS.test(source)) return SERVER
   const rest = match[2].replace(/\/+$/, '')
   if (match[1] === 'mlflow-artifacts') return artifactAt(rest, locating)
   const head = rest.split('/', 1)[0] ?? ''
   if (match[1] === 'runs') return LOCATE.run(head, locating, call)
-  if (/^m-[0-9a-f]+$/.test(head)) return LOCATE.logged_model(head, locating, call)
-  return LOCATE.registered_model(modelNameOf(rest), locating, call)
+  return modelSource(rest, locating, call)
 }
 
-/** `name/3` → `name`; `name@alias` → `name`, split at the last `@` as MLflow does. */
-function modelNameOf(rest: string): string {
+/** As MLflow reads it (`_parse_model_uri`, 3.17.2): what has neither a slash nor an `@` is the id of a logged model. */
+function modelSource(rest: string, locating: Locating, call: Call): Promise<ResourceRef> | ResourceRef {
   const slash = rest.indexOf('/')
-  if (slash !== -1) return rest.slice(0, slash)
   const at = rest.lastIndexOf('@')
-  return at === -1 ? rest : rest.slice(0, at)
+  if (slash === -1 && at === -1) return LOCATE.logged_model(rest, locating, call)
+  return LOCATE.registered_model(rest.slice(0, slash === -1 ? at : slash), locating, call)
+}
+
+/** The thing itself that gets the version, if it is to be a prompt's. */
+function promptOf(call: Call, locating: Locating): Promise<ResourceRef> | ResourceRef {
+  const name = call.body && memberOf(call.body.value, 'name')
+  if (typeof name !== 'string' || announcedKind(call) !== 'prompt') return SERVER
+  return LOCATE.registered_model(name, locating, call)
 }

@@ -37,9 +37,11 @@ export function judgedFirst(call: Call): Call {
 function judgedNames({ needs }: Operation): readonly string[] {
   return needs.flatMap((need) => {
     if ((need.kind !== 'resource' && need.kind !== 'narrow') || need.locator.selector.in !== 'args') return []
-    return need.locator.selector.names.flatMap(([name, below]) =>
+    const names = need.locator.selector.names.flatMap(([name, below]) =>
       name === undefined || below !== undefined ? [] : [name.replace('[]', '')],
     )
+    // The tags say what kind of thing is made under the name.
+    return need.locator.kind === 'registered_model_name' ? [...names, 'tags'] : names
   })
 }
 

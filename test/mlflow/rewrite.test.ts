@@ -29,6 +29,7 @@ describe('an id behind a field that MLflow cannot convert', () => {
       '{"max_results":"x","experiment_ids":["1","2"]}',
       '{"experiment_ids":["1","2"],"max_results":"x"}',
     ],
+    ['registered_models.create', '{"x":1,"tags":[],"name":"n"}', '{"tags":[],"name":"n","x":1}'],
     [
       'model_versions.create',
       '{"tags":0,"source":"runs:/a/m","name":"n"}',

@@ -2,6 +2,7 @@ import { GatewayError } from '../errors.ts'
 import type { Access } from '../policy/access.ts'
 import type { Decision } from '../policy/decide.ts'
 import { type Call, select } from './call.ts'
+import type { Operation } from './operation.ts'
 
 type Denied = Decision & { effect: 'deny' }
 
@@ -32,6 +33,11 @@ export function refusalFor(decision: Denied, call: Call, access: Access): Gatewa
 function sentence(decision: Denied, { operation }: Call, access: Access): string {
   const { demand, needed, reason } = decision
   const { type, key, name } = demand.resource
+  const isPlace = type === 'server' || type === 'experiment'
+  if (isPlace && reason !== 'level_too_low' && judgesPath(operation)) {
+    // In the same words, whether there is an experiment at that path or not.
+    return `${operation.name} asks for ${needed} on the experiment that the path belongs to, and is for administrators where it belongs to none`
+  }
   if (reason === 'admin_only' || type === 'server') return `${operation.name} is for administrators here`
   if (demand.action === 'create') {
     const patterns = access.patterns(type, needed)
@@ -45,4 +51,12 @@ function sentence(decision: Denied, { operation }: Call, access: Access): string
       : `the ${NOUN[type]}`
   const have = reason === 'level_too_low' ? `, you have ${access.levelOf(demand.resource)}` : ''
   return `${operation.name} asks for ${needed} on ${what}${have}; ask an administrator, or somebody with MANAGE on it, to grant it`
+}
+
+function judgesPath({ needs }: Operation): boolean {
+  return needs.some(
+    (need) =>
+      need.kind === 'resource' &&
+      (need.locator.kind === 'artifact_path' || need.locator.kind === 'model_source'),
+  )
 }

@@ -23,6 +23,10 @@ export type TestGatewaySettings = {
   readonly mlflow?: UpstreamHandlers
   /** Variables on top of the ones needed to start; see `.env.example`. */
   readonly env?: Readonly<Record<string, string>>
+  /** Called with each SQL statement the gateway runs. */
+  readonly onStatement?: (sql: string) => void
+  /** Milliseconds between two looks for what other processes changed. */
+  readonly pollMs?: number
 }
 
 /** What became of a request: what the client got, what was recorded of it, and what it made reach MLflow. */
@@ -35,6 +39,8 @@ export type Outcome = Answer & {
   readonly event: AuditEvent | undefined
   /** What reached MLflow, the gateway's own look-ups left out. */
   readonly forwarded: readonly RecordedRequest[]
+  /** The same for tables, each as `GET /target`. */
+  readonly reached: readonly string[]
 }
 
 export type TestGateway = {
@@ -80,7 +86,11 @@ export async function startTestGateway(settings: TestGatewaySettings = {}): Prom
   const members = await seedMembers({ store, config, now })
   const log: string[] = []
   const logger = { level: 'debug', stream: { write: (line: string) => void log.push(line) } }
-  const app = await buildApp({ config, now, logger, pollMs: 20 })
+  const app = await buildApp({
+    ...{ config, now, logger },
+    onStatement: settings.onStatement,
+    pollMs: settings.pollMs ?? 20,
+  })
   const events = listen(app)
   await app.listen({ port, host: '127.0.0.1' })
 
@@ -94,7 +104,8 @@ export async function startTestGateway(settings: TestGatewaySettings = {}): Prom
       ...(event?.effect === 'allow' ? ['allow'] : [answer.code, event?.reason ?? '-']),
     ]
     const since = upstream.requests.slice(before).filter((request) => !isLookup(request))
-    return { ...answer, event, line: line.join(' '), forwarded: since }
+    const reached = since.map(({ method, url }) => `${method} ${url}`)
+    return { ...answer, event, line: line.join(' '), forwarded: since, reached }
   }
   return {
     ...{ app, port, file, store, upstream, members, events, log, ask, forwarded },

@@ -26,7 +26,8 @@ export type SecurityOptions = {
 export const security = fp<SecurityOptions>(
   async (app, { publicUrl, allowedHosts, formTargets }) => {
     const isAllowed = createHostCheck(allowedHosts)
-    app.addHook('onRequest', (request, _reply, next) => {
+    app.addHook('onRequest', (request, reply, next) => {
+      reply.header('x-request-id', request.id)
       if (request.routeOptions.config.anyHost === true) return next()
       next(refuseHost(request.raw, isAllowed, publicUrl))
     })

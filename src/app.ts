@@ -36,6 +36,8 @@ export type AppDependencies = {
   /** For providers only; MLflow is reached through its own pool. */
   readonly fetch?: typeof fetch | undefined
   readonly logger?: FastifyServerOptions['logger']
+  /** Called with each SQL statement run. */
+  readonly onStatement?: ((sql: string) => void) | undefined
   /** How often changes made by other processes are looked for. */
   readonly pollMs?: number | undefined
 }
@@ -52,7 +54,11 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   const app = createServer(dependencies)
   const onFault = (fault: unknown) => app.log.warn({ err: fault }, 'something in the background failed')
 
-  const store = await openStore({ databaseUrl: config.databaseUrl, now })
+  const store = await openStore({
+    databaseUrl: config.databaseUrl,
+    now,
+    onStatement: dependencies.onStatement,
+  })
   app.addHook('onClose', () => store.close())
   await applyPolicyFile(config, store)
   const { pollMs = 500 } = dependencies

@@ -51,7 +51,7 @@ export function createBrowserSessions(options: BrowserSessionOptions): BrowserSe
     },
     write(sid, session) {
       const { userId, absoluteExpiresAt } = session
-      const idleExpiresAt = Math.min(options.now() + options.idleTtl, absoluteExpiresAt)
+      const idleExpiresAt = options.now() + options.idleTtl
       return sessions.set(sid, encode(session, sid, sealer), { userId, idleExpiresAt, absoluteExpiresAt })
     },
     async end(sid) {

@@ -117,6 +117,24 @@ describe('access tokens', () => {
     }
   })
 
+  it('end even if nobody was told: once the feed is old it is read before a warm token counts', async () => {
+    const { token, jti } = await tokenFor('editor')
+    expect((await gateway.who(bearer(token))).status).toBe(200)
+    gateway.directory.stop()
+    await gateway.store.tokens.revoke(jti)
+    gateway.clock.offset = 10
+    expect((await gateway.who(bearer(token))).status).toBe(401)
+  })
+
+  it('belong to whom they were made for', async () => {
+    const { token, jti } = await tokenFor('editor')
+    const other = await person('reader')
+    const db = new SQLite(gateway.databaseUrl.slice('sqlite:'.length))
+    db.prepare('update access_tokens set user_id = ? where jti = ?').run(other.id, jti)
+    db.close()
+    expect((await gateway.who(bearer(token))).status).toBe(401)
+  })
+
   it('remember when they were last used, off the path', async () => {
     const { token, jti } = await tokenFor('editor')
     await gateway.who(bearer(token))

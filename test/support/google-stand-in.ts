@@ -1,7 +1,6 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose'
 
 type Claims = Readonly<Record<string, unknown>>
 
@@ -40,7 +39,7 @@ export const ALICE: Claims = {
 export const CLIENT_ID = '1234987819200.apps.googleusercontent.com'
 
 export async function startGoogleStandIn(): Promise<GoogleStandIn> {
-  const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true })
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const state: State = {
     clientId: CLIENT_ID,
     clientSecret: 'GOCSPX-loopback-stand-in',
@@ -77,8 +76,8 @@ type State = {
   readonly clientId: string
   readonly clientSecret: string
   readonly kid: string
-  readonly privateKey: CryptoKey
-  readonly publicKey: CryptoKey
+  readonly privateKey: KeyObject
+  readonly publicKey: KeyObject
   account: Claims
   readonly codes: Map<string, { challenge: string; nonce: string; redirectUri: string }>
   readonly requests: string[]
@@ -96,10 +95,10 @@ async function answer(request: IncomingMessage, response: ServerResponse, state:
     case 'POST /token':
       return exchange(response, new URLSearchParams(await readText(request)), state)
     case 'GET /oauth2/v1/certs':
-      return send(response, 200, { [state.kid]: await exportSPKI(state.publicKey) })
+      return send(response, 200, { [state.kid]: state.publicKey.export({ type: 'spki', format: 'pem' }) })
     case 'GET /oauth2/v3/certs':
       return send(response, 200, {
-        keys: [{ ...(await exportJWK(state.publicKey)), kid: state.kid, alg: 'RS256' }],
+        keys: [{ ...state.publicKey.export({ format: 'jwk' }), kid: state.kid, alg: 'RS256' }],
       })
     default:
       return send(response, 404, { error: 'not_found' })
@@ -157,12 +156,16 @@ async function exchange(response: ServerResponse, form: URLSearchParams, state: 
   })
 }
 
-function signJwt(state: State, claims: Claims, header: Claims = {}): Promise<string> {
+/** By hand, so that the header may name what it likes: the signature is RS256's all the same. */
+async function signJwt(state: State, claims: Claims, header: Claims = {}): Promise<string> {
   const now = Math.floor(Date.now() / 1000)
   const standard = { iss: 'https://accounts.google.com', aud: state.clientId, iat: now, exp: now + 3600 }
-  return new SignJWT({ ...standard, ...claims })
-    .setProtectedHeader({ alg: 'RS256', kid: state.kid, typ: 'JWT', ...header })
-    .sign(state.privateKey)
+  const parts = [
+    { alg: 'RS256', kid: state.kid, typ: 'JWT', ...header },
+    { ...standard, ...claims },
+  ]
+  const input = parts.map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
+  return `${input}.${sign('sha256', Buffer.from(input), state.privateKey).toString('base64url')}`
 }
 
 /** Google lets its keys be kept for hours, which is also what keeps strangers from making us fetch them. */

@@ -50,7 +50,7 @@ export type DirectoryOptions = {
 const FEED_AGE_LIMIT = 5
 
 /** Grants, roles and groups kept in memory, over all members. */
-const WEIGHT_LIMIT = 1_000_000
+const WEIGHT_LIMIT = 500_000
 
 /** Who people are and what they may do: compiled when first seen, kept until a change says otherwise (decision 0002). */
 export function createDirectory(options: DirectoryOptions): Directory {

@@ -83,7 +83,10 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
   const { child, output } = spawnServer(settings, dir, env)
   const killAtExit = () => child.kill('SIGKILL')
   process.once('exit', killAtExit)
+  // Whoever started it would only see connections refused.
+  const report = () => process.stderr.write(`the gateway ended by itself:\n${output().slice(-4096)}\n`)
   const stop = async () => {
+    child.removeListener('exit', report)
     await endProcess(child)
     process.removeListener('exit', killAtExit)
     if (settings.dir === undefined) rmSync(dir, { recursive: true, force: true })
@@ -95,6 +98,7 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
     await stop()
     throw new Error(`the gateway did not start: ${(fault as Error).message}\n${output()}`, { cause: fault })
   }
+  child.once('exit', report)
   const pid = child.pid ?? 0
   return {
     ...{ url, port, pid, child, dir, env, output, stop },

@@ -22,6 +22,8 @@ export type IdentityAppOptions = {
   /** Default `https://mlflow.example.org`: TLS ends in front of the gateway, which takes a path prefix away too. */
   readonly publicUrl?: string
   readonly env?: Readonly<Record<string, string>>
+  /** Where to listen; any free one if absent. */
+  readonly port?: number
   /** Share it to have two replicas. */
   readonly databaseUrl?: string
   readonly pollMs?: number
@@ -93,7 +95,7 @@ export async function startIdentityApp(options: IdentityAppOptions = {}): Promis
     },
   })
   app.get('/', async (request, reply) => reply.send(await app.identify(request, reply)))
-  await app.listen({ port: 0, host: '127.0.0.1' })
+  await app.listen({ port: options.port ?? 0, host: '127.0.0.1' })
   const { port } = app.server.address() as AddressInfo
   return {
     ...{

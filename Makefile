@@ -61,4 +61,4 @@ $(MLFLOW): deploy/mlflow/requirements.txt $(UV)
 
 # --- Packages of the system ----------------------------------------------------------------------------------------
 system:
-	@deploy/setup/packages.sh chromium=chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf=fonts-dejavu-core
+	@deploy/setup/packages.sh chromium=chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf=fonts-dejavu-core /usr/sbin/nginx=nginx-light

@@ -81,7 +81,7 @@ describe('field report 49: under a path', () => {
 
     const returned = await signInAs(browser, { publicUrl, returnTo: '/ml/#/experiments/1' }, 'editor')
     expect(returned.url).toBe(`${publicUrl}/auth/callback/oidc${new URL(returned.url).search}`)
-    expect(returned.headers['location']).toBe('/ml/#/experiments/1')
+    expect(returned.headers['location']).toBe(`${publicUrl}/#/experiments/1`)
     for (const line of returned.setCookies) expect(line).toMatch(/; Path=\/ml\b/i)
 
     const shell = await browser.send(`${publicUrl}/`)

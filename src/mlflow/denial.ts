@@ -14,6 +14,13 @@ const NOUN = {
   server: 'server',
 } as const
 
+/** How a thing is called that the caller may not see: its name alone does not tell which of the two it is. */
+const UNSEEN = {
+  ...NOUN,
+  registered_model: 'registered model or prompt',
+  prompt: 'registered model or prompt',
+} as const
+
 /**
  * The refusal for a decision. It names what is missing, and nothing that the caller did not know: ids that were looked
  * up and levels that others hold stay here, so a thing that exists and one that does not are refused in the same words.
@@ -48,7 +55,7 @@ function sentence(decision: Denied, { operation }: Call, access: Access): string
   const what =
     reason === 'level_too_low' && key !== undefined
       ? `${NOUN[type]} ${JSON.stringify(key)}`
-      : `the ${NOUN[type]}`
+      : `the ${UNSEEN[type]}`
   const have = reason === 'level_too_low' ? `, you have ${access.levelOf(demand.resource)}` : ''
   return `${operation.name} asks for ${needed} on ${what}${have}; ask an administrator, or somebody with MANAGE on it, to grant it`
 }

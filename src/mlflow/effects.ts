@@ -50,7 +50,8 @@ async function apply(
       return
     case 'rename_model': {
       const [from, to] = [select(call, effect.from)[0], select(call, effect.to)[0]]
-      if (from === undefined || to === undefined) return
+      // MLflow takes a rename to the same name. It must not count as another thing's arrival there.
+      if (from === undefined || to === undefined || from === to) return
       for (const name of [from, to]) lookup.forget('model', name)
       for (const type of REGISTRY_TYPES) await roles.carry.renameResource(type, from, to)
       return

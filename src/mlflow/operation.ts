@@ -63,6 +63,8 @@ export type Rule =
   | { readonly kind: 'refuse_field'; readonly selector: Selector; readonly hint: string }
   /** The field must be one path segment. */
   | { readonly kind: 'plain_segment'; readonly selector: Selector }
+  /** The field of the query, if it is there, must be a path below some root, in its only spelling. */
+  | { readonly kind: 'plain_path'; readonly field: string }
   /** Off unless the operator switched it on, for admins too. */
   | { readonly kind: 'switch'; readonly name: SwitchName }
 
@@ -211,4 +213,5 @@ export const plainSegment = (selector: string): Rule => ({
   kind: 'plain_segment',
   selector: parseSelector(selector),
 })
+export const plainPath = (field: string): Rule => ({ kind: 'plain_path', field })
 export const onlyIf = (name: SwitchName): Rule => ({ kind: 'switch', name })

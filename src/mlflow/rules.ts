@@ -46,7 +46,25 @@ function check(call: Call, rule: Rule, context: RuleContext): void {
           throw new GatewayError('ERR_AMBIGUOUS_REQUEST', `'${rule.selector.text}' must be a plain file name`)
         }
       }
+      return
+    case 'plain_path':
+      for (const value of call.query.get(rule.field) ?? []) {
+        if (!isPlainPath(value)) {
+          throw new GatewayError('ERR_AMBIGUOUS_REQUEST', `'${rule.field}' must be a plain relative path`)
+        }
+      }
   }
+}
+
+/**
+ * True for a path that everybody joins to a root alike. MLflow decodes it until nothing changes and then looks whether
+ * it climbs (validate_path_is_safe, 3.17.2; older versions have looked less closely); here nothing is left to decode.
+ */
+function isPlainPath(path: string): boolean {
+  if (path === '') return true
+  if (/[\p{Cc}\\#]|%[0-9a-f]{2}/iu.test(path) || /^(?:file:|[a-z]:\/)/i.test(path)) return false
+  const segments = path.replace(/\/$/, '').split('/')
+  return !segments.some((segment) => segment === '' || segment === '.' || segment === '..')
 }
 
 function denied(reason: string, message: string): GatewayError {

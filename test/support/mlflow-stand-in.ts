@@ -85,7 +85,7 @@ function lookedUp(path: string, query: URLSearchParams): ScriptedAnswer | undefi
       return found('experiment', experiment(id ?? ''))
     }
     case 'runs/get':
-      return owned(RUNS, query.get('run_id') ?? '', 'run', 'run_id')
+      return owned(RUNS, query.get('run_id') || (query.get('run_uuid') ?? ''), 'run', 'run_id')
     case 'registered-models/get':
       return found('registered_model', model(query.get('name') ?? ''))
     default:

@@ -3,6 +3,7 @@ import {
   loggedModel,
   type Operation,
   onlyIf,
+  plainPath,
   plainSegment,
   read,
   refuseField,
@@ -79,12 +80,19 @@ export const ARTIFACTS: readonly Operation[] = [
     { rules: [onlyIf('presignedUrls')] },
   ),
 
-  row('artifacts.get_of_run', 'GET', '/get-artifact', read(run('run_id|run_uuid')), { untrusted: true }),
+  row('artifacts.get_of_run', 'GET', '/get-artifact', read(run('run_id|run_uuid')), {
+    untrusted: true,
+    rules: [plainPath('path')],
+  }),
   row('artifacts.upload_to_run', 'POST', 'ajax:2.0/mlflow/upload-artifact', update(run('query:run_uuid')), {
     body: 'stream',
-    rules: [refuseField('query:run_id?', 'name the run as run_uuid, the only field MLflow reads here')],
+    rules: [
+      refuseField('query:run_id?', 'name the run as run_uuid, the only field MLflow reads here'),
+      plainPath('path'),
+    ],
   }),
   row('artifacts.get_of_version', 'GET', '/model-versions/get-artifact', read(registeredModel('name')), {
     untrusted: true,
+    rules: [plainPath('path')],
   }),
 ]

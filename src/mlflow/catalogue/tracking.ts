@@ -6,6 +6,7 @@ import {
   GRAPHQL,
   loggedModel,
   type Operation,
+  plainPath,
   read,
   readableOnly,
   remove,
@@ -95,7 +96,9 @@ export const TRACKING: readonly Operation[] = [
   ]),
   row('runs.set_tag', 'POST', '2.0/mlflow/runs/set-tag', update(run(ONE_RUN))),
   row('runs.delete_tag', 'POST', '2.0/mlflow/runs/delete-tag', update(run('run_id'))),
-  row('runs.list_artifacts', 'GET', '2.0/mlflow/artifacts/list', read(run(ONE_RUN))),
+  row('runs.list_artifacts', 'GET', '2.0/mlflow/artifacts/list', read(run(ONE_RUN)), {
+    rules: [plainPath('path')],
+  }),
   row(
     'runs.create_promptlab',
     'POST',
@@ -155,12 +158,13 @@ export const TRACKING: readonly Operation[] = [
     'GET',
     '2.0/mlflow/logged-models/<model_id>/artifacts/directories',
     read(loggedModel('path:model_id')),
+    { rules: [plainPath('artifact_directory_path')] },
   ),
   row(
     'logged_models.get_artifact',
     'GET',
     'ajax:2.0/mlflow/logged-models/<model_id>/artifacts/files',
     read(loggedModel('path:model_id')),
-    { untrusted: true },
+    { untrusted: true, rules: [plainPath('artifact_file_path')] },
   ),
 ]

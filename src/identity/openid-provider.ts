@@ -35,17 +35,19 @@ export function createOpenidProvider(options: ProviderOptions): Provider {
   const { discover, known } = createDiscovery(options)
   const keys = createIssuerKeys({
     label: config.label,
-    issuer: config.issuer,
     fetch: options.fetch,
     now: options.now,
-    jwksUri: async () => new URL((await discover()).serverMetadata().jwks_uri ?? ''),
+    metadata: async () => {
+      const { issuer, jwks_uri: jwksUri = '' } = (await discover()).serverMetadata()
+      return { issuer, jwksUri: new URL(jwksUri) }
+    },
   })
   const toSignIn = async (tokens: Tokens, subject: string | undefined) =>
     readSignIn(await discover(), config, keys, tokens, subject)
   return {
     id: config.id,
     label: config.label,
-    bearerIssuers: config.acceptBearer ? [config.issuer] : [],
+    bearerIssuers: config.acceptBearer ? spellings(config.issuer) : [],
     authorizationUrl: async (request) => buildAuthorizationUrl(await discover(), config, request),
     async finish(parameters, expected) {
       const tokens = await exchangeCode(await discover(), config, parameters, expected)
@@ -113,6 +115,12 @@ function createDiscovery({ config, fetch, now }: ProviderOptions): Discovery {
     }
   }
   return { known: () => known, discover: async () => known ?? once('', discover) }
+}
+
+/** Where an issuer is a bare origin, the slash at its end is the provider's choice; which one counts it announces. */
+function spellings(issuer: string): readonly string[] {
+  const { origin, pathname } = new URL(issuer)
+  return pathname === '/' ? [origin, `${origin}/`] : [issuer]
 }
 
 function originOf(url: string): string | undefined {

@@ -48,7 +48,7 @@ export async function readSignIn(
     ...readProfile({ ...userInfo, ...idClaims, sub }, config),
     groups: readGroups(groups, config.groupsClaim),
     provider: config.id,
-    issuer: config.issuer,
+    issuer: configuration.serverMetadata().issuer,
     subject: sub,
     refreshToken: tokens.refresh_token,
     idToken: tokens.id_token,

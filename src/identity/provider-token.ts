@@ -33,9 +33,8 @@ export type IssuerKeys = {
 
 export type IssuerKeysOptions = {
   readonly label: string
-  readonly issuer: string
-  /** The `jwks_uri` of the issuer's metadata (RFC 8414 §2); the only place keys ever come from. */
-  readonly jwksUri: () => Promise<URL>
+  /** `issuer` and `jwks_uri` as the issuer announces them (RFC 8414 §2); the only place keys ever come from. */
+  readonly metadata: () => Promise<{ readonly issuer: string; readonly jwksUri: URL }>
   readonly fetch: typeof fetch
   readonly now: () => number
 }
@@ -49,9 +48,10 @@ export function createIssuerKeys(options: IssuerKeysOptions): IssuerKeys {
       const { typ } = decodeHeader(token)
       if (typ !== undefined && !TYPES.has(typ.toLowerCase())) throw invalidToken(`typ ${typ.slice(0, 40)}`)
       try {
+        const { issuer } = await options.metadata()
         const { payload } = await jwtVerify(token, await readKeys(), {
           algorithms: [...algorithms],
-          issuer: options.issuer,
+          issuer,
           requiredClaims: ['sub', 'exp'],
           clockTolerance: PROVIDER_CLOCK_TOLERANCE,
           currentDate: new Date(now() * 1000),
@@ -79,16 +79,16 @@ export async function verifyProviderToken(
   keys: IssuerKeys,
 ): Promise<ProviderToken> {
   const claims = await keys.verify(token, config.bearerAlgorithms)
-  const { sub, exp, jti } = claims
+  const { sub, exp, jti, iss } = claims
   if (typeof sub !== 'string' || sub === '' || sub.length > 255) throw invalidToken('sub is not usable')
-  if (exp === undefined) throw invalidToken('no exp')
+  if (exp === undefined || iss === undefined) throw invalidToken('missing claims')
   if (!isMeantForUs(claims, config.audiences)) throw invalidToken('audience', 'foreign_audience')
   // OpenID Connect Back-Channel Logout 1.0 §2.4: what names an event is no credential.
   if ('events' in claims) throw invalidToken('a logout token')
   return {
     ...readProfile(claims, config),
     provider: config.id,
-    issuer: config.issuer,
+    issuer: iss,
     subject: sub,
     saysGroups: hasGroups(claims, config.groupsClaim),
     tokenId: typeof jti === 'string' && jti !== '' ? jti.slice(0, 255) : sub,
@@ -115,7 +115,7 @@ function decodeHeader(token: string) {
   }
 }
 
-function createKeyReader({ label, jwksUri, fetch, now }: IssuerKeysOptions): () => Promise<RemoteJWKSet> {
+function createKeyReader({ label, metadata, fetch, now }: IssuerKeysOptions): () => Promise<RemoteJWKSet> {
   let keySet: RemoteJWKSet | undefined
   const backoff = createBackoff(label, RETRY_AFTER, now)
   const guardedFetch = async (url: string, init: RequestInit) => {
@@ -131,8 +131,8 @@ function createKeyReader({ label, jwksUri, fetch, now }: IssuerKeysOptions): () 
   }
   return async () => {
     if (keySet !== undefined) return keySet
-    const uri = await jwksUri()
-    keySet = createRemoteJWKSet(uri, {
+    const { jwksUri } = await metadata()
+    keySet = createRemoteJWKSet(jwksUri, {
       [customFetch]: guardedFetch,
       cooldownDuration: KEY_COOLDOWN_MS,
       timeoutDuration: TIMEOUT_MS,

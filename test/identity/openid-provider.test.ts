@@ -202,6 +202,18 @@ describe('the client', () => {
   })
 })
 
+describe('the slash at the end of an issuer', () => {
+  it('is what the provider announces, however the variable spells it', async () => {
+    const each = provider({ issuer: `${issuer.url}/` })
+    await answerWith({ preferred_username: 'u', groups: [] }, {})
+    expect((await finish(each)).issuer).toBe(issuer.url)
+    expect(each.bearerIssuers).toContain(issuer.url)
+    expect((await each.verifyBearer(await issuer.signJwt({ sub: 'u' }))).issuer).toBe(issuer.url)
+    const other = await issuer.signJwt({ sub: 'u', iss: `${issuer.url}/` })
+    await expect(each.verifyBearer(other)).rejects.toMatchObject({ code: 'ERR_INVALID_TOKEN' })
+  })
+})
+
 describe('what may be logged of a fault', () => {
   it('is names the protocol defines, in one line, short', () => {
     const secret = 'c0de-and-t0ken'

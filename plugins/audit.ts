@@ -15,22 +15,11 @@ export type AuditOptions = {
   readonly sink: AuditSink
   /** Told of every event besides the sink, such as the metrics. Must not throw. */
   readonly observers?: readonly ((event: AuditEvent) => void)[] | undefined
-  /** Deletes events older than this many days from the store, once an hour. */
-  readonly retention?:
-    | {
-        readonly days: number
-        readonly prune: (before: number) => Promise<unknown>
-        readonly now: () => number
-      }
-    | undefined
 }
-
-const DAY = 86_400
-const HOUR_MS = 3_600_000
 
 /** Decorates `app.audit`. Register it before what records: on closing, later plugins end first, then the sink is flushed. */
 export const audit = fp<AuditOptions>(
-  async (app, { sink, observers = [], retention }) => {
+  async (app, { sink, observers = [] }) => {
     app.decorate('audit', {
       record: (event: AuditEvent) => {
         sink.record(event)
@@ -44,16 +33,7 @@ export const audit = fp<AuditOptions>(
       }
       next()
     })
-    const timer = retention === undefined ? undefined : setInterval(() => prune(retention), HOUR_MS).unref()
-    const prune = async ({ days, prune, now }: NonNullable<AuditOptions['retention']>) => {
-      try {
-        await prune(now() - days * DAY)
-      } catch (fault) {
-        app.log.warn({ err: fault }, 'old audit events could not be deleted')
-      }
-    }
     app.addHook('onClose', async () => {
-      clearInterval(timer)
       await sink.close()
       if (sink.dropped() > 0) app.log.warn({ dropped: sink.dropped() }, 'audit events were dropped')
     })

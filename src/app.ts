@@ -5,6 +5,7 @@ import { console } from '../plugins/console.ts'
 import { clientErrorHandler, errors, frameworkErrors } from '../plugins/errors.ts'
 import { gateway } from '../plugins/gateway.ts'
 import { health } from '../plugins/health.ts'
+import { housekeeping } from '../plugins/housekeeping.ts'
 import { identify } from '../plugins/identify.ts'
 import { login } from '../plugins/login.ts'
 import { metrics } from '../plugins/metrics.ts'
@@ -28,6 +29,8 @@ import { createUpstream } from './mlflow/upstream.ts'
 import { createDirectory, type Directory } from './policy/directory.ts'
 import { applyPolicy, parsePolicy } from './policy/policy-file.ts'
 import { openStore, type Store } from './store/store.ts'
+
+const DAY = 86_400
 
 export type AppDependencies = {
   readonly config: Config
@@ -161,10 +164,12 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
   const { publicUrl, metricsPort } = config
   const counters = createMetrics({ auditDropped: sink.dropped, cacheSizes: services.lookup.sizes })
   await app.register(errors, { publicUrl })
-  await app.register(audit, {
-    sink,
-    observers: [counters.observe],
-    retention: { days: config.auditStoreDays, prune: store.audit.prune, now },
+  await app.register(audit, { sink, observers: [counters.observe] })
+  await app.register(housekeeping, {
+    tasks: {
+      sessions: () => store.sessions.prune(now()),
+      audit: () => store.audit.prune(now() - config.auditStoreDays * DAY),
+    },
   })
   await app.register(security, {
     publicUrl,

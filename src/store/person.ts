@@ -32,10 +32,11 @@ export async function existingPerson(db: Database, id: string): Promise<Person> 
 export async function findPerson(db: Database, key: PersonKey): Promise<Person | undefined> {
   const query = selectPeople(db)
   const row =
-    'id' in key
-      ? await query.where('users.id', '=', key.id).executeTakeFirst()
-      : 'subject' in key
-        ? await query.where('issuer', '=', key.issuer).where('subject', '=', key.subject).executeTakeFirst()
+    // The narrowest key first: somebody may hand over more than a key.
+    'subject' in key
+      ? await query.where('issuer', '=', key.issuer).where('subject', '=', key.subject).executeTakeFirst()
+      : 'id' in key
+        ? await query.where('users.id', '=', key.id).executeTakeFirst()
         : await query.where('users.username', '=', key.username).executeTakeFirst()
   return row && toPerson(row)
 }

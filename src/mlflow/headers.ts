@@ -33,42 +33,52 @@ export function requestHeaders(request: IncomingMessage, own: readonly string[])
   return headers
 }
 
-/** Response headers of MLflow that do not leave: hop-by-hop (RFC 9110 §7.6.1), CORS, cookies, its own address. */
+/**
+ * Response headers of MLflow, or of a provider it asked, that do not leave: hop-by-hop (RFC 9110 §7.6.1), CORS, cookies,
+ * its own address, and what a proxy in front of us or the browser would obey as ours.
+ */
 const WITHHELD = new Set([
   'access-control-allow-credentials',
   'access-control-allow-headers',
   'access-control-allow-methods',
   'access-control-allow-origin',
+  'access-control-allow-private-network',
   'access-control-expose-headers',
   'access-control-max-age',
-  'cache-control',
+  'alt-svc',
+  'clear-site-data',
   'connection',
   'content-location',
-  'cross-origin-resource-policy',
   'date',
   'keep-alive',
   'location',
   'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-connection',
   'refresh',
   'server',
+  'service-worker-allowed',
   'set-cookie',
   'strict-transport-security',
+  'te',
   'trailer',
   'transfer-encoding',
   'upgrade',
   'via',
   'www-authenticate',
-  'x-content-type-options',
+  'x-accel-buffering',
+  'x-accel-charset',
+  'x-accel-expires',
+  'x-accel-limit-rate',
+  'x-accel-redirect',
   'x-powered-by',
+  'x-sendfile',
 ])
-
-/** Kept apart so that a row may let MLflow's caching through. */
-export const CACHE_CONTROL = 'cache-control'
 
 /**
  * The headers of an answer that is passed on, names and values alternating.
  *
- * @param own Headers set by the gateway; the name `cache-control` among them replaces MLflow's.
+ * @param own Headers set by the gateway, names in lower case. MLflow's of the same name do not leave.
  */
 export function responseHeaders(
   upstream: Readonly<Record<string, string | readonly string[] | undefined>>,
@@ -77,13 +87,14 @@ export function responseHeaders(
   const headers = [...own]
   for (const name in upstream) {
     const value = upstream[name]
-    if (
-      value === undefined ||
-      (WITHHELD.has(name) && !(name === CACHE_CONTROL && !own.includes(CACHE_CONTROL)))
-    )
-      continue
+    if (value === undefined || WITHHELD.has(name) || isSet(own, name)) continue
     if (typeof value === 'string') headers.push(name, value)
     else for (const each of value) headers.push(name, each)
   }
   return headers
+}
+
+function isSet(headers: readonly string[], name: string): boolean {
+  for (let i = 0; i < headers.length; i += 2) if (headers[i] === name) return true
+  return false
 }

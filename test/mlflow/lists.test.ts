@@ -320,6 +320,15 @@ describe('pages, one after the other', () => {
     )
   })
 
+  it('show nothing twice when a page ended deep in a later, larger fetch', async () => {
+    const listing = { rows: numbered(5000), grants: readable([3, 2500, 2600, 2990, 3000]) }
+    const { pages } = await readAll(listing, 3)
+    expect(pages.map(({ ids }) => ids)).toEqual([
+      ['3', '2500', '2600'],
+      ['2990', '3000'],
+    ])
+  })
+
   it('of a grant that is lost in between show no more than is readable then', async () => {
     const rows = numbered(20)
     const first = await list({ rows, grants: [grant('experiment', 'any', '*', 'READ')] }, page(3))

@@ -64,6 +64,7 @@ describe('a query', () => {
     ['order_by=a&order_by=b', { order_by: ['a', 'b'] }],
     ['order_by=a&x=1&order_by=a', { order_by: ['a', 'a'], x: ['1'] }],
     ['order_by=a&orderBy=b', REFUSED],
+    ['orderBy=b&order_by=a', REFUSED],
     ['orderBy=a&orderBy=b', REFUSED],
     ['max_results=1&max_results=2', REFUSED],
   ])('may repeat only what the operation takes a list of: %s', (raw, expected) => {

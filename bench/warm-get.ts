@@ -5,13 +5,14 @@
  *
  *   npm run bench                      five rounds of four seconds each
  *   BENCH_ROUNDS=9 BENCH_SECONDS=10 npm run bench
+ *   BENCH_NODE_OPTIONS=--max-semi-space-size=1 npm run bench     what another setting does to the gateway
  *
  * Servers take turns within every round, and medians over the rounds are printed.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { endChild, startFixedUpstream } from './support/fixed-upstream.ts'
+import { startFixedUpstream } from './support/fixed-upstream.ts'
 import { applyLoad, chooseLoadTool, type Load, type LoadTool } from './support/load.ts'
 import {
   readUsage,
@@ -23,6 +24,7 @@ import {
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5)
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 4)
+const NODE_OPTIONS = (process.env['BENCH_NODE_OPTIONS'] ?? '').split(' ').filter((option) => option !== '')
 const CONNECTIONS = 32
 const PATH = '/api/2.0/mlflow/experiments/get?experiment_id=1'
 
@@ -92,7 +94,7 @@ function report(samples: ReadonlyMap<Subject, readonly Sample[]>, bare: Subject)
 }
 
 const dir = mkdtempSync(join(tmpdir(), 'gateway-bench-'))
-const started: { readonly process: Parameters<typeof endChild>[0] }[] = []
+const started: { readonly stop: () => Promise<void> }[] = []
 const keep = <T extends (typeof started)[number]>(running: T): T => {
   started.push(running)
   return running
@@ -102,7 +104,7 @@ try {
   const upstream = keep(await startFixedUpstream(join(dir, 'upstream')))
   const bare = keep(await startBareProxy(upstream.url))
   const verifying = keep(await startVerifyingProxy(upstream.url, dir))
-  const gateway = keep(await startGatewaySubject(upstream.url, join(dir, 'gateway')))
+  const gateway = keep(await startGatewaySubject(upstream.url, join(dir, 'gateway'), NODE_OPTIONS))
   console.log(
     `${ROUNDS} rounds of ${SECONDS} s, ${CONNECTIONS} connections, ${tool}, upstream ${upstream.kind}`,
   )
@@ -111,6 +113,6 @@ try {
   const ratio = median(samples.get(gateway), 'cpuUs') / median(samples.get(bare), 'cpuUs')
   console.log(`\ngateway / bare proxy: ${ratio.toFixed(2)} (budget: 1.00)`)
 } finally {
-  await Promise.all(started.map(({ process }) => endChild(process)))
+  await Promise.all(started.map(({ stop }) => stop()))
   rmSync(dir, { recursive: true, force: true })
 }

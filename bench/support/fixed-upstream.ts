@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { endProcess } from '../../test/support/gateway.ts'
 import { freePort } from '../../test/support/mlflow.ts'
 
 /** What MLflow 3.17.2 answers to `experiments/get`, in its size and shape. */
@@ -21,7 +21,7 @@ export const FIXED_ANSWER = JSON.stringify({
 export type FixedUpstream = {
   readonly url: string
   readonly kind: 'nginx' | 'node:http'
-  readonly process: ChildProcess
+  readonly stop: () => Promise<void>
 }
 
 /**
@@ -36,19 +36,12 @@ export async function startFixedUpstream(dir: string): Promise<FixedUpstream> {
   for (let attempt = 0; attempt < 200; attempt++) {
     if (child.exitCode !== null) break
     if ((await fetch(url).catch(() => undefined))?.ok) {
-      return { url, kind: nginx ? 'nginx' : 'node:http', process: child }
+      return { url, kind: nginx ? 'nginx' : 'node:http', stop: () => endProcess(child) }
     }
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
   child.kill('SIGKILL')
   throw new Error('the fixed upstream did not start')
-}
-
-/** Ends the process and waits for it. */
-export async function endChild(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  child.kill('SIGTERM')
-  await once(child, 'exit')
 }
 
 function startNginx(dir: string, port: number): ChildProcess {

@@ -8,7 +8,7 @@ import { createAccessTokens } from '../../src/identity/access-token.ts'
 import { ownIssuer } from '../../src/identity/gateway-token.ts'
 import { createKeyring } from '../../src/identity/keyring.ts'
 import { openStore } from '../../src/store/store.ts'
-import { gatewayEnvironment, startGateway } from '../../test/support/gateway.ts'
+import { endProcess, gatewayEnvironment, startGateway } from '../../test/support/gateway.ts'
 import { freePort } from '../../test/support/mlflow.ts'
 import type { Usage } from './report-usage.ts'
 
@@ -21,6 +21,7 @@ export type Subject = {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly process: ChildProcess
+  readonly stop: () => Promise<void>
 }
 
 /** What the process says it has used. */
@@ -54,8 +55,14 @@ export async function startVerifyingProxy(upstreamUrl: string, dir: string): Pro
 /**
  * The gateway as it is run in production, audit included, and an access token of a person whose only right is EDIT on
  * experiments named `alpha/*`.
+ *
+ * @param nodeOptions Further options for Node.
  */
-export async function startGatewaySubject(upstreamUrl: string, dir: string): Promise<Subject> {
+export async function startGatewaySubject(
+  upstreamUrl: string,
+  dir: string,
+  nodeOptions: readonly string[],
+): Promise<Subject> {
   mkdirSync(dir, { recursive: true })
   const port = await freePort()
   const settings = { upstreamUrl, env: { OIDC_ISSUER: 'https://issuer.invalid', OIDC_CLIENT_ID: 'bench' } }
@@ -64,13 +71,14 @@ export async function startGatewaySubject(upstreamUrl: string, dir: string): Pro
   const gateway = await startGateway({
     ...{ upstreamUrl, port, dir, ipc: true, logFile: '/dev/null' },
     env: { ...env, LOG_LEVEL: 'warn' },
-    nodeOptions: ['--import', REPORT_USAGE],
+    nodeOptions: ['--import', REPORT_USAGE, ...nodeOptions],
   })
   return {
     name: 'gateway',
     url: gateway.url,
     headers: { authorization: `Bearer ${token}` },
     process: gateway.child,
+    stop: gateway.stop,
   }
 }
 
@@ -84,7 +92,13 @@ async function startProxy(
   })
   if (child.stdout === null) throw new Error('no output to read the port from')
   const [line] = (await once(child.stdout, 'data')) as [Buffer]
-  return { name, url: `http://127.0.0.1:${line.toString().trim()}`, headers, process: child }
+  return {
+    name,
+    url: `http://127.0.0.1:${line.toString().trim()}`,
+    headers,
+    process: child,
+    stop: () => endProcess(child),
+  }
 }
 
 async function seedEditor(env: Readonly<Record<string, string>>): Promise<string> {

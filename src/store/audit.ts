@@ -1,3 +1,4 @@
+import { CompiledQuery } from 'kysely'
 import type { Database } from './database.ts'
 
 /** What the store reads of an audit event to find it again; the rest is kept as it came. */
@@ -32,19 +33,21 @@ export type AuditEvents = {
   readonly prune: (before: number) => Promise<number>
 }
 
-/** Rows in one statement: 9 parameters each, of the 32,766 that SQLite takes. */
-const ROWS_PER_STATEMENT = 1000
+/** Most rows in one statement: 9 parameters each, of the 32,766 that SQLite takes. */
+const ROWS_PER_STATEMENT = 256
 
 /** Rows in one deletion: other requests run in between. */
 const ROWS_PER_DELETION = 5000
 
 export function createAuditEvents(db: Database): AuditEvents {
+  const insertion = createInsertion(db)
   return {
     append: (events) =>
       db.transaction().execute(async (trx) => {
-        for (let start = 0; start < events.length; start += ROWS_PER_STATEMENT) {
-          const rows = events.slice(start, start + ROWS_PER_STATEMENT).map(toRow)
-          await trx.insertInto('audit_events').values(rows).execute()
+        for (let start = 0; start < events.length; ) {
+          const rows = largestStep(events.length - start)
+          await trx.executeQuery(insertion(events.slice(start, start + rows)))
+          start += rows
         }
       }),
 
@@ -71,6 +74,25 @@ export function createAuditEvents(db: Database): AuditEvents {
         await new Promise(setImmediate)
       }
     },
+  }
+}
+
+/** The largest power of two that fits, so that batches of any length need few statements. */
+function largestStep(rows: number): number {
+  return 2 ** Math.floor(Math.log2(Math.min(rows, ROWS_PER_STATEMENT)))
+}
+
+/**
+ * Every decision becomes a row, so the statement for each number of rows is built once: building it costs more than
+ * running it.
+ */
+function createInsertion(db: Database): (events: readonly StorableEvent[]) => CompiledQuery {
+  const statements = new Map<number, string>()
+  return (events) => {
+    const rows = events.map(toRow)
+    const sql = statements.get(rows.length) ?? db.insertInto('audit_events').values(rows).compile().sql
+    statements.set(rows.length, sql)
+    return CompiledQuery.raw(sql, rows.flatMap(Object.values))
   }
 }
 

@@ -49,7 +49,11 @@ export const LISTS: Readonly<Record<string, object>> = {
   'experiments/search': { experiments: Object.keys(EXPERIMENTS).map((id) => experiment(id)) },
   'registered-models/search': { registered_models: Object.keys(REGISTRY).map((name) => model(name)) },
   'model-versions/search': {
-    model_versions: Object.keys(REGISTRY).map((name) => ({ ...model(name), version: '1', run_id: RUN_B })),
+    model_versions: Object.keys(REGISTRY).map((name) => ({
+      ...model(name),
+      version: '1',
+      run_id: name.startsWith('alpha') ? RUN_A : RUN_B,
+    })),
   },
 }
 

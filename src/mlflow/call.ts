@@ -173,8 +173,17 @@ export function memberOf(object: Readonly<Record<string, unknown>>, name: string
   return Object.hasOwn(object, other) ? object[other] : undefined
 }
 
+/** Longer than any id, name or path of MLflow's; what is selected is looked up, and goes on record. */
+const MAX_LENGTH = 4096
+
 function checked(value: unknown, selector: Selector): string {
   if (typeof value !== 'string' || value === '' || !value.isWellFormed()) throw wrongType(selector)
+  if (value.length > MAX_LENGTH) {
+    throw new GatewayError(
+      'ERR_INVALID_PARAMETER',
+      `Invalid value for parameter '${selector.text}': longer than ${MAX_LENGTH} characters`,
+    )
+  }
   return value
 }
 

@@ -4,7 +4,7 @@ import { HandleEmptyInListsPlugin, Kysely, replaceWithNoncontingentExpression } 
 import { Migrator } from 'kysely/migration'
 import { type ColumnDialect, migrations } from './migrations/list.ts'
 import type { Schema } from './schema.ts'
-import { GatewaySqliteDialect } from './sqlite-dialect.ts'
+import { type Durability, GatewaySqliteDialect } from './sqlite-dialect.ts'
 
 export type Database = Kysely<Schema>
 
@@ -21,13 +21,7 @@ export type DatabaseOptions = {
  * @throws {Error} If the URL is not understood, the file cannot be opened, or a migration fails (nothing of it is kept).
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
-  const { onStatement } = options
-  const db = new Kysely<Schema>({
-    dialect: new GatewaySqliteDialect(sqlitePath(options.databaseUrl)),
-    // `in ()` is SQLite's own; with this nothing is in an empty list everywhere.
-    plugins: [new HandleEmptyInListsPlugin({ strategy: replaceWithNoncontingentExpression })],
-    ...(onStatement && { log: (event) => onStatement(event.query.sql) }),
-  })
+  const db = connect(options, 'power_cut')
   try {
     await migrate(db, 'sqlite')
   } catch (error) {
@@ -35,6 +29,23 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     throw error
   }
   return db
+}
+
+/**
+ * A second connection to a database that is open already, for what is written much and may be short of its last moments
+ * after a power cut: it does not wait for the disk.
+ */
+export function openRelaxed(options: DatabaseOptions): Database {
+  return connect(options, 'crash')
+}
+
+function connect({ databaseUrl, onStatement }: DatabaseOptions, durability: Durability): Database {
+  return new Kysely<Schema>({
+    dialect: new GatewaySqliteDialect(sqlitePath(databaseUrl), durability),
+    // `in ()` is SQLite's own; with this nothing is in an empty list everywhere.
+    plugins: [new HandleEmptyInListsPlugin({ strategy: replaceWithNoncontingentExpression })],
+    ...(onStatement && { log: (event) => onStatement(event.query.sql) }),
+  })
 }
 
 /**

@@ -24,6 +24,8 @@ const BUSY_PAUSE_MS = 20
 /** Prepared statements kept: more than the store has in all, less what differs only in the length of a list. */
 const STATEMENTS_KEPT = 200
 
+export type Durability = 'power_cut' | 'crash'
+
 /**
  * Kysely's SQLite dialect with what several processes on one file need.
  *
@@ -35,8 +37,9 @@ const STATEMENTS_KEPT = 200
 export class GatewaySqliteDialect extends SqliteDialect {
   readonly #config: SqliteDialectConfig
 
-  constructor(path: string) {
-    const config = { database: async () => withPreparedStatements(await openFile(path)) }
+  /** @param durability `power_cut`: what was kept survives one; `crash`: only the end of this process. */
+  constructor(path: string, durability: Durability = 'power_cut') {
+    const config = { database: async () => withPreparedStatements(await openFile(path, durability)) }
     super(config)
     this.#config = config
   }
@@ -122,13 +125,13 @@ function storeFault(error: unknown): unknown {
   })
 }
 
-async function openFile(path: string): Promise<SQLite.Database> {
+async function openFile(path: string, durability: Durability): Promise<SQLite.Database> {
   createPrivately(path)
   const database = new SQLite(path, { timeout: 0 })
   try {
     await retryWhileBusy(() => database.pragma('journal_mode = WAL'))
     // FULL: a revocation that was answered with "done" is still there after a power cut.
-    database.pragma('synchronous = FULL')
+    database.pragma(`synchronous = ${durability === 'power_cut' ? 'FULL' : 'NORMAL'}`)
     database.pragma('foreign_keys = ON')
     return database
   } catch (error) {

@@ -1,6 +1,6 @@
 import { type AuditEvents, createAuditEvents } from './audit.ts'
 import { type Changes, createChanges } from './changes.ts'
-import { type DatabaseOptions, openDatabase } from './database.ts'
+import { type DatabaseOptions, openDatabase, openRelaxed } from './database.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createPeople, type People } from './people.ts'
 import { createRoles, type Roles } from './roles.ts'
@@ -38,14 +38,18 @@ export type Store = {
  */
 export async function openStore({ now, ...options }: StoreOptions): Promise<Store> {
   const db = await openDatabase(options)
+  const relaxed = openRelaxed(options)
   return {
     people: createPeople(db, now),
     roles: createRoles(db, now),
     tokens: createTokens(db, now),
     sessions: createSessions(db, now),
     keys: createKeys(db, now),
-    audit: createAuditEvents(db),
+    audit: createAuditEvents(relaxed),
     changes: createChanges(db, now),
-    close: () => db.destroy(),
+    close: async () => {
+      await relaxed.destroy()
+      await db.destroy()
+    },
   }
 }

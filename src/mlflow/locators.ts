@@ -152,9 +152,13 @@ async function artifactAt(path: string, { lookup }: Locating): Promise<ResourceR
   return { type: 'experiment', key: id, name: found.name }
 }
 
-/** MLflow decodes artifact paths until nothing changes, and refuses some characters; here none is left to decode. */
+/**
+ * MLflow decodes artifact paths until nothing changes, takes them for URLs on the way (which drops a space at the start
+ * and an empty query or parameter), and refuses some characters (`validate_path_is_safe`, 3.17.2). None of that may be
+ * left to do.
+ */
 function isOddPath(path: string): boolean {
-  return /[\p{Cc}\\#]|%[0-9a-f]{2}/iu.test(path) || /^[a-z][a-z0-9+.-]*:/i.test(path)
+  return /[\p{Cc}\\#]|%[0-9a-f]{2}|^ |;\?|[?;]$/iu.test(path) || /^[a-z][a-z0-9+.-]*:/i.test(path)
 }
 
 /** Dot segments, and what a URL parser cuts off or decodes. */

@@ -209,6 +209,12 @@ describe('a path in the artifact store', () => {
     'C:/x',
     's3://b/1',
     'mlflow-artifacts:/2/x',
+    '1/x?',
+    '1/..?',
+    '1/x;',
+    '1/x;?',
+    '1/x;?y',
+    ' 1/x',
   ])('is refused when it could be another: %j', async (path) => {
     expect((await at(path)).found).toBe(AMBIGUOUS)
   })

@@ -2,7 +2,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AuditEvent } from '../src/audit/event.ts'
 import { GatewayError, isGatewayError } from '../src/errors.ts'
-import { announcesBody } from '../src/mlflow/body.ts'
 import { type Candidate, readTarget, type Target } from '../src/mlflow/call.ts'
 import type { Exchange, Services } from '../src/mlflow/exchange.ts'
 import { forward } from '../src/mlflow/forward.ts'
@@ -23,20 +22,23 @@ export type GatewayOptions = {
  */
 export const gateway = fp<GatewayOptions>(
   async (app, options) => {
-    // Bodies are read in `readCall`, as bytes, or passed on unread; Fastify's parsers must not touch them.
-    app.removeAllContentTypeParsers()
-    app.addContentTypeParser('*', (_request, _payload, done) => done(null))
     for (const { url, method, candidates } of routesOf(options.catalogue)) {
       app.route({
         url,
         method: method === 'GET' ? ['GET', 'HEAD'] : method,
         exposeHeadRoute: false,
-        handler: (request, reply) => handle(app, options, candidates, request, reply),
+        // A hook and not the handler: before a handler runs, Fastify reads the body with a parser of its own choice.
+        onRequest: (request, reply) => handle(app, options, candidates, request, reply),
+        handler: notReached,
       })
     }
   },
   { name: 'gateway', dependencies: ['audit', 'errors', 'identify'], fastify: '5.x', encapsulate: true },
 )
+
+function notReached(): never {
+  throw new Error('a request went on after it was answered')
+}
 
 type Route = { readonly url: string; readonly method: string; readonly candidates: Candidate[] }
 
@@ -85,8 +87,6 @@ async function handle(
     app.audit.record(eventOf(exchange, reply, { effect: 'allow', status }))
   } catch (fault) {
     app.audit.record(eventOf(exchange, reply, refused(fault)))
-    // Bytes that were not read must not be taken for the next request.
-    if (announcesBody(request.raw) && !request.raw.complete) reply.header('connection', 'close')
     throw fault
   }
 }

@@ -100,6 +100,9 @@ function createServer({ config, logger }: AppDependencies): FastifyInstance {
     // An upload may take as long as it moves; what is idle is ended by the timeouts of its own step.
     requestTimeout: 0,
   })
+  // Nothing reads a body unless its own scope says how: not for an unknown address, not for a stranger.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null))
   // Whether the body is wanted is decided first (RFC 9110 §10.1.1); Node would invite it at once.
   app.server.on('checkContinue', (request, response) => app.server.emit('request', request, response))
   return app

@@ -1,0 +1,88 @@
+import { argsInQuery } from '../../src/mlflow/call.ts'
+import type { Locator, LocatorKind, Operation } from '../../src/mlflow/operation.ts'
+import type { PathTemplate } from '../../src/mlflow/path.ts'
+import { MODEL_A, MODEL_B, RUN_A, RUN_B } from '../support/mlflow-stand-in.ts'
+import type { Ask } from '../support/spoken-request.ts'
+
+/** Whose things a request is about: those alpha's people may reach, or others. */
+export type Side = 'alpha' | 'beta'
+
+const VALUES: Readonly<Record<LocatorKind, Readonly<Record<Side, string>>>> = {
+  experiment: { alpha: '1', beta: '2' },
+  experiment_name: { alpha: 'alpha/one', beta: 'beta/secret' },
+  run: { alpha: RUN_A, beta: RUN_B },
+  logged_model: { alpha: MODEL_A, beta: MODEL_B },
+  artifact_path: { alpha: `1/${RUN_A}/artifacts/x`, beta: `2/${RUN_B}/artifacts/x` },
+  registered_model: { alpha: 'alpha-model', beta: 'beta-model' },
+  registered_model_name: { alpha: 'alpha-new', beta: 'beta-new' },
+  registered_model_new_name: { alpha: 'alpha-renamed', beta: 'beta-renamed' },
+  model_source: { alpha: `runs:/${RUN_A}/model`, beta: `runs:/${RUN_B}/model` },
+}
+
+/** Fields no need speaks of, but some rule or MLflow does. */
+const FILLERS: Readonly<Record<string, unknown>> = {
+  key: 'k',
+  max_results: '5',
+  metric_key: 'm',
+  version: '1',
+}
+
+/** A request to a row that says all the row asks for, about things of that side, in its least remarkable form. */
+export function plausibleRequest(
+  operation: Operation,
+  method: string,
+  template: PathTemplate,
+  side: Side,
+): Ask {
+  const locators = operation.needs.flatMap((need) =>
+    need.kind === 'resource' || need.kind === 'narrow' ? [need.locator] : [],
+  )
+  const path = pathOf(template, locators, side)
+  const args: Record<string, unknown> = { ...FILLERS }
+  const query = new URLSearchParams()
+  for (const { kind, selector } of locators) {
+    const names = selector.names[0] ?? []
+    if (selector.in === 'query') query.set(names[0] ?? '', VALUES[kind][side])
+    else if (selector.in === 'args') put(args, names, VALUES[kind][side])
+  }
+  if (argsInQuery({ method })) {
+    for (const [name, value] of Object.entries(args)) query.set(name, String(value))
+    // The files of a run or model are below it, those of the store are named in whole.
+    if (!locators.some(({ kind }) => kind === 'artifact_path')) query.set('path', 'x')
+    return { method, target: `${path}?${query}` }
+  }
+  if (operation.body === 'stream') return { method, target: `${path}?${query}`, body: 'content' }
+  if (operation.needs.some(({ kind }) => kind === 'graphql')) {
+    const input = `{experimentId:"${VALUES.experiment[side]}"}`
+    return {
+      method,
+      target: path,
+      json: { query: `{mlflowGetExperiment(input:${input}){experiment{name}}}` },
+    }
+  }
+  const named = operation.rules.some(({ kind }) => kind === 'plain_segment') ? { path: 'x' } : {}
+  return { method, target: path, json: { ...args, ...named } }
+}
+
+function pathOf(template: PathTemplate, locators: readonly Locator[], side: Side): string {
+  const partOf = (name: string) => {
+    const locator = locators.find(({ selector }) => selector.in === 'path' && selector.names[0]?.[0] === name)
+    return locator === undefined ? 'x' : VALUES[locator.kind][side]
+  }
+  const parts = template.segments.map((segment) => {
+    if (segment.kind === 'literal') return segment.text
+    return partOf(segment.name) + (segment.kind === 'param' ? segment.suffix : '')
+  })
+  return `/${parts.join('/')}`
+}
+
+/** Puts a value where `metrics[].model_id` says. */
+function put(target: Record<string, unknown>, path: readonly string[], value: string): void {
+  const [step = '', ...others] = path
+  const name = step.replace('[]', '')
+  if (others.length > 0) {
+    const item = {}
+    put(item, others, value)
+    target[name] = step.endsWith('[]') ? [item] : item
+  } else target[name] = step.endsWith('[]') ? [value] : value
+}

@@ -99,7 +99,8 @@ function refuseRepeats(document: DocumentNode): void {
 function variablesOf(operation: OperationDefinitionNode, given: unknown): Record<string, unknown> {
   if (given !== undefined && given !== null && !isObject(given))
     throw refused("the field 'variables' must be an object")
-  const values: Record<string, unknown> = {}
+  // Without a prototype: `$__proto__` is a variable like any other, and must not lend its fields to the others.
+  const values: Record<string, unknown> = Object.create(null)
   for (const { variable, defaultValue } of operation.variableDefinitions ?? []) {
     const name = variable.name.value
     if (isObject(given) && Object.hasOwn(given, name)) values[name] = given[name]

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Dispatcher, Pool } from 'undici'
 import { responseHeaders } from './headers.ts'
+import { notePassed } from './passed-buffers.ts'
 import type { Relayed } from './upstream.ts'
 
 /**
@@ -64,8 +65,13 @@ class Relay implements Dispatcher.DispatchHandler {
     this.#response.writeHead(status, responseHeaders(headers, this.#addHeaders))
   }
 
+  onBodySent(chunk: Buffer): void {
+    notePassed(chunk.length)
+  }
+
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#bytesOut += chunk.length
+    notePassed(chunk.length)
     if (!this.#response.write(chunk)) controller.pause()
   }
 

@@ -1,0 +1,115 @@
+// Logs are read by more people than secrets are meant for, and kept longer than they live. Everything the gateway writes
+// (the program's log at its most talkative, audit lines on standard output, in the rotated file and in the store) is
+// searched for every secret that was used: cookies, tokens, codes, states, the client's and the gateway's own.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import SQLite from 'better-sqlite3'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createBrowser } from '../support/browserless-sign-in.ts'
+import { type Deployment, startDeployment } from '../support/deployment.ts'
+import { mlflowStandIn } from '../support/mlflow-stand-in.ts'
+import { type RecordingUpstream, startUpstream } from '../support/upstream.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'gateway-logs-'))
+let upstream: RecordingUpstream
+let deployment: Deployment
+
+beforeAll(async () => {
+  upstream = await startUpstream(mlflowStandIn())
+  deployment = await startDeployment({
+    upstreamUrl: upstream.url,
+    gatewayDir: dir,
+    env: { LOG_LEVEL: 'trace', AUDIT_FILE: join(dir, 'audit.log') },
+  })
+})
+
+afterAll(async () => {
+  await deployment.stop()
+  await upstream.stop()
+  rmSync(dir, { recursive: true, force: true })
+})
+
+/** The cookies of the gateway; the provider's are on the same host. */
+function ours(cookies: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(cookies).filter(([name]) => name.startsWith('gateway_')))
+}
+
+/** Uses every kind of secret, rightly and wrongly, and says what they were. */
+async function useSecrets(): Promise<Record<string, string>> {
+  const { gateway, issuer } = deployment
+  const browser = await deployment.signIn('editor')
+  const cookies = ours(browser.cookies())
+  const token = await deployment.createToken('editor')
+  const api = `${gateway.url}/api/2.0/mlflow/experiments/get?experiment_id=1&note=s3cret-in-query`
+  const basic = Buffer.from(`editor:${token}`).toString('base64')
+  for (const authorization of [
+    `Bearer ${token}`,
+    `Basic ${basic}`,
+    `Bearer ${token}x`,
+    'Bearer s3cret-garbage',
+  ]) {
+    await fetch(api, { headers: { authorization } })
+  }
+  await browser.send(api)
+  await browser.send(
+    `${gateway.url}/auth/callback/oidc?code=s3cret-code&state=s3cret-state&iss=${issuer.url}`,
+  )
+  await browser.send(`${gateway.url}/nowhere?token=s3cret-elsewhere`)
+  await fetch(`${gateway.url}/graphql`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: '{"query": "s3cret-body',
+  })
+  const stranger = createBrowser()
+  const login = await stranger.send(`${gateway.url}/auth/login?provider=oidc`)
+  const sent = new URL(String(login.headers['location'])).searchParams
+  await browser.send(`${gateway.url}/auth/logout`, { method: 'POST', headers: { origin: gateway.url } })
+  return {
+    ...Object.fromEntries(Object.entries(cookies).map(([name, value]) => [`cookie ${name}`, value])),
+    ...Object.fromEntries(
+      Object.entries(ours(stranger.cookies())).map(([name, value]) => [`stranger’s ${name}`, value]),
+    ),
+    'access token': token,
+    'its signature': token.split('.')[2] ?? '',
+    basic,
+    'sent state': sent.get('state') ?? '',
+    'sent nonce': sent.get('nonce') ?? '',
+    'client secret': issuer.clientSecret,
+    'gateway secret': gateway.env['GATEWAY_SECRET'] ?? '',
+    marked: 's3cret-',
+  }
+}
+
+/** All that was written, by where. */
+function everythingWritten(): Record<string, string> {
+  const { gateway } = deployment
+  const files = readdirSync(dir).filter((name) => name.startsWith('audit'))
+  const database = new SQLite(join(dir, 'gateway.db'), { readonly: true })
+  try {
+    return {
+      'both outputs': gateway.output(),
+      'the audit file': files.map((name) => readFileSync(join(dir, name), 'utf8')).join('\n'),
+      'the audit table': JSON.stringify(database.prepare('select * from audit_events').all()),
+    }
+  } finally {
+    database.close()
+  }
+}
+
+test('no secret that was used stands in anything that was written', async () => {
+  const secrets = await useSecrets()
+  expect(Object.keys(secrets)).toEqual(
+    expect.arrayContaining(['cookie gateway_session', 'cookie gateway_token']),
+  )
+  await deployment.gateway.stop() // flushes
+  const written = everythingWritten()
+  for (const [where, text] of Object.entries(written)) {
+    // Written to at all, so that finding nothing means something.
+    expect(text, where).toContain('no_such_route')
+    for (const [name, secret] of Object.entries(secrets)) {
+      expect(secret.length, name).toBeGreaterThan(6)
+      expect(text.includes(secret), `${name} in ${where}`).toBe(false)
+    }
+  }
+})

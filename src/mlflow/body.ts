@@ -8,18 +8,27 @@ export function announcesBody({ headers }: Pick<IncomingMessage, 'headers'>): bo
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
 }
 
+/** What Node gives a whole request by default. Uploads may take longer, so it is not set for all (`requestTimeout`). */
+const TIME_LIMIT = 300
+
 /**
  * Reads a body whole.
  *
  * @param limit Most bytes; a longer one is refused before it is read when its length is announced.
+ * @param timeLimit Seconds; a client that takes longer loses its connection, so that it cannot be held for ever.
  * @throws {GatewayError} `ERR_BODY_TOO_LARGE`, naming the limit and the variable that sets it; `ERR_AMBIGUOUS_REQUEST`
  *   if the client goes away in the middle.
  */
-export async function readWholeBody(request: IncomingMessage, limit: number): Promise<Buffer> {
+export async function readWholeBody(
+  request: IncomingMessage,
+  limit: number,
+  timeLimit = TIME_LIMIT,
+): Promise<Buffer> {
   if (!announcesBody(request)) return EMPTY
   if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit)
   const chunks: Buffer[] = []
   let size = 0
+  const timer = setTimeout(() => request.destroy(new Error('too slow')), timeLimit * 1000).unref()
   try {
     // A refusal still has to reach the client, so leaving the loop must not destroy the connection.
     for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
@@ -30,6 +39,8 @@ export async function readWholeBody(request: IncomingMessage, limit: number): Pr
   } catch (fault) {
     if (fault instanceof GatewayError) throw fault
     throw new GatewayError('ERR_AMBIGUOUS_REQUEST', 'The body ended before it was complete', { cause: fault })
+  } finally {
+    clearTimeout(timer)
   }
   return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size)
 }

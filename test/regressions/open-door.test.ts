@@ -4,7 +4,7 @@
  * CVE-2025-15381), webhooks reached internal addresses (15, CVE-2026-64849), accounts could be made by strangers (30).
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { RUN_B } from '../support/mlflow-stand-in.ts'
+import { RUN_B, TRACE_B } from '../support/mlflow-stand-in.ts'
 import type { Ask } from '../support/spoken-request.ts'
 import { startTestGateway, type TestGateway } from '../support/test-gateway.ts'
 
@@ -26,11 +26,6 @@ const ADMINS_ONLY: readonly (readonly [number, Ask])[] = [
   [10, { method: 'POST', target: '/ajax-api/3.0/mlflow/scorer/invoke', json: {} }],
   [10, { method: 'POST', target: '/ajax-api/3.0/mlflow/genai/evaluate/invoke', json: {} }],
   [10, { method: 'POST', target: '/ajax-api/3.0/mlflow/issues/invoke', json: {} }],
-  [
-    10,
-    { method: 'POST', target: '/v1/traces', body: 'x', headers: ['Content-Type: application/x-protobuf'] },
-  ],
-  [10, { method: 'POST', target: '/v1/traces', body: 'x', headers: ['X-MLflow-Experiment-Id: 1'] }],
   [
     15,
     {
@@ -99,7 +94,7 @@ describe('field report 10: the same under another spelling', () => {
 })
 
 describe('field report 12: traces and assessments of others', () => {
-  const trace = 'tr-of-beta'
+  const trace = TRACE_B
   const asks: readonly Ask[] = [
     {
       method: 'POST',
@@ -143,7 +138,7 @@ describe('field report 12: traces and assessments of others', () => {
       target: '/api/3.0/mlflow/traces/calculate-filter-correlation',
       json: { experiment_ids: ['2'] },
     },
-    { target: `/ajax-api/3.0/mlflow/get-trace-artifact?trace_id=${trace}&path=x` },
+    { target: `/ajax-api/3.0/mlflow/get-trace-artifact?request_id=${trace}&path=x` },
   ]
 
   it.each(asks)('$method $target', async (ask) => {

@@ -1,6 +1,14 @@
 import { GatewayError } from '../errors.ts'
 import type { Call } from './call.ts'
-import { type JsonDocument, type JsonMember, jsonName, readJsonObject, type Splice, splice } from './json.ts'
+import {
+  type JsonDocument,
+  type JsonMember,
+  type JsonNode,
+  jsonName,
+  readJsonObject,
+  type Splice,
+  splice,
+} from './json.ts'
 import type { Operation } from './operation.ts'
 
 /** A call with another body: what was judged, with changes of ours. Every byte that was not changed stays. */
@@ -14,35 +22,53 @@ function withText(call: Call, text: string): Call {
 }
 
 /**
- * The call with the fields that were judged in front of all others, each as it was sent. MLflow converts a body field
- * by field, and at the first that it cannot convert it leaves out the rest and goes on: an id behind such a field
- * would be judged here and not read there, and what is asked of one experiment would be done to the default one
- * (`_get_request_message` and `_get_experiment`, 2.22 to 3.17).
+ * The call with the fields that were judged in front of their neighbours, on every level, each as it was sent. MLflow
+ * converts a body field by field, and at the first that it cannot convert it leaves out the rest and goes on: an id
+ * behind such a field would be judged here and not read there, and what is asked of one experiment would be done to the
+ * default one (`_get_request_message` and `_get_experiment`, 2.22 to 3.17).
  */
 export function judgedFirst(call: Call): Call {
   const { body, operation } = call
-  const members = [...(body?.root.members?.values() ?? [])]
-  if (body === undefined || members.length < 2) return call
-  const judged = new Set(judgedNames(operation).map((name) => memberAt(body, name)))
-  judged.delete(undefined)
-  if (members.slice(0, judged.size).every((member) => judged.has(member))) return call
-  const ordered = [
-    ...members.filter((each) => judged.has(each)),
-    ...members.filter((each) => !judged.has(each)),
-  ]
-  return withText(call, `{${ordered.map(({ keyStart, end }) => body.text.slice(keyStart, end)).join(',')}}`)
+  if (body === undefined) return call
+  const text = inFront(body.text, body.root, judgedPaths(operation))
+  return text === undefined ? call : withText(call, text)
 }
 
-/** Top-level fields of a body that say what a row is about. What is nested below others asks for more, never for less. */
-function judgedNames({ needs }: Operation): readonly string[] {
+type Paths = readonly (readonly string[])[]
+
+/** Where in a body a row finds what it is about. What may be absent and is nested asks for more, never for less. */
+function judgedPaths({ needs }: Operation): Paths {
   return needs.flatMap((need) => {
     if ((need.kind !== 'resource' && need.kind !== 'narrow') || need.locator.selector.in !== 'args') return []
-    const names = need.locator.selector.names.flatMap(([name, below]) =>
-      name === undefined || below !== undefined ? [] : [name.replace('[]', '')],
-    )
+    const { names, optional } = need.locator.selector
+    const paths = names.filter((path) => path.length === 1 || !optional || need.kind === 'narrow')
     // The tags say what kind of thing is made under the name.
-    return need.locator.kind === 'registered_model_name' ? [...names, 'tags'] : names
+    return need.locator.kind === 'registered_model_name' ? [...paths, ['tags']] : paths
   })
+}
+
+/** The text of a value with what the paths lead to in front; `undefined` if it is so already. */
+function inFront(text: string, { members, items }: JsonNode, paths: Paths): string | undefined {
+  if (paths.length === 0) return undefined
+  if (items !== undefined) {
+    const inner = items.map((item) => inFront(text, item, paths))
+    if (inner.every((each) => each === undefined)) return undefined
+    return `[${items.map((item, index) => inner[index] ?? text.slice(item.start, item.end)).join(',')}]`
+  }
+  const led: string[] = []
+  const others: string[] = []
+  let isChanged = false
+  for (const [name, { keyStart, ...node }] of members ?? []) {
+    const below = paths.filter(([step = '']) => jsonName(step.replace(/\[\]$|\{\}$/, '')) === name)
+    const isLed = below.length > 0
+    const rest = below.map((path) => path.slice(1)).filter((path) => path.length > 0)
+    const value = inFront(text, node, rest)
+    isChanged ||= value !== undefined || (isLed && others.length > 0)
+    const member = text.slice(keyStart, node.start) + (value ?? text.slice(node.start, node.end))
+    if (isLed) led.push(member)
+    else others.push(member)
+  }
+  return isChanged ? `{${[...led, ...others].join(',')}}` : undefined
 }
 
 /** A top-level member under either protobuf spelling, and under no other (`run_id_` is no field of MLflow's). */

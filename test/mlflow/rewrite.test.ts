@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { experiment, loggedModel, read, readableOnly, row, run } from '../../src/mlflow/operation.ts'
 import { asAuthor, judgedFirst, setField, withChanges } from '../../src/mlflow/rewrite.ts'
-import { callFor, textOf } from './examples.ts'
+import { callFor, callOf, textOf } from './examples.ts'
 
 describe('an id behind a field that MLflow cannot convert', () => {
   // MLflow converts field by field, stops at the first fault and goes on with what it has: `experiment_id` would be
@@ -49,6 +50,31 @@ describe('an id behind a field that MLflow cannot convert', () => {
     ['ui.post_telemetry', '{"b":1,"a":2}'],
   ])('%s keeps its bytes when nothing stands in the way: %s', (name, sent) => {
     expect(textOf(judgedFirst(callFor(name, { body: sent })))).toBe(sent)
+  })
+
+  const place = 'trace.info.location.experiment_id'
+  it.each([
+    [
+      [read(experiment(place)), read(run('trace.info.id'))],
+      '{"x":1,"trace":{"[a.b]":1,"info":{"t":"x","location":{"type":5,"experiment_id":"1"},"id":"r"}}}',
+      '{"trace":{"info":{"location":{"experiment_id":"1","type":5},"id":"r","t":"x"},"[a.b]":1},"x":1}',
+    ],
+    [
+      [readableOnly('locations[].in.experiment_id?')],
+      '{"locations":[{"type":5,"in":{"x":1,"experimentId":"1"}},{"in":{"experiment_id":"2"}}, 5],"y":2}',
+      '{"locations":[{"in":{"experimentId":"1","x":1},"type":5},{"in":{"experiment_id":"2"}},5],"y":2}',
+    ],
+    [
+      [read(run('id')), read(loggedModel('metrics[].model_id?'))],
+      '{"metrics":[{"key":"k","model_id":"m"}],"id":"r"}',
+      '{"id":"r","metrics":[{"key":"k","model_id":"m"}]}',
+    ],
+    [[read(experiment('a.b'))], '{"a":{"b":"1","c":2},"d":3}', '{"a":{"b":"1","c":2},"d":3}'],
+    [[read(experiment('a.b'))], '{"a":null,"d":3}', '{"a":null,"d":3}'],
+    [[read(experiment('query:a')), read(run('path:b'))], '{"c":1,"a":2,"b":3}', '{"c":1,"a":2,"b":3}'],
+  ])('is put in front on every level: %#', (needs, sent, forwarded) => {
+    const call = callOf(row('test.row', 'POST', '/test', needs), { body: sent })
+    expect(textOf(judgedFirst(call))).toBe(forwarded)
   })
 
   it('leaves a call without a body as it is', () => {

@@ -184,38 +184,28 @@ describe('field report 55: a large upload without the right is refused before it
     ['reader', 403, '100-continue'],
   ] as const)('%s: %i (Expect: %s)', async (who, expected, expectation) => {
     const before = meter.bodyBytes()
-    const { status, sentBytes } = await pushUntilAnswered(tokens.get(who as AccountName), expectation)
+    // Announced are 4 GiB; of those it gets no more than this before it has to answer.
+    const status = await answerTo(tokens.get(who as AccountName), { expectation, sent: MIB / 2 })
     expect(status).toBe(expected)
     expect(meter.bodyBytes() - before).toBe(0)
-    // What was sent lies in the sockets' buffers; had the gateway read on, all of it would have gone.
-    expect(sentBytes).toBeLessThan(16 * MIB)
   })
 
   test('the gateway goes on serving afterwards', async () => {
-    const { status } = await download('large.bin', { range: 'bytes=0-9' })
-    expect(status).toBe(206)
+    const response = await fetch(
+      `${deployment.gateway.url}/api/2.0/mlflow/experiments/search?max_results=1`,
+      {
+        headers: { authorization: `Bearer ${tokens.get('reader')}` },
+      },
+    )
+    expect(response.status).toBe(200)
   })
 })
 
-/** Writes a body of 4 GiB as fast as it is taken, until there is an answer or the connection ends. */
-async function pushUntilAnswered(
-  token: string | undefined,
-  expectation: string | undefined,
-): Promise<{ status: number; sentBytes: number }> {
+type Push = { readonly expectation: string | undefined; readonly sent: number }
+
+/** The status that comes while most of the body has not been sent, NaN if the connection ends without one. */
+async function answerTo(token: string | undefined, { expectation, sent }: Push): Promise<number> {
   const socket = connect(deployment.gateway.port, '127.0.0.1')
-  let text = ''
-  let done = false
-  const answered = new Promise<void>((resolve) => {
-    socket.on('data', (chunk: Buffer) => {
-      text += chunk.toString('latin1')
-      resolve()
-    })
-    socket.on('close', () => resolve())
-    // Being cut off while still writing is what was asked for.
-    socket.on('error', () => resolve())
-  }).then(() => {
-    done = true
-  })
   const head = [
     `PUT ${pathOf('refused.bin')} HTTP/1.1`,
     `Host: 127.0.0.1:${deployment.gateway.port}`,
@@ -224,15 +214,16 @@ async function pushUntilAnswered(
     `Content-Length: ${4 * 1024 * MIB}`,
   ]
   socket.write(`${head.join('\r\n')}\r\n\r\n`)
-  let sentBytes = 0
-  const chunk = Buffer.alloc(64 * 1024)
-  while (!done && expectation === undefined && sentBytes < 4 * 1024 * MIB) {
-    if (!socket.write(chunk)) {
-      await Promise.race([answered, new Promise((resolve) => socket.once('drain', resolve))])
-    }
-    sentBytes += chunk.length
-  }
-  await answered
+  if (expectation === undefined) socket.write(Buffer.alloc(sent))
+  let text = ''
+  await new Promise<void>((resolve) => {
+    socket.once('data', (chunk: Buffer) => {
+      text = chunk.toString('latin1')
+      resolve()
+    })
+    // Being cut off with bytes still on their way is what may happen to whoever does not wait for the answer.
+    socket.once('error', () => resolve()).once('close', () => resolve())
+  })
   socket.destroy()
-  return { status: Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1]), sentBytes }
+  return Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1])
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../errors.ts'
 import { type JsonDocument, jsonName, readJsonObject } from './json.ts'
 import type { Operation } from './operation.ts'
+import type { ExportedSpans } from './otlp.ts'
 import { buildPath, matchPath, type PathParams, type PathTemplate } from './path.ts'
 import { buildQuery, parseQuery, type Query } from './query.ts'
 import type { Selector } from './selector.ts'
@@ -18,6 +19,8 @@ export type Call = {
   readonly body: JsonDocument | undefined
   /** What is forwarded of it: the very bytes that were read, unless a step of ours rewrote them. */
   readonly bytes: Uint8Array | undefined
+  /** Of an OTLP export. */
+  readonly spans?: ExportedSpans
 }
 
 /** The request line read against the rows a router found: which row, and the values in the path and the query. */
@@ -58,7 +61,7 @@ const EXACT_JSON = 'application/json'
 export function checkFraming(request: IncomingMessage, operation: Operation): void {
   const { headers } = request
   const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
-  if (headers['content-encoding'] !== undefined) {
+  if (headers['content-encoding'] !== undefined && operation.body !== 'otlp') {
     throw new GatewayError(
       'ERR_UNSUPPORTED_MEDIA_TYPE',
       'Send the body without Content-Encoding: it has to be read here',
@@ -68,7 +71,7 @@ export function checkFraming(request: IncomingMessage, operation: Operation): vo
   if (request.method === 'GET' || request.method === 'HEAD') {
     throw new GatewayError('ERR_AMBIGUOUS_REQUEST', `A ${request.method} request must not have a body`)
   }
-  if (operation.body === 'stream') return
+  if (operation.body !== 'json') return
   const type = headers['content-type']
   if (
     repeats(request, 'content-type') ||
@@ -147,6 +150,10 @@ function valuesAt(call: Call, selector: Selector, path: readonly string[]): read
       return call.headers[name] === undefined ? undefined : [checked(call.headers[name], selector)]
     case 'query':
       return call.query.get(name)?.map((value) => checked(value, selector))
+    case 'spans':
+      return (name === 'trace_ids' ? call.spans?.traceIds : call.spans?.traceTags)?.map((value) =>
+        checked(value, selector),
+      )
     case 'args':
       if (argsInQuery(call)) return call.query.get(name)?.map((value) => checked(value, selector))
       return call.body === undefined ? undefined : walk(call.body.value, path, selector)
@@ -159,8 +166,13 @@ function walk(value: unknown, path: readonly string[], selector: Selector): read
   if (step === undefined) return [checked(value, selector)]
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongType(selector)
   const isList = step.endsWith('[]')
-  const member = memberOf(value as Record<string, unknown>, isList ? step.slice(0, -2) : step)
+  const isMap = step.endsWith('{}')
+  const member = memberOf(value as Record<string, unknown>, isList || isMap ? step.slice(0, -2) : step)
   if (member === undefined || member === null) return undefined
+  if (isMap) {
+    if (typeof member !== 'object' || Array.isArray(member)) throw wrongType(selector)
+    return Object.keys(member)
+  }
   if (!isList) return walk(member, others, selector)
   if (!Array.isArray(member)) throw wrongType(selector)
   return member.flatMap((item) => walk(item, others, selector) ?? [])

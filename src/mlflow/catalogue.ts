@@ -2,6 +2,7 @@ import { ADMIN_ONLY } from './catalogue/admin-only.ts'
 import { ARTIFACTS } from './catalogue/artifacts.ts'
 import { INTERFACE } from './catalogue/interface.ts'
 import { REGISTRY } from './catalogue/registry.ts'
+import { TRACES } from './catalogue/traces.ts'
 import { TRACKING } from './catalogue/tracking.ts'
 import type { Operation } from './operation.ts'
 
@@ -12,6 +13,7 @@ import type { Operation } from './operation.ts'
 export const CATALOGUE: readonly Operation[] = [
   ...INTERFACE,
   ...TRACKING,
+  ...TRACES,
   ...ARTIFACTS,
   ...REGISTRY,
   ...ADMIN_ONLY,

@@ -146,13 +146,22 @@ function upstreamRequest({ request, remoteAddress }: Exchange, call: Call): Upst
       body: hasBody ? request : undefined,
     }
   }
-  if (call.bytes !== undefined) own.push('content-type', 'application/json')
+  for (const name of call.operation.headers) {
+    const value = call.headers[name]
+    if (typeof value === 'string') own.push(name, value)
+  }
+  if (call.bytes !== undefined) own.push('content-type', contentType(call))
   return {
     method: call.method,
     target: upstreamTarget(call),
     headers: requestHeaders(request, own),
     body: call.bytes,
   }
+}
+
+/** As it was judged. */
+function contentType({ operation, headers }: Call): string {
+  return operation.body === 'otlp' ? (headers['content-type'] ?? '') : 'application/json'
 }
 
 /** What users uploaded must not run as a page of ours, whatever its type says (field report 101). */

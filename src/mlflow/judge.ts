@@ -8,6 +8,8 @@ import { refusalFor } from './denial.ts'
 import type { Exchange, Services } from './exchange.ts'
 import { locate } from './locators.ts'
 import type { Operation } from './operation.ts'
+import { readSpans } from './otlp.ts'
+import { inflated, otlpFraming } from './otlp-body.ts'
 import { asAuthor, judgedFirst } from './rewrite.ts'
 import { checkRules } from './rules.ts'
 
@@ -51,8 +53,19 @@ export async function readCall(exchange: Exchange, target: Target, services: Ser
     headers: request.headers,
   }
   if (target.operation.body === 'stream') return { ...call, body: undefined, bytes: undefined }
+  if (target.operation.body === 'otlp') return { ...call, ...(await readExport(exchange, services)) }
   inviteBody(exchange)
   return { ...call, ...readBody(await readWholeBody(request, services.jsonBodyLimit)) }
+}
+
+async function readExport(
+  exchange: Exchange,
+  { jsonBodyLimit: limit }: Services,
+): Promise<Pick<Call, 'body' | 'bytes' | 'spans'>> {
+  const { type, coding } = otlpFraming(exchange.request)
+  inviteBody(exchange)
+  const bytes = await inflated(await readWholeBody(exchange.request, limit), coding, limit)
+  return { body: undefined, bytes, spans: readSpans(type, bytes) }
 }
 
 /**

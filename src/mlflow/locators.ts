@@ -72,8 +72,28 @@ export async function resourcesOf(
   const values = select(call, locator.selector)
   if (values.length === 0 && locator.kind === 'artifact_path') return [SERVER] // the root lists every experiment
   const found: ResourceRef[] = []
-  for (const value of values) found.push(await LOCATE[locator.kind](value, locating, call))
+  for (let at = 0; at < values.length; at += AT_ONCE) {
+    const some = values.slice(at, at + AT_ONCE)
+    const located = await Promise.all(some.map((value) => resourceOf(value, locator.kind, call, locating)))
+    found.push(...located.filter((resource) => resource !== undefined))
+  }
   return found
+}
+
+/** Most look-ups under way for one request. */
+const AT_ONCE = 16
+
+/** @returns `undefined` for the id of a trace that nobody has: whoever asks may take it. */
+async function resourceOf(
+  value: string,
+  kind: LocatorKind,
+  call: Call,
+  locating: Locating,
+): Promise<ResourceRef | undefined> {
+  if (kind === 'new_trace' && (await locating.lookup.experimentOfTrace(plainId(value))) === undefined) {
+    return undefined
+  }
+  return LOCATE[kind](value, locating, call)
 }
 
 type Locate = (value: string, locating: Locating, call: Call) => Promise<ResourceRef> | ResourceRef
@@ -84,6 +104,8 @@ const LOCATE: Readonly<Record<LocatorKind, Locate>> = {
   run: async (id, locating) => experimentOrNone(await locating.lookup.experimentOfRun(plainId(id)), locating),
   logged_model: async (id, locating) =>
     experimentOrNone(await locating.lookup.experimentOfModel(plainId(id)), locating),
+  trace: traceById,
+  new_trace: traceById,
   artifact_path: artifactAt,
   registered_model: async (name, { lookup }) => registryRef(await lookup.registryKind(name), name),
   registered_model_name: (name, _locating, call) => ({ type: announcedKind(call), key: name, name }),
@@ -117,6 +139,10 @@ async function experimentById(id: string, { lookup, access }: Locating): Promise
   if (!access.needsName('experiment')) return { type: 'experiment', key: id }
   const found = await lookup.experiment(id)
   return found === undefined ? NO_EXPERIMENT : { type: 'experiment', key: id, name: found.name }
+}
+
+async function traceById(id: string, locating: Locating): Promise<ResourceRef> {
+  return experimentOrNone(await locating.lookup.experimentOfTrace(plainId(id)), locating)
 }
 
 /** A name that exists stands for its experiment; one that does not is what is about to be created. */

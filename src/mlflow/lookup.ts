@@ -20,6 +20,8 @@ export type Lookup = {
   experimentOfRun(runId: string): Promise<string | undefined>
   /** The experiment of a logged model; it never changes. */
   experimentOfModel(modelId: string): Promise<string | undefined>
+  /** The experiment of a trace. It can be moved, so an answer is good for {@link TRACE_TTL} only. */
+  experimentOfTrace(traceId: string): Promise<string | undefined>
   registryKind(name: string): Promise<RegistryKind | undefined>
   /** Forgets what may have changed: an experiment's name, a model's kind. */
   forget(kind: 'experiment' | 'model', key: string): void
@@ -38,6 +40,9 @@ type Options = {
 }
 
 const API = '/api/2.0/mlflow'
+
+/** Seconds. Long enough for the few requests that a client or a page makes of one trace in a row. */
+const TRACE_TTL = 2
 
 /** MLflow writes the tag on every prompt (mlflow.prompt.constants, 3.17.2). */
 export const PROMPT_TAG = 'mlflow.prompt.is_prompt'
@@ -73,6 +78,7 @@ export function createLookup({ upstream, size = 50_000, nameTtl = 60, now = upti
   }, nameTtl)
   const runs = cache((id) => ownerOf(ask('runs/get', 'run_id', id), ['run', 'info'], 'run_id', id), 0)
   const models = cache((id) => ownerOf(askModel(upstream, id), ['model', 'info'], 'model_id', id), 0)
+  const traces = cache((id) => experimentOfTrace(upstream, id), TRACE_TTL)
   const kinds = cache(async (name): Promise<RegistryKind | undefined> => {
     const found = objectAt(await ask('registered-models/get', 'name', name), ['registered_model'])
     if (found?.['name'] !== name) return undefined
@@ -84,6 +90,7 @@ export function createLookup({ upstream, size = 50_000, nameTtl = 60, now = upti
     experimentByName: (name) => experimentNames.get(name),
     experimentOfRun: (id) => runs.get(id),
     experimentOfModel: (id) => models.get(id),
+    experimentOfTrace: (id) => traces.get(id),
     registryKind: (name) => kinds.get(name),
     forget: (kind, key) => {
       if (kind === 'model') kinds.forget(key)
@@ -93,13 +100,14 @@ export function createLookup({ upstream, size = 50_000, nameTtl = 60, now = upti
       }
     },
     clear: () => {
-      for (const each of [experiments, experimentNames, runs, models, kinds]) each.clear()
+      for (const each of [experiments, experimentNames, runs, models, traces, kinds]) each.clear()
     },
     sizes: () => ({
       experiments: experiments.size,
       experimentNames: experimentNames.size,
       runs: runs.size,
       models: models.size,
+      traces: traces.size,
       kinds: kinds.size,
     }),
   }
@@ -117,6 +125,24 @@ async function askModel(
   if (status === 404) return undefined
   if (status !== 200 || !isObject(body)) throw invalidAnswer(`logged-models answered ${status}`)
   return body
+}
+
+/**
+ * A trace that is there without an experiment that can be read off it is a fault: it must not count as absent, which
+ * would leave its id to whoever asks for it.
+ */
+async function experimentOfTrace(
+  upstream: Pick<Upstream, 'getJson'>,
+  id: string,
+): Promise<string | undefined> {
+  const { status, body } = await upstream.getJson(`/api/3.0/mlflow/traces/${encodeURIComponent(id)}`)
+  if (status === 404) return undefined
+  const info = objectAt(body, ['trace', 'trace_info'])
+  const owner = objectAt(info, ['trace_location', 'mlflow_experiment'])?.['experiment_id']
+  if (status !== 200 || info?.['trace_id'] !== id || typeof owner !== 'string') {
+    throw invalidAnswer(`traces answered ${status}`)
+  }
+  return owner
 }
 
 /** The experiment id in an answer, if the answer is about the id that was asked for. */

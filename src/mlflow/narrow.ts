@@ -1,8 +1,9 @@
 import type { Access } from '../policy/access.ts'
 import { decide } from '../policy/decide.ts'
-import { type Call, select } from './call.ts'
+import { argsInQuery, type Call, memberOf, select } from './call.ts'
+import { jsonName } from './json.ts'
 import { resourcesOf } from './locators.ts'
-import type { Lookup } from './lookup.ts'
+import { isObject, type Lookup } from './lookup.ts'
 import type { Locator } from './operation.ts'
 import { setField, withChanges } from './rewrite.ts'
 
@@ -26,12 +27,27 @@ export async function narrow(
     const resource = resources[index]
     return resource !== undefined && decide([{ action: 'read', resource }], context.access).effect === 'allow'
   })
-  if (kept.length === 0 || call.body === undefined) return { kind: 'empty' }
+  if (kept.length === 0) return { kind: 'empty' }
   if (kept.length === values.length) return { kind: 'call', call, kept }
-  const field = (locator.selector.names[0]?.[0] ?? '').replace('[]', '')
-  return {
-    kind: 'call',
-    call: withChanges(call, call.body, [setField(call.body, field, JSON.stringify(kept))]),
-    kept,
+  return { kind: 'call', call: withOnly(call, locator, new Set(kept)), kept }
+}
+
+/** Leaves of the list what stands for one of these ids: the id itself, or the object around it. */
+function withOnly(call: Call, { selector }: Locator, kept: ReadonlySet<string>): Call {
+  const [first = '', ...below] = selector.names[0] ?? []
+  const field = first.replace('[]', '')
+  if (argsInQuery(call)) return { ...call, query: new Map([...call.query, [field, [...kept]]]) }
+  const { body } = call
+  if (body === undefined) throw new Error('nothing to narrow')
+  if (below.length === 0) {
+    return withChanges(call, body, [setField(body, field, JSON.stringify([...kept]))])
   }
+  const given = memberOf(body.value, field)
+  const items = body.root.members?.get(jsonName(field))?.items ?? []
+  const texts = items.flatMap(({ start, end }, index) => {
+    const item: unknown = Array.isArray(given) ? given[index] : undefined
+    const id = below.reduce((at, step) => (isObject(at) ? memberOf(at, step) : undefined), item)
+    return typeof id === 'string' && kept.has(id) ? [body.text.slice(start, end)] : []
+  })
+  return withChanges(call, body, [setField(body, field, `[${texts.join(',')}]`)])
 }

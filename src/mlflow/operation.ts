@@ -10,6 +10,8 @@ export type LocatorKind =
   | 'experiment_name'
   | 'run'
   | 'logged_model'
+  | 'trace'
+  | 'new_trace'
   | 'artifact_path'
   | 'registered_model'
   | 'registered_model_name'
@@ -57,8 +59,10 @@ export type Effect =
 export type Rule =
   /** Only an admin may give this field a value. */
   | { readonly kind: 'admin_field'; readonly selector: Selector }
-  /** Only an admin may name this tag: it decides what kind of thing the resource is. */
-  | { readonly kind: 'admin_tag'; readonly selector: Selector; readonly tag: string }
+  /** Only an admin may name one of these tags: they decide what kind of thing the resource is, or where it lies. */
+  | { readonly kind: 'admin_tag'; readonly selector: Selector; readonly tags: readonly string[] }
+  /** The objects that the path leads to hold no other fields: MLflow would look somewhere else. */
+  | { readonly kind: 'only_fields'; readonly path: readonly string[]; readonly fields: readonly string[] }
   /** The field must not be given at all: MLflow would read another one. */
   | { readonly kind: 'refuse_field'; readonly selector: Selector; readonly hint: string }
   /** The field must be one path segment. */
@@ -78,8 +82,13 @@ export type Operation = {
   readonly methods: readonly Method[]
   readonly paths: readonly PathTemplate[]
   readonly needs: readonly Need[]
-  /** `json`: read whole, within the JSON limit, and judged. `stream`: passed on unread. */
-  readonly body: 'json' | 'stream'
+  /**
+   * `json`: read whole, within the JSON limit, and judged. `otlp`: the same for spans, in one of their two encodings,
+   * compressed or not. `stream`: passed on unread.
+   */
+  readonly body: 'json' | 'otlp' | 'stream'
+  /** Headers of the client's that MLflow gets, in lower case: each is judged. */
+  readonly headers: readonly string[]
   /** Query fields that may be given more than once. */
   readonly repeated: ReadonlySet<string>
   readonly rules: readonly Rule[]
@@ -102,7 +111,8 @@ export type Operation = {
 }
 
 type Options = {
-  readonly body?: 'json' | 'stream'
+  readonly body?: 'json' | 'otlp' | 'stream'
+  readonly headers?: readonly string[]
   readonly repeated?: readonly string[]
   readonly rules?: readonly Rule[]
   readonly effects?: readonly Effect[]
@@ -137,6 +147,7 @@ export function row(
     paths: [path].flat().flatMap(spellings).map(compileTemplate),
     needs: all,
     body: options.body ?? 'json',
+    headers: options.headers ?? [],
     repeated: new Set(options.repeated ?? []),
     rules: options.rules ?? [],
     effects: options.effects ?? [],
@@ -179,6 +190,9 @@ export const experiment = locate('experiment')
 export const experimentName = locate('experiment_name')
 export const run = locate('run')
 export const loggedModel = locate('logged_model')
+export const trace = locate('trace')
+/** A trace that is about to be made, or added to: nobody's, or in an experiment. */
+export const newTrace = locate('new_trace')
 export const artifactPath = locate('artifact_path')
 export const registeredModel = locate('registered_model')
 export const registeredModelName = locate('registered_model_name')
@@ -199,10 +213,16 @@ export const adminField = (selector: string): Rule => ({
   kind: 'admin_field',
   selector: parseSelector(selector),
 })
-export const adminTag = (selector: string, tag: string): Rule => ({
+export const adminTag = (selector: string, ...tags: readonly string[]): Rule => ({
   kind: 'admin_tag',
   selector: parseSelector(selector),
-  tag,
+  tags,
+})
+/** @param path As in a selector: `locations[]`, `trace.trace_info.trace_location`. */
+export const onlyFields = (path: string, ...fields: readonly string[]): Rule => ({
+  kind: 'only_fields',
+  path: path.split('.'),
+  fields,
 })
 export const refuseField = (selector: string, hint: string): Rule => ({
   kind: 'refuse_field',

@@ -1,5 +1,7 @@
 import { GatewayError } from '../errors.ts'
-import { type Call, select } from './call.ts'
+import { type Call, memberOf, select } from './call.ts'
+import { jsonName } from './json.ts'
+import { isObject } from './lookup.ts'
 import type { Rule, SwitchName } from './operation.ts'
 
 export type RuleContext = {
@@ -28,8 +30,20 @@ function check(call: Call, rule: Rule, context: RuleContext): void {
       }
       return
     case 'admin_tag':
-      if (!context.isAdmin && select(call, rule.selector).includes(rule.tag)) {
-        throw denied('admin_only', `Only an administrator may change the tag '${rule.tag}'`)
+      if (context.isAdmin) return
+      for (const tag of select(call, rule.selector)) {
+        if (rule.tags.includes(tag)) {
+          throw denied('admin_only', `Only an administrator may change the tag '${tag}'`)
+        }
+      }
+      return
+    case 'only_fields':
+      if (context.isAdmin) return
+      for (const field of fieldsAt(call.body?.value ?? {}, rule.path)) {
+        if (!rule.fields.some((each) => field === each || field === jsonName(each))) {
+          const message = `'${rule.path.join('.')}' may hold ${rule.fields.join(' and ')} only, not '${field}'`
+          throw denied('admin_only', `${message}; anything else is for administrators`)
+        }
       }
       return
     case 'refuse_field':
@@ -54,6 +68,15 @@ function check(call: Call, rule: Rule, context: RuleContext): void {
         }
       }
   }
+}
+
+/** Names of the members of every object that the path leads to. What is of another type is not MLflow's either. */
+function fieldsAt(value: unknown, path: readonly string[]): readonly string[] {
+  if (!isObject(value)) return []
+  const [step, ...others] = path
+  if (step === undefined) return Object.keys(value)
+  const member = memberOf(value, step.replace('[]', ''))
+  return [member].flat().flatMap((each) => fieldsAt(each, others))
 }
 
 /**

@@ -3,9 +3,10 @@
  *
  * - `args`: the query of a GET, the JSON body of anything else, as MLflow's protobuf routes read it
  * - `query`, `path`, `header`: there and nowhere else
+ * - `spans`: what the spans of an OTLP export carry, `trace_ids` or `trace_tags`
  */
 export type Selector = {
-  readonly in: 'args' | 'query' | 'path' | 'header'
+  readonly in: 'args' | 'query' | 'path' | 'header' | 'spans'
   /** Alternative names of one field; if several are given they must be equal. */
   readonly names: readonly (readonly string[])[]
   /** Absent is allowed, and selects nothing. */
@@ -14,16 +15,20 @@ export type Selector = {
   readonly text: string
 }
 
+const PLACES: readonly string[] = ['args', 'query', 'path', 'header', 'spans'] satisfies Selector['in'][]
+
+function isPlace(text: string): text is Selector['in'] {
+  return PLACES.includes(text)
+}
+
 /**
  * Parses the notation of the catalogue: `run_id|run_uuid`, `metrics[].model_id?`, `query:run_uuid`,
- * `path:artifact_path`. `[]` walks a list, `?` marks what may be absent.
+ * `path:artifact_path`. `[]` walks a list, `{}` the keys of a map, `?` marks what may be absent.
  */
 export function parseSelector(text: string): Selector {
   const optional = text.endsWith('?')
   const bare = optional ? text.slice(0, -1) : text
   const [place, rest] = bare.includes(':') ? (bare.split(':', 2) as [string, string]) : ['args', bare]
-  if (place !== 'args' && place !== 'query' && place !== 'path' && place !== 'header') {
-    throw new Error(`No such place in a request: ${text}`)
-  }
+  if (!isPlace(place)) throw new Error(`No such place in a request: ${text}`)
   return { in: place, names: rest.split('|').map((name) => name.split('.')), optional, text: rest }
 }

@@ -59,6 +59,8 @@ export type World = {
   readonly runs?: Readonly<Record<string, string>>
   /** Logged model id → experiment id. */
   readonly models?: Readonly<Record<string, string>>
+  /** Trace id → experiment id. */
+  readonly traces?: Readonly<Record<string, string>>
   readonly registry?: Readonly<Record<string, RegistryKind>>
 }
 
@@ -101,6 +103,7 @@ export function lookupIn(world: World): ScriptedLookup {
       ),
     experimentOfRun: (id) => answer(`run ${id}`, own(world.runs, id)),
     experimentOfModel: (id) => answer(`model ${id}`, own(world.models, id)),
+    experimentOfTrace: (id) => answer(`trace ${id}`, own(world.traces, id)),
     registryKind: (name) => answer(`registry ${name}`, own(world.registry, name)),
     forget: (kind, key) => {
       forgotten.push(`${kind} ${key}`)

@@ -172,7 +172,14 @@ describe('what is remembered', () => {
     expect(new Set(answers)).toEqual(new Set(['2']))
     await lookup.experimentOfRun('r')
     expect(targets).toHaveLength(1)
-    expect(lookup.sizes()).toEqual({ experiments: 0, experimentNames: 0, runs: 1, models: 0, kinds: 0 })
+    expect(lookup.sizes()).toEqual({
+      experiments: 0,
+      experimentNames: 0,
+      runs: 1,
+      models: 0,
+      traces: 0,
+      kinds: 0,
+    })
   })
 
   it('is neither that something is missing nor a fault', async () => {

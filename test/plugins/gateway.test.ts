@@ -72,7 +72,11 @@ let asked = 0
 async function askAs(ask: Ask, people: readonly (MemberName | undefined)[]) {
   const outcomes = people.map(async (as) => {
     const agent = `catalogue/${asked++}`
-    const { status, event } = await gateway.ask({ ...ask, as, headers: [`User-Agent: ${agent}`] })
+    const { status, event } = await gateway.ask({
+      ...ask,
+      as,
+      headers: [...(ask.headers ?? []), `User-Agent: ${agent}`],
+    })
     const reached = gateway.upstream.requests.filter(
       (request) => headerValues(request, 'user-agent')[0] === agent,
     )

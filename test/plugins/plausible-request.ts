@@ -1,7 +1,7 @@
 import { argsInQuery } from '../../src/mlflow/call.ts'
 import type { Locator, LocatorKind, Operation } from '../../src/mlflow/operation.ts'
 import type { PathTemplate } from '../../src/mlflow/path.ts'
-import { MODEL_A, MODEL_B, RUN_A, RUN_B } from '../support/mlflow-stand-in.ts'
+import { MODEL_A, MODEL_B, RUN_A, RUN_B, TRACE_A, TRACE_B } from '../support/mlflow-stand-in.ts'
 import type { Ask } from '../support/spoken-request.ts'
 
 /** Whose things a request is about: those alpha's people may reach, or others. */
@@ -12,6 +12,8 @@ const VALUES: Readonly<Record<LocatorKind, Readonly<Record<Side, string>>>> = {
   experiment_name: { alpha: 'alpha/one', beta: 'beta/secret' },
   run: { alpha: RUN_A, beta: RUN_B },
   logged_model: { alpha: MODEL_A, beta: MODEL_B },
+  trace: { alpha: TRACE_A, beta: TRACE_B },
+  new_trace: { alpha: TRACE_A, beta: TRACE_B },
   artifact_path: { alpha: `1/${RUN_A}/artifacts/x`, beta: `2/${RUN_B}/artifacts/x` },
   registered_model: { alpha: 'alpha-model', beta: 'beta-model' },
   registered_model_name: { alpha: 'alpha-new', beta: 'beta-new' },
@@ -51,6 +53,14 @@ export function plausibleRequest(
     if (!locators.some(({ kind }) => kind === 'artifact_path')) query.set('path', 'x')
     return { method, target: `${path}?${query}` }
   }
+  if (operation.body === 'otlp') {
+    const headers = locators.flatMap(({ kind, selector }) =>
+      selector.in === 'header' ? [`${selector.text}: ${VALUES[kind][side]}`] : [],
+    )
+    const traceId = VALUES.new_trace[side].replace('tr-', '')
+    const json = { resourceSpans: [{ scopeSpans: [{ spans: [{ traceId }] }] }] }
+    return { method, target: path, headers, json }
+  }
   if (operation.body === 'stream') return { method, target: `${path}?${query}`, body: 'content' }
   if (operation.needs.some(({ kind }) => kind === 'graphql')) {
     const input = `{experimentId:"${VALUES.experiment[side]}"}`
@@ -81,8 +91,9 @@ function put(target: Record<string, unknown>, path: readonly string[], value: st
   const [step = '', ...others] = path
   const name = step.replace('[]', '')
   if (others.length > 0) {
-    const item = {}
+    const isList = step.endsWith('[]')
+    const item = (isList ? {} : (target[name] ?? {})) as Record<string, unknown>
     put(item, others, value)
-    target[name] = step.endsWith('[]') ? [item] : item
+    target[name] = isList ? [item] : item
   } else target[name] = step.endsWith('[]') ? [value] : value
 }

@@ -107,7 +107,6 @@ describe('a coded body', () => {
         { method: 'DELETE', target: `${API}/registered-models/delete`, body },
         { method: 'PUT', target: `/api/2.0/mlflow-artifacts/artifacts/1/${RUN_A}/artifacts/x`, body },
         { method: 'POST', target: `/ajax-api/2.0/mlflow/upload-artifact?run_uuid=${RUN_A}&path=x`, body },
-        { method: 'POST', target: '/v1/traces', body, as: 'admin' as const },
         { method: 'POST', target: '/gateway/openai/v1/responses', body, as: 'admin' as const },
         { method: 'POST', target: '/graphql', body },
       ]) {

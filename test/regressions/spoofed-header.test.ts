@@ -174,7 +174,6 @@ describe('field report 62: what reaches MLflow', () => {
     ],
     ['the page', { target: '/' }],
     ['a static file', { target: '/static-files/main.js' }],
-    ["an admin's trace", { method: 'POST', target: '/v1/traces', body: 'x', as: 'admin' }],
     [
       "an admin's call of a model",
       { method: 'POST', target: '/gateway/openai/v1/responses', body: '{}', as: 'admin' },

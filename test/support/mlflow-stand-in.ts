@@ -14,6 +14,9 @@ export const RUN_B = 'b'.repeat(32)
 export const MODEL_A = `m-${'a'.repeat(32)}`
 export const MODEL_B = `m-${'b'.repeat(32)}`
 
+export const TRACE_A = `tr-${'a'.repeat(32)}`
+export const TRACE_B = `tr-${'b'.repeat(32)}`
+
 /** Experiments by id: name, and where their artifacts lie. */
 const EXPERIMENTS: Readonly<Record<string, readonly [name: string, location: string]>> = {
   '0': ['Default', 'mlflow-artifacts:/0'],
@@ -28,6 +31,8 @@ const EXPERIMENTS: Readonly<Record<string, readonly [name: string, location: str
 
 const RUNS: Readonly<Record<string, string>> = { [RUN_A]: A, [RUN_B]: B }
 const LOGGED_MODELS: Readonly<Record<string, string>> = { [MODEL_A]: A, [MODEL_B]: B }
+
+const TRACES: Readonly<Record<string, string>> = { [TRACE_A]: A, [TRACE_B]: B }
 
 const PROMPT_TAG = { key: 'mlflow.prompt.is_prompt', value: 'true' }
 
@@ -68,6 +73,8 @@ export function mlflowStandIn(more: UpstreamHandlers = {}): UpstreamHandlers {
 const answerLikeMlflow: UpstreamHandler = ({ method, url, body }) => {
   const { pathname, searchParams } = new URL(url, 'http://mlflow')
   const path = pathname.replace(/^\/(?:api|ajax-api)\/2\.0\/mlflow\//, '')
+  const traceId = /^\/api\/3\.0\/mlflow\/traces\/(tr-[^/]+)$/.exec(pathname)?.[1]
+  if (method === 'GET' && traceId !== undefined) return trace(traceId)
   const one = method === 'GET' ? lookedUp(path, searchParams) : undefined
   if (one !== undefined) return one
   if (path === 'experiments/create') return { body: { experiment_id: '9' } }
@@ -111,6 +118,13 @@ function owned(
   return found(field, owner === undefined ? undefined : { info: { [idField]: id, experiment_id: owner } })
 }
 
+function trace(id: string): ScriptedAnswer {
+  const experiment_id = TRACES[id]
+  if (experiment_id === undefined) return NOT_FOUND
+  const trace_location = { type: 'MLFLOW_EXPERIMENT', mlflow_experiment: { experiment_id } }
+  return found('trace', { trace_info: { trace_id: id, trace_location } })
+}
+
 function experiment(id: string): object | undefined {
   const [name, location] = EXPERIMENTS[id] ?? []
   return name === undefined ? undefined : { experiment_id: id, name, artifact_location: location }
@@ -129,7 +143,7 @@ export function isLookup(request: RecordedRequest): boolean {
     request.body.length === 0 &&
     names.every((name) => name === 'host' || name === 'connection' || name === 'accept') &&
     headerValues(request, 'accept').join() === 'application/json' &&
-    /^\/api\/2\.0\/mlflow\/(?:experiments\/get(?:-by-name)?\?|runs\/get\?|registered-models\/get\?|logged-models\/[\w-]+$)/.test(
+    /^\/api\/(?:3\.0\/mlflow\/traces\/[\w-]+$|2\.0\/mlflow\/(?:experiments\/get(?:-by-name)?\?|runs\/get\?|registered-models\/get\?|logged-models\/[\w-]+$))/.test(
       request.url,
     )
   )

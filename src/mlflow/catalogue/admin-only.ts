@@ -7,11 +7,6 @@ const ASSISTANT = { rules: [onlyIf('assistant')] }
  * Within a family, rows with more literal segments come first, as MLflow's own routers prefer them.
  */
 export const ADMIN_ONLY: readonly Operation[] = [
-  // assessment
-  row('assessments.create', 'POST', '3.0/mlflow/traces/<trace_id>/assessments', ADMIN),
-  row('assessments.delete', 'DELETE', '3.0/mlflow/traces/<trace_id>/assessments/<assessment_id>', ADMIN),
-  row('assessments.get', 'GET', '3.0/mlflow/traces/<trace_id>/assessments/<assessment_id>', ADMIN),
-  row('assessments.update', 'PATCH', '3.0/mlflow/traces/<trace_id>/assessments/<assessment_id>', ADMIN),
   // assistant: runs tools on the server's host; the interface is told that there is none
   row(
     'assistant.install_skills_endpoint',
@@ -331,38 +326,6 @@ export const ADMIN_ONLY: readonly Operation[] = [
     repeated: ['scorer_ids'],
   }),
   row('scorers.upsert_online_scoring_config', 'PUT', '3.0/mlflow/scorers/online-config', ADMIN),
-  // trace
-  row(
-    'traces.get_artifact',
-    'GET',
-    ['ajax:2.0/mlflow/get-trace-artifact', 'ajax:3.0/mlflow/get-trace-artifact'],
-    ADMIN,
-    { untrusted: true },
-  ),
-  row('traces.batch_get_infos', 'POST', '3.0/mlflow/traces/batchGetInfos', ADMIN),
-  row('traces.batch_get', 'GET', '3.0/mlflow/traces/batchGet', ADMIN, {
-    repeated: ['trace_ids', 'experiment_ids'],
-  }),
-  row('traces.calculate_filter_correlation', 'POST', '3.0/mlflow/traces/calculate-filter-correlation', ADMIN),
-  row('traces.delete_tag', 'DELETE', '2.0/mlflow/traces/<request_id>/tags', ADMIN),
-  row('traces.delete_tag_v3', 'DELETE', '3.0/mlflow/traces/<trace_id>/tags', ADMIN),
-  row('traces.delete', 'POST', '2.0/mlflow/traces/delete-traces', ADMIN),
-  row('traces.delete_v3', 'POST', '3.0/mlflow/traces/delete-traces', ADMIN),
-  row('traces.get', 'GET', '3.0/mlflow/traces/get', ADMIN),
-  row('traces.get_info', 'GET', '2.0/mlflow/traces/<request_id>/info', ADMIN),
-  row('traces.link_prompts_to', 'POST', '2.0/mlflow/traces/link-prompts', ADMIN),
-  row('traces.link_to_run', 'POST', '2.0/mlflow/traces/link-to-run', ADMIN),
-  row('traces.search_v3', 'POST', '3.0/mlflow/traces/search', ADMIN),
-  row('traces.set_tag', 'PATCH', '2.0/mlflow/traces/<request_id>/tags', ADMIN),
-  row('traces.set_tag_v3', 'PATCH', '3.0/mlflow/traces/<trace_id>/tags', ADMIN),
-  row('traces.end', 'PATCH', '2.0/mlflow/traces/<request_id>', ADMIN),
-  row('traces.get_online_details', 'GET', '2.0/mlflow/get-online-trace-details', NOBODY),
-  row('traces.get_info_v3', 'GET', '3.0/mlflow/traces/<trace_id>', ADMIN),
-  row('traces.search', 'GET', '2.0/mlflow/traces', ADMIN, { repeated: ['experiment_ids'] }),
-  row('traces.search_unified', 'GET', '2.0/mlflow/unified-traces', NOBODY, { repeated: ['experiment_ids'] }),
-  row('traces.start', 'POST', '2.0/mlflow/traces', ADMIN),
-  row('traces.start_v3', 'POST', '3.0/mlflow/traces', ADMIN),
-  row('traces.export', 'POST', '/v1/traces', ADMIN, { body: 'stream' }),
   // webhook
   row('webhooks.test', 'POST', '2.0/mlflow/webhooks/<webhook_id>/test', ADMIN),
   row('webhooks.create', 'POST', '2.0/mlflow/webhooks', ADMIN),

@@ -128,7 +128,6 @@ export const TRACKING: readonly Operation[] = [
     readableOnly('experiment_ids[]?'),
   ),
 
-  row('traces.query_metrics', 'POST', '3.0/mlflow/traces/metrics', read(experiment('experiment_ids[]'))),
   row('graphql.query', 'GET|POST', '/graphql', GRAPHQL),
 
   // logged model

@@ -1,0 +1,133 @@
+import {
+  adminTag,
+  experiment,
+  NOBODY,
+  newTrace,
+  type Operation,
+  onlyFields,
+  plainPath,
+  read,
+  readableOnly,
+  registeredModel,
+  remove,
+  row,
+  run,
+  trace,
+  update,
+} from '../operation.ts'
+
+/** Where the files and spans of a trace lie: who sets one of these serves somebody else's under a trace of their own. */
+const LOCATION_TAGS = [
+  'mlflow.artifactLocation',
+  'mlflow.trace.spansLocation',
+  'mlflow.trace.archiveLocation',
+  'mlflow.trace.archivalFailure',
+]
+const staysInPlace = (selector: string) => adminTag(selector, ...LOCATION_TAGS)
+
+const byPath = { v2: trace('path:request_id'), v3: trace('path:trace_id') }
+const keepsTag = { rules: [staysInPlace('key')] }
+const tracesV2 = '2.0/mlflow/traces'
+const tracesV3 = '3.0/mlflow/traces'
+const info = 'trace.trace_info'
+const place = `${info}.trace_location`
+
+/** Traces and assessments: all judged by the experiment their trace is in at the time. */
+export const TRACES: readonly Operation[] = [
+  // assessment
+  row('assessments.create', 'POST', `${tracesV3}/<trace_id>/assessments`, update(byPath.v3)),
+  row(
+    'assessments.delete',
+    'DELETE',
+    `${tracesV3}/<trace_id>/assessments/<assessment_id>`,
+    update(byPath.v3),
+  ),
+  row('assessments.get', 'GET', `${tracesV3}/<trace_id>/assessments/<assessment_id>`, read(byPath.v3)),
+  row('assessments.update', 'PATCH', `${tracesV3}/<trace_id>/assessments/<assessment_id>`, update(byPath.v3)),
+
+  // several traces: every one of them is judged, and one refusal is a refusal of all
+  row('traces.batch_get_infos', 'POST', `${tracesV3}/batchGetInfos`, read(trace('trace_ids[]'))),
+  row('traces.batch_get', 'GET', `${tracesV3}/batchGet`, read(trace('trace_ids[]')), {
+    repeated: ['trace_ids', 'experiment_ids'],
+  }),
+  row(
+    'traces.calculate_filter_correlation',
+    'POST',
+    `${tracesV3}/calculate-filter-correlation`,
+    read(experiment('experiment_ids[]')),
+  ),
+  row('traces.query_metrics', 'POST', `${tracesV3}/metrics`, read(experiment('experiment_ids[]'))),
+  // Of the ids MLflow deletes those that are in the experiment (3.17.2).
+  row('traces.delete', 'POST', `${tracesV2}/delete-traces`, remove(experiment('experiment_id'))),
+  row('traces.delete_v3', 'POST', `${tracesV3}/delete-traces`, remove(experiment('experiment_id'))),
+  row('traces.link_prompts_to', 'POST', `${tracesV2}/link-prompts`, [
+    update(trace('trace_id')),
+    read(registeredModel('prompt_versions[].name')),
+  ]),
+  row('traces.link_to_run', 'POST', `${tracesV2}/link-to-run`, [
+    update(run('run_id')),
+    read(trace('trace_ids[]')),
+  ]),
+  row(
+    'traces.search_v3',
+    'POST',
+    `${tracesV3}/search`,
+    readableOnly('locations[].mlflow_experiment.experiment_id?'),
+    {
+      rules: [onlyFields('locations[]', 'type', 'mlflow_experiment')],
+    },
+  ),
+  row('traces.search', 'GET', tracesV2, readableOnly('experiment_ids[]?'), {
+    repeated: ['experiment_ids', 'order_by'],
+  }),
+  row('traces.search_unified', 'GET', '2.0/mlflow/unified-traces', NOBODY, { repeated: ['experiment_ids'] }),
+
+  // one trace
+  row('traces.get', 'GET', `${tracesV3}/get`, read(trace('trace_id'))),
+  row('traces.get_info', 'GET', `${tracesV2}/<request_id>/info`, read(byPath.v2)),
+  row('traces.get_info_v3', 'GET', `${tracesV3}/<trace_id>`, read(byPath.v3)),
+  row('traces.get_online_details', 'GET', '2.0/mlflow/get-online-trace-details', NOBODY),
+  row(
+    'traces.get_artifact',
+    'GET',
+    ['ajax:2.0/mlflow/get-trace-artifact', 'ajax:3.0/mlflow/get-trace-artifact'],
+    read(trace('query:request_id')),
+    { untrusted: true, rules: [plainPath('path')] },
+  ),
+  row('traces.set_tag', 'PATCH', `${tracesV2}/<request_id>/tags`, update(byPath.v2), keepsTag),
+  row('traces.set_tag_v3', 'PATCH', `${tracesV3}/<trace_id>/tags`, update(byPath.v3), keepsTag),
+  row('traces.delete_tag', 'DELETE', `${tracesV2}/<request_id>/tags`, update(byPath.v2), keepsTag),
+  row('traces.delete_tag_v3', 'DELETE', `${tracesV3}/<trace_id>/tags`, update(byPath.v3), keepsTag),
+  row('traces.end', 'PATCH', `${tracesV2}/<request_id>`, update(byPath.v2), {
+    rules: [staysInPlace('tags[].key?')],
+  }),
+
+  // new traces
+  row('traces.start', 'POST', tracesV2, update(experiment('experiment_id')), {
+    rules: [staysInPlace('tags[].key?')],
+  }),
+  row(
+    'traces.start_v3',
+    'POST',
+    tracesV3,
+    // The client chooses the id, and a trace that has it already is moved here with all its spans.
+    [update(experiment(`${place}.mlflow_experiment.experiment_id`)), update(newTrace(`${info}.trace_id`))],
+    { rules: [onlyFields(place, 'type', 'mlflow_experiment'), staysInPlace(`${info}.tags{}?`)] },
+  ),
+  row(
+    'traces.export',
+    'POST',
+    '/v1/traces',
+    // The header says where new traces go; spans of a known one are added to it, wherever it is.
+    [
+      update(experiment('header:x-mlflow-experiment-id')),
+      update(run('header:x-mlflow-run-id?')),
+      update(newTrace('spans:trace_ids?')),
+    ],
+    {
+      body: 'otlp',
+      headers: ['x-mlflow-experiment-id', 'x-mlflow-run-id'],
+      rules: [staysInPlace('spans:trace_tags?')],
+    },
+  ),
+]

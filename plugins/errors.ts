@@ -5,6 +5,7 @@ import { wantsPage } from '../src/console/navigation.ts'
 import { renderRefusal } from '../src/console/refusal.ts'
 import { type ErrorCode, GatewayError, isGatewayError } from '../src/errors.ts'
 import { announcesBody } from '../src/mlflow/body.ts'
+import { lingerBeforeClosing } from '../src/mlflow/lingering-close.ts'
 import { mlflowError } from '../src/mlflow/wire.ts'
 
 export type ErrorsOptions = { readonly publicUrl: URL }
@@ -81,7 +82,10 @@ function sendRefusal(
     username,
   })
   // Bytes that were not read must not be taken for the next request (RFC 9112 §9.3).
-  if (announcesBody(request.raw) && !request.raw.complete) reply.header('connection', 'close')
+  if (announcesBody(request.raw) && !request.raw.complete) {
+    lingerBeforeClosing(request.raw)
+    reply.header('connection', 'close')
+  }
   // As bytes: to a string Fastify would add a charset, and these must be the same bytes the gateway writes itself.
   return reply.code(status).headers(headers).send(Buffer.from(body))
 }

@@ -188,7 +188,7 @@ describe('field report 27: a page of a list', () => {
   it('has a token that says nothing, and is good for nobody else and nothing else', async () => {
     gateway.script(many(100, () => true))
     const token = page((await search('max_results=5')).text).next_page_token ?? ''
-    expect(Buffer.from(token, 'base64url').toString('latin1')).not.toMatch(/offset|\d{2}/)
+    expect(Buffer.from(token, 'base64url').toString('latin1')).not.toMatch(/offset/)
     expect((await search(`max_results=5&page_token=${token}`)).status).toBe(200)
     for (const [query, as] of [
       [`max_results=5&page_token=${token}`, 'editor'],

@@ -10,7 +10,7 @@ import { locate } from './locators.ts'
 import type { Operation } from './operation.ts'
 import { readSpans } from './otlp.ts'
 import { inflated, otlpFraming } from './otlp-body.ts'
-import { asAuthor, judgedFirst } from './rewrite.ts'
+import { asAuthor, asSource, judgedFirst } from './rewrite.ts'
 import { checkRules } from './rules.ts'
 
 /** Open to anybody, signed in or not: such a row asks for nothing else. */
@@ -103,6 +103,11 @@ export async function judge(exchange: Exchange, call: Call, services: Services):
     const decision = isAdmin ? ALLOW : decide(exchange.demands, caller.access)
     if (decision.effect === 'deny') throw refusalFor(decision, call, caller.access)
   }
-  const ours = call.operation.authorship && services.trustAuthorship ? asAuthor(call, username) : call
-  return judgedFirst(ours)
+  return judgedFirst(services.trustAuthorship ? authored(call, username) : call)
+}
+
+function authored(call: Call, username: string): Call {
+  const { authorship, sources } = call.operation
+  if (sources !== undefined) return asSource(call, sources, username)
+  return authorship ? asAuthor(call, username) : call
 }

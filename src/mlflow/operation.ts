@@ -102,6 +102,8 @@ export type Operation = {
   readonly shell: boolean
   /** `user_id` and the tag `mlflow.user` become the caller. */
   readonly authorship: boolean
+  /** Where the sources of assessments are; of those that are people, the caller becomes the one. */
+  readonly sources: readonly string[] | undefined
   /** The answer holds what users uploaded: it must not run as a page of ours. */
   readonly untrusted: boolean
   /** Answers may be kept by the browser as MLflow says; all others are `no-store`. */
@@ -121,6 +123,7 @@ type Options = {
   readonly answer?: object
   readonly shell?: boolean
   readonly authorship?: boolean
+  readonly sources?: string
   readonly untrusted?: boolean
   readonly cacheable?: boolean
 }
@@ -156,6 +159,7 @@ export function row(
     answer: options.answer,
     shell: options.shell ?? false,
     authorship: options.authorship ?? false,
+    sources: options.sources?.split('.'),
     untrusted: options.untrusted ?? false,
     cacheable: options.cacheable ?? false,
     readOnly: all.every((need) => isReading(need, verbs)),

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import type { Call } from './call.ts'
+import { type Call, memberOf } from './call.ts'
 import {
   type JsonDocument,
   type JsonMember,
@@ -9,6 +9,7 @@ import {
   type Splice,
   splice,
 } from './json.ts'
+import { isObject } from './lookup.ts'
 import type { Operation } from './operation.ts'
 
 /** A call with another body: what was judged, with changes of ours. Every byte that was not changed stays. */
@@ -73,16 +74,27 @@ function inFront(text: string, { members, items }: JsonNode, paths: Paths): stri
 
 /** A top-level member under either protobuf spelling, and under no other (`run_id_` is no field of MLflow's). */
 function memberAt({ value, root }: JsonDocument, name: string): JsonMember | undefined {
+  return memberNode({ value, node: root }, name)
+}
+
+/** An object of a body, and its place in the text. */
+type Placed = { readonly value: Readonly<Record<string, unknown>>; readonly node: JsonNode }
+
+function memberNode({ value, node }: Placed, name: string): JsonMember | undefined {
   const camel = jsonName(name)
-  return Object.hasOwn(value, name) || Object.hasOwn(value, camel) ? root.members?.get(camel) : undefined
+  return Object.hasOwn(value, name) || Object.hasOwn(value, camel) ? node.members?.get(camel) : undefined
 }
 
 /** The change that gives a top-level field a value, under whichever spelling it was sent, or adds it. */
-export function setField(body: JsonDocument, name: string, json: string): Splice {
-  const node = memberAt(body, name)
-  if (node) return { start: node.start, end: node.end, text: json }
-  const comma = (body.root.members?.size ?? 0) > 0 ? ',' : ''
-  const after = body.root.start + 1
+export function setField({ value, root }: JsonDocument, name: string, json: string): Splice {
+  return setMember({ value, node: root }, name, json)
+}
+
+function setMember(object: Placed, name: string, json: string): Splice {
+  const member = memberNode(object, name)
+  if (member) return { start: member.start, end: member.end, text: json }
+  const comma = (object.node.members?.size ?? 0) > 0 ? ',' : ''
+  const after = object.node.start + 1
   return { start: after, end: after, text: `${JSON.stringify(name)}:${json}${comma}` }
 }
 
@@ -100,6 +112,37 @@ export function asAuthor(call: Call, username: string): Call {
     setField(body, 'user_id', JSON.stringify(username)),
     setField(body, 'tags', `[${tags.join(',')}]`),
   ])
+}
+
+/** Sources of assessments that are no people: their ids say which model or code it was. */
+const MACHINES: readonly unknown[] = ['LLM_JUDGE', 'AI_JUDGE', 'CODE']
+
+/**
+ * Makes the caller the source of every assessment of a person's, as a bare server takes whatever the client says.
+ *
+ * @param path Where the sources are: `assessment.source`, `trace.trace_info.assessments[].source`.
+ */
+export function asSource(call: Call, path: readonly string[], username: string): Call {
+  const { body } = call
+  if (body === undefined) return call
+  const changes = objectsAt({ value: body.value, node: body.root }, path)
+    .filter(({ value }) => !MACHINES.includes(memberOf(value, 'source_type')))
+    .map((source) => setMember(source, 'source_id', JSON.stringify(username)))
+  return changes.length === 0 ? call : withChanges(call, body, changes)
+}
+
+function objectsAt(object: Placed, path: readonly string[]): readonly Placed[] {
+  const [step, ...others] = path
+  if (step === undefined) return [object]
+  const name = step.replace('[]', '')
+  const member = memberOf(object.value, name)
+  const node = memberNode(object, name)
+  const found = Array.isArray(member)
+    ? member.map((value: unknown, index) => ({ value, node: node?.items?.[index] }))
+    : [{ value: member, node }]
+  return found.flatMap(({ value, node: at }) =>
+    isObject(value) && at !== undefined ? objectsAt({ value, node: at }, others) : [],
+  )
 }
 
 const USER_TAG = 'mlflow.user'

@@ -325,3 +325,22 @@ describe('what changes while it is asked for', () => {
     expect(new Set(answers)).toEqual(new Set(['1']))
   })
 })
+
+describe('the experiment of a trace', () => {
+  const place = (experiment_id: unknown) => ({ mlflow_experiment: { experiment_id } })
+  const answer = (trace_id: unknown, trace_location: unknown) =>
+    ok({ trace: { trace_info: { trace_id, trace_location } } })
+
+  it.each<[string, Answer, unknown]>([
+    ['is what MLflow says', answer('tr-1', place('2')), '2'],
+    ['is none when there is no such trace', NOT_FOUND, undefined],
+    // None of these may count as absent: an absent id is there for the taking.
+    ['is a fault when the answer is about another', answer('TR-1', place('2')), INVALID],
+    ['is a fault when the trace is in no experiment', answer('tr-1', { inference_table: {} }), INVALID],
+    ['is a fault when the experiment is a number', answer('tr-1', place(2)), INVALID],
+    ['is a fault when the answer is empty', ok({}), INVALID],
+    ['is a fault when MLflow has one', { status: 500, body: {} }, INVALID],
+  ])('%s', async (_, given, expected) => {
+    expect(await outcome(lookupOver(() => given).lookup.experimentOfTrace('tr-1'))).toEqual(expected)
+  })
+})

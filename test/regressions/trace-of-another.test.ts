@@ -166,6 +166,41 @@ describe('field report 12: several traces', () => {
   })
 })
 
+describe('who gave an assessment', () => {
+  const given = [
+    { source_type: 'HUMAN', source_id: 'admin' },
+    { source_type: 'HUMAN' },
+    { source_id: 'admin' },
+    { source_type: 'LLM_JUDGE', source_id: 'openai:/gpt' },
+  ]
+  const recorded = [
+    { source_type: 'HUMAN', source_id: 'editor' },
+    { source_type: 'HUMAN', source_id: 'editor' },
+    { source_id: 'editor' },
+    { source_type: 'LLM_JUDGE', source_id: 'openai:/gpt' },
+  ]
+
+  it.each(given.map((source, index) => [source, recorded[index]] as const))(
+    '%j: %j',
+    async (source, wanted) => {
+      const json = { assessment: { assessment_name: 'x', source } }
+      const target = `${V3}/${TRACE_A}/assessments`
+      const { forwarded } = await gateway.ask({ method: 'POST', target, json, as: 'editor' })
+      expect(forwarded.map(({ body }) => JSON.parse(body.toString()))).toEqual([
+        { assessment: { assessment_name: 'x', source: wanted } },
+      ])
+    },
+  )
+
+  it('along with a new trace', async () => {
+    const of = (sources: readonly unknown[]) =>
+      started(NEW, A, { assessments: sources.map((source) => ({ assessment_name: 'x', source })) })
+    const ask = { method: 'POST', target: V3, json: of(given), as: 'editor' as const }
+    const { forwarded } = await gateway.ask(ask)
+    expect(forwarded.map(({ body }) => JSON.parse(body.toString()))).toEqual([of(recorded)])
+  })
+})
+
 describe('a search for traces', () => {
   const search = (locations: unknown) =>
     gateway.ask({ method: 'POST', target: `${V3}/search`, json: { locations }, as: 'reader' })

@@ -35,7 +35,9 @@ const place = `${info}.trace_location`
 /** Traces and assessments: all judged by the experiment their trace is in at the time. */
 export const TRACES: readonly Operation[] = [
   // assessment
-  row('assessments.create', 'POST', `${tracesV3}/<trace_id>/assessments`, update(byPath.v3)),
+  row('assessments.create', 'POST', `${tracesV3}/<trace_id>/assessments`, update(byPath.v3), {
+    sources: 'assessment.source',
+  }),
   row(
     'assessments.delete',
     'DELETE',
@@ -112,7 +114,10 @@ export const TRACES: readonly Operation[] = [
     tracesV3,
     // The client chooses the id, and a trace that has it already is moved here with all its spans.
     [update(experiment(`${place}.mlflow_experiment.experiment_id`)), update(newTrace(`${info}.trace_id`))],
-    { rules: [onlyFields(place, 'type', 'mlflow_experiment'), staysInPlace(`${info}.tags{}?`)] },
+    {
+      sources: `${info}.assessments[].source`,
+      rules: [onlyFields(place, 'type', 'mlflow_experiment'), staysInPlace(`${info}.tags{}?`)],
+    },
   ),
   row(
     'traces.export',

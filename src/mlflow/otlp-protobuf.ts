@@ -1,8 +1,8 @@
-import { isTraceId, odd, type RawSpan } from './otlp.ts'
+import { isTraceId, NAMES_ITS_TRACE, odd, type RawAttribute, type RawSpan } from './otlp.ts'
 
 /**
  * The few fields of `ExportTraceServiceRequest` that say whose traces the spans belong to, read off the wire format
- * (https://protobuf.dev/programming-guides/encoding/) by hand: four messages and five fields, by number, from
+ * (https://protobuf.dev/programming-guides/encoding/) by hand: six messages and seven fields, by number, from
  * opentelemetry/proto/trace/v1/trace.proto. A field that may be given once is refused when it is given twice (parsers
  * take the last, or merge), and so is a known field under another wire type, a group, or a number in more bytes than
  * it needs.
@@ -20,6 +20,8 @@ const SPANS = 2
 const TRACE_ID = 1
 const ATTRIBUTES = 9
 const KEY = 1
+const VALUE = 2
+const STRING_VALUE = 1
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -27,16 +29,32 @@ function readSpan(span: Uint8Array): RawSpan {
   const [id, ...more] = inside(span, TRACE_ID)
   const traceId = Buffer.from(id ?? []).toString('hex')
   if (more.length > 0 || !isTraceId(traceId)) throw odd('a span must have one trace id of 16 bytes')
-  return { traceId, attributeKeys: inside(span, ATTRIBUTES).map(keyOf) }
+  return { traceId, attributes: inside(span, ATTRIBUTES).map(readAttribute) }
 }
 
-function keyOf(attribute: Uint8Array): string {
-  const [key, ...more] = inside(attribute, KEY)
+function readAttribute(attribute: Uint8Array): RawAttribute {
+  const [bytes, ...more] = inside(attribute, KEY)
   if (more.length > 0) throw odd('an attribute has two keys')
+  const key = text(bytes ?? new Uint8Array())
+  return { key, text: key === NAMES_ITS_TRACE ? textOf(inside(attribute, VALUE)) : undefined }
+}
+
+/** @returns The text of a value that is nothing else: parsers merge several, and of its alternatives take the last. */
+function textOf(values: readonly Uint8Array[]): string | undefined {
+  const [value, ...more] = values
+  if (value === undefined || more.length > 0) return undefined
+  const [string] = inside(value, STRING_VALUE)
+  // A tag of one byte, then the string to the end: then there is no other field.
+  const isAll = string !== undefined && string.byteOffset + string.length === value.byteOffset + value.length
+  const isFirst = value[0] === ((STRING_VALUE << 3) | DELIMITED)
+  return isAll && isFirst && inside(value, STRING_VALUE).length === 1 ? text(string) : undefined
+}
+
+function text(bytes: Uint8Array): string {
   try {
-    return utf8.decode(key ?? new Uint8Array())
+    return utf8.decode(bytes)
   } catch {
-    throw odd('the key of an attribute is not UTF-8')
+    throw odd('the text of an attribute is not UTF-8')
   }
 }
 

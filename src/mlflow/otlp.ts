@@ -15,7 +15,13 @@ export type ExportedSpans = {
 export type RawSpan = {
   /** 32 hexadecimal digits, lower case. */
   readonly traceId: string
-  readonly attributeKeys: readonly string[]
+  readonly attributes: readonly RawAttribute[]
+}
+
+export type RawAttribute = {
+  readonly key: string
+  /** Of {@link NAMES_ITS_TRACE} only; `undefined` if it is anything but one string. */
+  readonly text: string | undefined
 }
 
 /** Most values of a JSON export: a batch of 512 spans with all they carry. */
@@ -23,6 +29,9 @@ const MAX_VALUES = 500_000
 
 /** An attribute of this prefix becomes a tag of the trace (`SpanAttributeKey.TRACE_TAG_PREFIX`, 3.17.2). */
 const TAG_PREFIX = 'mlflow.traceTag.'
+
+/** Up to 3.10 this attribute, and not the id of the span's trace, says which trace a span is added to (`Span.from_otel_proto`). */
+export const NAMES_ITS_TRACE = 'mlflow.traceRequestId'
 
 /** What announces an export in OTLP/HTTP: the two types MLflow tells apart. */
 export const OTLP_TYPES = ['application/x-protobuf', 'application/json'] as const
@@ -36,12 +45,22 @@ export type OtlpType = (typeof OTLP_TYPES)[number]
  */
 export function readSpans(type: OtlpType, bytes: Uint8Array): ExportedSpans {
   const spans = type === 'application/json' ? spansOfJson(bytes) : readOtlpProtobuf(bytes)
-  const keys = spans.flatMap(({ attributeKeys }) => attributeKeys)
+  for (const span of spans) assertOneTrace(span)
+  const keys = spans.flatMap(({ attributes }) => attributes.map(({ key }) => key))
   return {
     traceIds: [...new Set(spans.map(({ traceId }) => `tr-${traceId}`))],
     traceTags: [
       ...new Set(keys.flatMap((key) => (key.startsWith(TAG_PREFIX) ? [key.slice(TAG_PREFIX.length)] : []))),
     ],
+  }
+}
+
+/** MLflow's own clients send the attribute along, as text or as text in JSON; then it repeats the id. */
+function assertOneTrace({ traceId, attributes }: RawSpan): void {
+  for (const { key, text } of attributes) {
+    if (key === NAMES_ITS_TRACE && text !== `tr-${traceId}` && text !== `"tr-${traceId}"`) {
+      throw odd(`${NAMES_ITS_TRACE} of a span names another trace than its traceId`)
+    }
   }
 }
 
@@ -65,11 +84,13 @@ function spanOfJson(span: Readonly<Record<string, unknown>>): RawSpan {
   if (Object.hasOwn(span, 'trace_id') || typeof id !== 'string' || !isTraceId(id)) {
     throw odd('traceId must be 32 hexadecimal digits')
   }
-  const attributeKeys = list(span, 'attributes').map(({ key }) => {
+  const attributes = list(span, 'attributes').map(({ key, value }) => {
     if (typeof key !== 'string') throw odd('an attribute must have a key')
-    return key
+    const [text, ...more] = isObject(value) ? Object.entries(value) : []
+    const isText = text?.[0] === 'stringValue' && typeof text[1] === 'string' && more.length === 0
+    return { key, text: isText ? String(text[1]) : undefined }
   })
-  return { traceId: id.toLowerCase(), attributeKeys }
+  return { traceId: id.toLowerCase(), attributes }
 }
 
 /** Shorter and longer ids are the same number to MLflow, and zero is none (W3C Trace Context §3.2.2.3). */

@@ -1,4 +1,5 @@
 import {
+  adminField,
   adminTag,
   experiment,
   NOBODY,
@@ -116,7 +117,12 @@ export const TRACES: readonly Operation[] = [
     [update(experiment(`${place}.mlflow_experiment.experiment_id`)), update(newTrace(`${info}.trace_id`))],
     {
       sources: `${info}.assessments[].source`,
-      rules: [onlyFields(place, 'type', 'mlflow_experiment'), staysInPlace(`${info}.tags{}?`)],
+      rules: [
+        onlyFields(place, 'type', 'mlflow_experiment'),
+        staysInPlace(`${info}.tags{}?`),
+        // An assessment that has the id already would be taken away from its own trace (`_start_trace_once`, 3.17.2).
+        adminField(`${info}.assessments[].assessment_id?`),
+      ],
     },
   ),
   row(

@@ -2,13 +2,13 @@ import type { IncomingMessage } from 'node:http'
 
 /** Of a body that nobody wants, this much is read and thrown away: well below the mebibyte that a refusal may cost. */
 const DISCARDED_BYTES = 512 * 1024
-const LINGER_MS = 1000
+const LINGER_MS = 250
 
 /**
  * Has the connection closed after the answer in a way that lets the client read it (RFC 9112 §9.6). Closed at once,
  * with bytes of the body still on their way, the connection would be reset, and the client would see a broken upload
  * instead of the reason. So the sending side is closed first, a little of the body is discarded, and the rest follows
- * when the client has finished, or after a second.
+ * when the client has finished, or after a moment.
  *
  * Call it before answering a request whose body is not read.
  */

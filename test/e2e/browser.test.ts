@@ -1,4 +1,4 @@
-import type { Browser, BrowserContext, Page, Request } from 'playwright-core'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test } from 'vitest'
 import { launchChromium, openSignedIn, typeName, watchTraffic } from '../support/chromium.ts'
 import { ACCOUNTS, type Deployment, startDeployment } from '../support/deployment.ts'

@@ -32,6 +32,9 @@ import { openStore, type Store } from './store/store.ts'
 
 const DAY = 86_400
 
+/** Connections to MLflow for those who are not signed in: enough for the files of MLflow's page, and out of the others' way. */
+const PUBLIC_CONNECTIONS = 64
+
 export type AppDependencies = {
   readonly config: Config
   /** Seconds since the epoch. */
@@ -78,7 +81,9 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     onFault,
   })
   const services = createServices(config, store, directory)
-  app.addHook('onClose', () => services.upstream.close())
+  app.addHook('onClose', async () => {
+    await Promise.all([services.upstream.close(), services.publicUpstream.close()])
+  })
   const sink = await createAuditSink({ ...sinkOptions(config, store), onFault })
 
   await registerPlugins(app, { config, store, directory, identity, services, sink, now })
@@ -117,17 +122,15 @@ async function applyPolicyFile({ policyFile, providers }: Config, store: Store):
 }
 
 function createServices(config: Config, store: Store, directory: Directory): Services {
-  const upstream = createUpstream({
-    url: config.upstreamUrl,
-    host: config.upstreamHost,
-    idleTimeout: config.upstreamTimeout,
-  })
+  const { upstreamUrl: url, upstreamHost: host, upstreamTimeout: idleTimeout } = config
+  const upstream = createUpstream({ url, host, idleTimeout })
   const lookup = createLookup({ upstream })
   directory.onChange(({ kind, key }) => {
     if (kind === 'experiment' || kind === 'model') lookup.forget(kind, key)
   })
   return {
     upstream,
+    publicUpstream: createUpstream({ url, host, idleTimeout, connections: PUBLIC_CONNECTIONS }),
     lookup,
     pageTokens: createPageTokens(config.gatewaySecret),
     effects: {
@@ -136,6 +139,7 @@ function createServices(config: Config, store: Store, directory: Directory): Ser
       refresh: directory.refresh,
     },
     switches: { presignedUrls: config.presignedUrls, assistant: false },
+    clientIdleTimeout: idleTimeout,
     jsonBodyLimit: config.jsonBodyLimit,
     trustAuthorship: config.trustAuthorship,
     shellScript: assetPath(config.publicUrl, 'session.js'),

@@ -70,7 +70,8 @@ const upstream = {
     default: 120,
     minimum: 1,
     maximum: 86_400,
-    description: 'Seconds the tracking server may stay silent. A transfer as a whole has no limit.',
+    description:
+      'Seconds the tracking server may stay silent, or a client stand still in a transfer. A transfer as a whole has no limit.',
   }),
   JSON_BODY_LIMIT: integer({
     section: 'Tracking server',

@@ -10,10 +10,14 @@ import type { Upstream } from './upstream.ts'
 /** What every step may use; made once, at start. */
 export type Services = {
   readonly upstream: Upstream
+  /** The same with connections of its own, for those who are not signed in: however many they hold, the others have theirs. */
+  readonly publicUpstream: Upstream
   readonly lookup: Lookup
   readonly pageTokens: PageTokens
   readonly effects: Pick<EffectContext, 'roles' | 'noteExperiment' | 'refresh'>
   readonly switches: Readonly<Record<SwitchName, boolean>>
+  /** Seconds that a client may stand still in the middle of a request or an answer. */
+  readonly clientIdleTimeout: number
   /** Most bytes of a JSON body. */
   readonly jsonBodyLimit: number
   readonly trustAuthorship: boolean

@@ -7,6 +7,7 @@ import { applyEffects } from './effects.ts'
 import type { Exchange, Services } from './exchange.ts'
 import { filterVersions, readGraphql } from './graphql.ts'
 import { requestHeaders, responseHeaders } from './headers.ts'
+import { endWhenIdle } from './idle-client.ts'
 import { inviteBody } from './judge.ts'
 import { listReadable } from './lists.ts'
 import { narrow } from './narrow.ts'
@@ -22,6 +23,7 @@ import type { UpstreamRequest, UpstreamResponse } from './upstream.ts'
 export async function forward(exchange: Exchange, judged: Call, services: Services): Promise<number> {
   const { caller } = exchange
   const { operation } = judged
+  endWhenIdle(exchange.request, exchange.response, services.clientIdleTimeout)
   if (operation.answer !== undefined) return sendWhole(exchange, services, json(operation.answer))
   const call = caller === undefined ? judged : await narrowed(judged, caller, services)
   if (call === undefined) return sendWhole(exchange, services, json({}))
@@ -41,7 +43,8 @@ export async function forward(exchange: Exchange, judged: Call, services: Servic
   if (operation.shell) return sendWhole(exchange, services, await shell(exchange, call, services))
   if (operation.body === 'stream') inviteBody(exchange)
   const headers = answerHeaders(exchange, services, operation)
-  const relayed = await services.upstream.pipe(upstreamRequest(exchange, call), exchange.response, headers)
+  const upstream = caller === undefined ? services.publicUpstream : services.upstream
+  const relayed = await upstream.pipe(upstreamRequest(exchange, call), exchange.response, headers)
   exchange.bytesOut = relayed.bytesOut
   return relayed.status
 }

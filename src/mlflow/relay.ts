@@ -23,6 +23,9 @@ export function relay(
   })
 }
 
+/** MLflow answered before it had the whole upload: the rest is read by nobody, so no request can follow it. */
+const LAST = ['connection', 'close']
+
 class Relay implements Dispatcher.DispatchHandler {
   readonly #response: ServerResponse
   readonly #addHeaders: readonly string[]
@@ -62,7 +65,8 @@ class Relay implements Dispatcher.DispatchHandler {
   ): void {
     if (status < 200) return
     this.#status = status
-    this.#response.writeHead(status, responseHeaders(headers, this.#addHeaders))
+    const own = this.#response.req.complete ? this.#addHeaders : [...this.#addHeaders, ...LAST]
+    this.#response.writeHead(status, responseHeaders(headers, own))
   }
 
   onBodySent(chunk: Buffer): void {

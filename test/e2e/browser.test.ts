@@ -110,6 +110,28 @@ test('field report 101: an HTML artifact is shown, and its scripts do not run wi
   expect([stolen(asked), stolen(answered)]).toEqual([1, 0])
 })
 
+test('field report 67: a session that ends while a page is open is begun again, once, in the same place', async () => {
+  const runs = `/#/experiments/${seeded.experimentId}/runs`
+  await signIn('editor', runs)
+  const run = page.getByRole('link', { name: 'seen-run', exact: true })
+  await run.waitFor()
+  // The gateway's session is gone, the provider still knows the browser.
+  await context.clearCookies({ name: /^gateway_/ })
+  const callbacks: string[] = []
+  page.on('response', (response) => {
+    if (response.url().includes('/auth/callback/')) callbacks.push(response.url())
+  })
+  await run.click()
+  await page.waitForURL((at) =>
+    at.hash.startsWith(`#/experiments/${seeded.experimentId}/runs/${seeded.runId}`),
+  )
+  await page.getByText('About this run').waitFor()
+  expect(callbacks).toHaveLength(1)
+  expect(Object.keys(Object.fromEntries((await context.cookies()).map(({ name }) => [name, 1])))).toContain(
+    'gateway_token',
+  )
+})
+
 describe('signing out', () => {
   const signOut = async () => {
     await page.goto(`${url}/auth/logout`)

@@ -8,6 +8,15 @@ export function announcesBody({ headers }: Pick<IncomingMessage, 'headers'>): bo
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
 }
 
+/**
+ * Refuses a body whose announced length is over the limit: before it is invited, and before it is read.
+ *
+ * @throws {GatewayError} `ERR_BODY_TOO_LARGE`
+ */
+export function checkLength({ headers }: Pick<IncomingMessage, 'headers'>, limit: number): void {
+  if (Number(headers['content-length'] ?? 0) > limit) throw tooLarge(limit)
+}
+
 /** What Node gives a whole request by default. Uploads may take longer, so it is not set for all (`requestTimeout`). */
 const TIME_LIMIT = 300
 
@@ -25,7 +34,7 @@ export async function readWholeBody(
   timeLimit = TIME_LIMIT,
 ): Promise<Buffer> {
   if (!announcesBody(request)) return EMPTY
-  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit)
+  checkLength(request, limit)
   const chunks: Buffer[] = []
   let size = 0
   const timer = setTimeout(() => request.destroy(new Error('too slow')), timeLimit * 1000).unref()

@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts'
 import type { Caller } from '../identity/caller.ts'
 import { ALLOW, decide } from '../policy/decide.ts'
-import { readWholeBody } from './body.ts'
+import { announcesBody, checkLength, readWholeBody } from './body.ts'
 import { type Call, checkFraming, readBody, type Target } from './call.ts'
 import { operationNamed } from './catalogue.ts'
 import { refusalFor } from './denial.ts'
@@ -54,6 +54,7 @@ export async function readCall(exchange: Exchange, target: Target, services: Ser
   }
   if (target.operation.body === 'stream') return { ...call, body: undefined, bytes: undefined }
   if (target.operation.body === 'otlp') return { ...call, ...(await readExport(exchange, services)) }
+  checkLength(request, services.jsonBodyLimit)
   inviteBody(exchange)
   return { ...call, ...readBody(await readWholeBody(request, services.jsonBodyLimit)) }
 }
@@ -63,6 +64,7 @@ async function readExport(
   { jsonBodyLimit: limit }: Services,
 ): Promise<Pick<Call, 'body' | 'bytes' | 'spans'>> {
   const { type, coding } = otlpFraming(exchange.request)
+  checkLength(exchange.request, limit)
   inviteBody(exchange)
   const bytes = await inflated(await readWholeBody(exchange.request, limit), coding, limit)
   return { body: undefined, bytes, spans: readSpans(type, bytes) }
@@ -78,9 +80,13 @@ function upstreamMethod(method: string | undefined, operation: Operation): strin
   return method === undefined || (method === 'HEAD' && !sendsFiles) ? 'GET' : method
 }
 
-/** Tells a client that waits for it (RFC 9110 §10.1.1) to send the body; not before it is known to be wanted. */
+/**
+ * Tells a client that waits for it (RFC 9110 §10.1.1) to send the body; not before it is known to be wanted. One that
+ * speaks HTTP/1.0 knows no interim answer and would take it for the answer.
+ */
 export function inviteBody({ request, response }: Exchange): void {
-  if (request.headers.expect !== undefined) response.writeContinue()
+  if (request.headers.expect === undefined || request.httpVersion === '1.0') return
+  if (announcesBody(request)) response.writeContinue()
 }
 
 /** Admins are not judged by name, so no name is looked up for them. */

@@ -10,6 +10,9 @@ UV_VERSION := 0.13.9
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 NODE_MODULES := node_modules/.stamp
+# uv brings certificates of its own; behind a company's proxy those of the machine are the ones that count.
+export UV_SYSTEM_CERTS := 1
+
 UV := .uv/.stamp-$(UV_VERSION)
 MLFLOW := .mlflow/.stamp
 

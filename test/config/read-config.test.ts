@@ -150,6 +150,20 @@ describe('field report 43: host header with a port', () => {
   })
 })
 
+describe('field report 48: the name the tracking server is called by', () => {
+  it.each([
+    [{ UPSTREAM_URL: 'http://mlflow:5000' }, 'localhost'],
+    [{ UPSTREAM_URL: 'https://mlflow.internal:8443' }, 'mlflow.internal:8443'],
+    [{ UPSTREAM_URL: 'http://mlflow:5000', UPSTREAM_HOST: 'MLflow.internal:5000' }, 'mlflow.internal:5000'],
+  ])('%j: %s', (env, host) => {
+    expect(read(env).upstreamHost).toBe(host)
+  })
+
+  it.each(['mlflow internal', 'http://mlflow', '-:x'])('is not %j', (UPSTREAM_HOST) => {
+    expect(() => read({ UPSTREAM_HOST })).toThrow(/UPSTREAM_HOST is no host name/)
+  })
+})
+
 describe('dangerous switches', () => {
   it.each([
     [

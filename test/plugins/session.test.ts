@@ -158,7 +158,7 @@ describe('renewal', () => {
     expect(gateway.statements.filter((sql) => !sql.includes('"changes"'))).toEqual([]) // warm at once
   })
 
-  it('reads the groups again at the provider, and what was taken away there is gone', async () => {
+  it('field report 70: reads the groups again at the provider, and what was taken away there is gone', async () => {
     const browser = await signIn()
     issuer.setGroups('editor', ['others'])
     try {

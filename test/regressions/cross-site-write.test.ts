@@ -72,7 +72,14 @@ const WRITES: readonly (readonly [string, Ask, 'editor' | 'admin'])[] = [
   ],
   ['telemetry', { method: 'POST', target: '/ajax-api/3.0/mlflow/ui-telemetry', json: {} }, 'editor'],
   ['a model gateway', { method: 'POST', target: '/gateway/openai/v1/responses', body: '{}' }, 'admin'],
-  ['traces', { method: 'POST', target: '/v1/traces', body: 'x' }, 'admin'],
+  [
+    'traces',
+    {
+      ...{ method: 'POST', target: '/v1/traces', json: { resourceSpans: [] } },
+      headers: ['X-MLflow-Experiment-Id: 1'],
+    },
+    'editor',
+  ],
   ['jobs', { method: 'POST', target: '/ajax-api/3.0/jobs/', json: {} }, 'admin'],
 ]
 

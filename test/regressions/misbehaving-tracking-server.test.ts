@@ -219,7 +219,7 @@ describe("field report 101: files that run in the viewer's browser", () => {
     file('/model-versions/get-artifact?name=alpha-model&version=1&path=MLmodel'),
     file(`/ajax-api/2.0/mlflow/logged-models/${model}/artifacts/files?artifact_file_path=x.pdf`),
     { target: '/ajax-api/2.0/mlflow/get-trace-artifact?request_id=tr-1&path=x.html', as: 'admin' },
-    { target: '/ajax-api/3.0/mlflow/get-trace-artifact?trace_id=tr-1&path=x.html', as: 'admin' },
+    { target: '/ajax-api/3.0/mlflow/get-trace-artifact?request_id=tr-1&path=x.html', as: 'admin' },
   ] satisfies Ask[])('$target comes in a sandbox', async (ask) => {
     const [path = ''] = ask.target.split('?')
     gateway.script({ [`GET ${path}`]: { headers: { 'content-type': 'text/html' }, body: '<script>' } })

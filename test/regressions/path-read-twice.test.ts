@@ -167,6 +167,8 @@ describe('field report 87: a value in the path that climbs, or is decoded once m
     ['static files', '/static-files/%2e%2e/api/2.0/mlflow/experiments/get'],
     ['static files', '/static-files//etc/passwd'],
     ['static files', '/static-files/x%00'],
+    ['static files', '/static-files/%252e%252e/api/2.0/mlflow/experiments/get'],
+    ['tags', `${API}/logged-models/m-${'a'.repeat(32)}/tags/a%252Fb`],
   ])('in %s too: %s', async (_, target) => {
     const { status, reached } = await gateway.ask({ target, as: 'admin' })
     expect([400 <= status && status < 500, reached]).toEqual([true, []])

@@ -73,7 +73,7 @@ function listed(
     caller: { userId, isAdmin, access: caller.access },
     lookup: services.lookup,
     tokens: services.pageTokens,
-    send: (page) => services.upstream.send(upstreamRequest(exchange, page)),
+    send: (page) => services.upstream.send(upstreamRequest(exchange, page), exchange.response),
   })
 }
 
@@ -84,7 +84,7 @@ async function queried(
   { access }: Caller,
   { upstream, lookup }: Services,
 ): Promise<UpstreamResponse> {
-  const response = await upstream.send(upstreamRequest(exchange, call))
+  const response = await upstream.send(upstreamRequest(exchange, call), exchange.response)
   const { versionPaths } = readGraphql(call.body?.value ?? {})
   if (response.status !== 200 || versionPaths.length === 0) return response
   const answer = readAnswer(response)

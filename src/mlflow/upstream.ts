@@ -27,8 +27,12 @@ export type Relayed = { readonly status: number; readonly bytesOut: number }
 export type Upstream = {
   /** Asks with the gateway's own authority; used by look-ups only. `body` is `undefined` if it is not JSON. */
   getJson(target: string): Promise<{ readonly status: number; readonly body: unknown }>
-  /** Sends and reads the answer whole, up to `bufferLimit` bytes. */
-  send(request: UpstreamRequest): Promise<UpstreamResponse>
+  /**
+   * Sends and reads the answer whole, up to `bufferLimit` bytes.
+   *
+   * @param client Whose going away ends it; without one it is carried through whoever waits for it.
+   */
+  send(request: UpstreamRequest, client?: ServerResponse): Promise<UpstreamResponse>
   /** Sends and passes the answer on as it comes, with back-pressure both ways. */
   pipe(request: UpstreamRequest, response: ServerResponse, addHeaders: readonly string[]): Promise<Relayed>
   close(): Promise<void>
@@ -67,9 +71,10 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     body: (request.body ?? null) as Dispatcher.DispatchOptions['body'] & {},
   })
 
-  const send = async (request: UpstreamRequest): Promise<UpstreamResponse> => {
+  const send = async (request: UpstreamRequest, client?: ServerResponse): Promise<UpstreamResponse> => {
     try {
-      const answer = await pool.request(dispatchOptions(request))
+      const signal = client === undefined ? null : endOf(client)
+      const answer = await pool.request({ ...dispatchOptions(request), signal })
       return {
         status: answer.statusCode,
         headers: answer.headers,
@@ -100,6 +105,18 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     },
     close: () => pool.destroy(),
   }
+}
+
+/** Aborts when the client has gone. */
+function endOf(client: ServerResponse): AbortSignal {
+  const controller = new AbortController()
+  const abort = () =>
+    controller.abort(
+      new GatewayError('ERR_AMBIGUOUS_REQUEST', 'The client has gone', { reason: 'client_gone' }),
+    )
+  if (client.destroyed) abort()
+  else client.once('close', abort)
+  return controller.signal
 }
 
 async function readWhole(body: Dispatcher.ResponseData['body'], limit: number): Promise<Buffer> {

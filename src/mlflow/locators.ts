@@ -5,7 +5,7 @@ import { announcedKind } from './announced-kind.ts'
 import { type Call, memberOf, select } from './call.ts'
 import { readGraphql } from './graphql.ts'
 import { readJsonObject } from './json.ts'
-import type { Lookup, RegistryKind } from './lookup.ts'
+import type { Lookup, Registered } from './lookup.ts'
 import type { Locator, LocatorKind, Need, Operation } from './operation.ts'
 
 /** What a locator may ask. Names are looked up only if some grant of the caller speaks of names. */
@@ -107,7 +107,7 @@ const LOCATE: Readonly<Record<LocatorKind, Locate>> = {
   trace: traceById,
   new_trace: traceById,
   artifact_path: artifactAt,
-  registered_model: async (name, { lookup }) => registryRef(await lookup.registryKind(name), name),
+  registered_model: async (name, { lookup }) => registryRef(await lookup.registered(name)),
   registered_model_name: (name, _locating, call) => ({ type: announcedKind(call), key: name, name }),
   registered_model_new_name: async (name, { lookup }, call) => {
     const current = call.body && memberOf(call.body.value, 'name')
@@ -150,15 +150,16 @@ async function experimentByName(name: string, { lookup }: Locating): Promise<Res
   const found = await lookup.experimentByName(name)
   return found === undefined
     ? { type: 'experiment', key: undefined, name }
-    : { type: 'experiment', key: found.id, name }
+    : { type: 'experiment', key: found.id, name: found.name }
 }
 
 async function experimentOrNone(id: string | undefined, locating: Locating): Promise<ResourceRef> {
   return id === undefined ? NO_EXPERIMENT : experimentById(id, locating)
 }
 
-function registryRef(kind: RegistryKind | undefined, name: string): ResourceRef {
-  return kind === undefined ? { type: 'registered_model', key: undefined } : { type: kind, key: name, name }
+function registryRef(found: Registered | undefined): ResourceRef {
+  if (found === undefined) return { type: 'registered_model', key: undefined }
+  return { type: found.kind, key: found.name, name: found.name }
 }
 
 /**

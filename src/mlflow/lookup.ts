@@ -1,18 +1,31 @@
-import { GatewayError } from '../errors.ts'
 import { Answers } from './answers.ts'
+import {
+  type Experiment,
+  invalidAnswer,
+  isObject,
+  objectAt,
+  ownerOf,
+  type Registered,
+  type RegistryKind,
+  readExperiment,
+  readRegistered,
+} from './lookup-answer.ts'
 import type { Upstream } from './upstream.ts'
 
-/** What the gateway knows of an experiment: its name, and where in the artifact store it lies. */
-export type Experiment = {
-  readonly id: string
-  readonly name: string
-  /** Path below `mlflow-artifacts:/`, without slashes at the ends; `undefined` if it lies elsewhere. */
-  readonly artifactRoot: string | undefined
-}
+export {
+  type Experiment,
+  hasPromptTag,
+  isObject,
+  PROMPT_TAG,
+  type Registered,
+  type RegistryKind,
+} from './lookup-answer.ts'
 
-export type RegistryKind = 'registered_model' | 'prompt'
-
-/** Answers who owns what, from memory where it can. `undefined`: MLflow knows no such thing. */
+/**
+ * Answers who owns what, from memory where it can. `undefined`: MLflow knows no such thing, and nothing else. Where its
+ * database does not tell cases apart (common on MySQL), names and ids lead to what MLflow would take them for, under
+ * that thing's own name.
+ */
 export type Lookup = {
   experiment(id: string): Promise<Experiment | undefined>
   experimentByName(name: string): Promise<Experiment | undefined>
@@ -22,6 +35,8 @@ export type Lookup = {
   experimentOfModel(modelId: string): Promise<string | undefined>
   /** The experiment of a trace. It can be moved, so an answer is good for {@link TRACE_TTL} only. */
   experimentOfTrace(traceId: string): Promise<string | undefined>
+  registered(name: string): Promise<Registered | undefined>
+  /** For names that MLflow itself has given. */
   registryKind(name: string): Promise<RegistryKind | undefined>
   /** Forgets what may have changed: an experiment's name, a model's kind. */
   forget(kind: 'experiment' | 'model', key: string): void
@@ -43,9 +58,6 @@ const API = '/api/2.0/mlflow'
 
 /** Seconds. Long enough for the few requests that a client or a page makes of one trace in a row. */
 const TRACE_TTL = 2
-
-/** MLflow writes the tag on every prompt (mlflow.prompt.constants, 3.17.2). */
-export const PROMPT_TAG = 'mlflow.prompt.is_prompt'
 
 /**
  * Looks ids up at the upstream, with the gateway's own connection; concurrent questions share one look-up.
@@ -69,21 +81,21 @@ export function createLookup({ upstream, size = 50_000, nameTtl = 60, now = upti
 
   const experiments = cache(async (id) => {
     const found = readExperiment(await ask('experiments/get', 'experiment_id', id))
-    return found?.id === id ? found : undefined
+    if (found !== undefined && found.id !== id)
+      throw invalidAnswer('experiments/get answered with another one')
+    return found
   }, nameTtl)
-  const experimentNames = cache(async (name) => {
-    const found = readExperiment(await ask('experiments/get-by-name', 'experiment_name', name))
-    // A case-insensitive database may answer with another name: that one is not the one asked about.
-    return found?.name === name ? found : undefined
-  }, nameTtl)
+  const experimentNames = cache(
+    async (name) => readExperiment(await ask('experiments/get-by-name', 'experiment_name', name)),
+    nameTtl,
+  )
   const runs = cache((id) => ownerOf(ask('runs/get', 'run_id', id), ['run', 'info'], 'run_id', id), 0)
   const models = cache((id) => ownerOf(askModel(upstream, id), ['model', 'info'], 'model_id', id), 0)
   const traces = cache((id) => experimentOfTrace(upstream, id), TRACE_TTL)
-  const kinds = cache(async (name): Promise<RegistryKind | undefined> => {
-    const found = objectAt(await ask('registered-models/get', 'name', name), ['registered_model'])
-    if (found?.['name'] !== name) return undefined
-    return hasPromptTag(found) ? 'prompt' : 'registered_model'
-  }, nameTtl)
+  const registry = cache(
+    async (name) => readRegistered(await ask('registered-models/get', 'name', name)),
+    nameTtl,
+  )
 
   return {
     experiment: (id) => experiments.get(id),
@@ -91,16 +103,17 @@ export function createLookup({ upstream, size = 50_000, nameTtl = 60, now = upti
     experimentOfRun: (id) => runs.get(id),
     experimentOfModel: (id) => models.get(id),
     experimentOfTrace: (id) => traces.get(id),
-    registryKind: (name) => kinds.get(name),
+    registered: (name) => registry.get(name),
+    registryKind: async (name) => (await registry.get(name))?.kind,
     forget: (kind, key) => {
-      if (kind === 'model') kinds.forget(key)
+      if (kind === 'model') registry.forget(key)
       else {
         experiments.forget(key)
         experimentNames.clear()
       }
     },
     clear: () => {
-      for (const each of [experiments, experimentNames, runs, models, traces, kinds]) each.clear()
+      for (const each of [experiments, experimentNames, runs, models, traces, registry]) each.clear()
     },
     sizes: () => ({
       experiments: experiments.size,
@@ -108,7 +121,7 @@ export function createLookup({ upstream, size = 50_000, nameTtl = 60, now = upti
       runs: runs.size,
       models: models.size,
       traces: traces.size,
-      kinds: kinds.size,
+      kinds: registry.size,
     }),
   }
 }
@@ -143,60 +156,4 @@ async function experimentOfTrace(
     throw invalidAnswer(`traces answered ${status}`)
   }
   return owner
-}
-
-/** The experiment id in an answer, if the answer is about the id that was asked for. */
-async function ownerOf(
-  answer: Promise<Record<string, unknown> | undefined>,
-  path: readonly string[],
-  idField: string,
-  id: string,
-): Promise<string | undefined> {
-  const info = objectAt(await answer, path)
-  const owner = info?.['experiment_id']
-  return info?.[idField] === id && typeof owner === 'string' ? owner : undefined
-}
-
-function readExperiment(answer: Record<string, unknown> | undefined): Experiment | undefined {
-  const found = objectAt(answer, ['experiment'])
-  const id = found?.['experiment_id']
-  const name = found?.['name']
-  if (typeof id !== 'string' || typeof name !== 'string') return undefined
-  return { id, name, artifactRoot: artifactRoot(found?.['artifact_location']) }
-}
-
-/** `mlflow-artifacts:/2` and `mlflow-artifacts://host/2` → `2`. */
-function artifactRoot(location: unknown): string | undefined {
-  const match =
-    typeof location === 'string' ? /^mlflow-artifacts:(?:\/\/[^/]*)?\/+(.*?)\/*$/.exec(location) : null
-  return match?.[1]
-}
-
-/** True for a registered model or a version that carries MLflow's own mark of a prompt. */
-export function hasPromptTag(row: Readonly<Record<string, unknown>>): boolean {
-  const tags = row['tags']
-  if (!Array.isArray(tags)) return false
-  return tags.some(
-    (tag) => isObject(tag) && tag['key'] === PROMPT_TAG && String(tag['value']).toLowerCase() === 'true',
-  )
-}
-
-function objectAt(value: unknown, path: readonly string[]): Record<string, unknown> | undefined {
-  let at = value
-  for (const step of path) at = isObject(at) ? at[step] : undefined
-  return isObject(at) ? at : undefined
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function invalidAnswer(what: string): GatewayError {
-  return new GatewayError(
-    'ERR_UPSTREAM_INVALID',
-    'The tracking server did not say who owns what was asked for',
-    {
-      cause: new Error(what),
-    },
-  )
 }

@@ -104,6 +104,10 @@ export function lookupIn(world: World): ScriptedLookup {
     experimentOfRun: (id) => answer(`run ${id}`, own(world.runs, id)),
     experimentOfModel: (id) => answer(`model ${id}`, own(world.models, id)),
     experimentOfTrace: (id) => answer(`trace ${id}`, own(world.traces, id)),
+    registered: (name) => {
+      const kind = own(world.registry, name)
+      return answer(`registry ${name}`, kind && { kind, name })
+    },
     registryKind: (name) => answer(`registry ${name}`, own(world.registry, name)),
     forget: (kind, key) => {
       forgotten.push(`${kind} ${key}`)

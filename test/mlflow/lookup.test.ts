@@ -36,13 +36,13 @@ describe('an experiment', () => {
     ['is what MLflow says', ok(EXPERIMENT), { id: '1', name: 'alpha/one', artifactRoot: '1' }],
     ['is none when there is none', NOT_FOUND, undefined],
     [
-      'is none when MLflow answers about another',
+      'is a fault when MLflow answers about another',
       ok({ experiment: { ...EXPERIMENT.experiment, experiment_id: '2' } }),
-      undefined,
+      INVALID,
     ],
-    ['is none when the answer lacks the name', ok({ experiment: { experiment_id: '1' } }), undefined],
-    ['is none when the id is a number', ok({ experiment: { experiment_id: 1, name: 'x' } }), undefined],
-    ['is none when the answer is empty', ok({}), undefined],
+    ['is a fault when the answer lacks the name', ok({ experiment: { experiment_id: '1' } }), INVALID],
+    ['is a fault when the id is a number', ok({ experiment: { experiment_id: 1, name: 'x' } }), INVALID],
+    ['is a fault when the answer is empty', ok({}), INVALID],
     ['is a fault when MLflow has one', { status: 500, body: EXPERIMENT }, INVALID],
     ['is a fault when MLflow refuses', { status: 403, body: EXPERIMENT }, INVALID],
     ['is a fault when MLflow redirects', { status: 308, body: undefined }, INVALID],
@@ -77,12 +77,14 @@ describe('an experiment', () => {
     })
   })
 
-  it('by its name is the one of just that name (a database may not tell cases apart)', async () => {
+  it('by its name is the one that MLflow takes it for (a database may not tell cases apart)', async () => {
     expect(await lookupOver(() => ok(EXPERIMENT)).lookup.experimentByName('alpha/one')).toMatchObject({
       id: '1',
     })
-    expect(await lookupOver(() => ok(EXPERIMENT)).lookup.experimentByName('Alpha/One')).toBeUndefined()
-    expect(await lookupOver(() => ok(EXPERIMENT)).lookup.experimentByName('alpha/one ')).toBeUndefined()
+    expect(await lookupOver(() => ok(EXPERIMENT)).lookup.experimentByName('Alpha/One')).toMatchObject({
+      id: '1',
+      name: 'alpha/one',
+    })
     expect(await outcome(lookupOver(() => ({ status: 500, body: {} })).lookup.experimentByName('x'))).toBe(
       INVALID,
     )
@@ -94,11 +96,12 @@ describe('the owner of a run, of a logged model', () => {
   it.each<[string, Answer, unknown]>([
     ['is its experiment', run({ run_id: 'r', experiment_id: '2' }), '2'],
     ['is none when there is no run', NOT_FOUND, undefined],
-    ['is none when the answer is about another run', run({ run_id: 'R', experiment_id: '2' }), undefined],
-    ['is none when the answer is about no run', run({ run_uuid: 'r', experiment_id: '2' }), undefined],
-    ['is none when it has no experiment', run({ run_id: 'r' }), undefined],
-    ['is none when its experiment is a number', run({ run_id: 'r', experiment_id: 2 }), undefined],
-    ['is none when there is a hole in the answer', ok({ run: null }), undefined],
+    ['is its experiment, in whichever case', run({ run_id: 'R', experiment_id: '2' }), '2'],
+    ['is a fault when the answer is about another run', run({ run_id: 's', experiment_id: '2' }), INVALID],
+    ['is a fault when the answer is about no run', run({ run_uuid: 'r', experiment_id: '2' }), INVALID],
+    ['is a fault when it has no experiment', run({ run_id: 'r' }), INVALID],
+    ['is a fault when its experiment is a number', run({ run_id: 'r', experiment_id: 2 }), INVALID],
+    ['is a fault when there is a hole in the answer', ok({ run: null }), INVALID],
     ['is a fault when MLflow has one', { status: 503, body: undefined }, INVALID],
     ['is a fault when the answer is garbage', { status: 200, body: '<html>' }, INVALID],
   ])('%s', async (_, answer, expected) => {
@@ -121,7 +124,7 @@ describe('the owner of a run, of a logged model', () => {
 
   it.each<[Answer, unknown]>([
     [ok({ model: { info: { model_id: 'm-1', experiment_id: '2' } } }), '2'],
-    [ok({ model: { info: { model_id: 'm-2', experiment_id: '2' } } }), undefined],
+    [ok({ model: { info: { model_id: 'm-2', experiment_id: '2' } } }), INVALID],
     [NOT_FOUND, undefined],
     [{ status: 500, body: {} }, INVALID],
     [ok(null), INVALID],
@@ -145,7 +148,8 @@ describe('what kind of thing a name in the registry is', () => {
       ok({ registered_model: { name: 'n', tags: [{ ...PROMPT, value: 'false' }] } }),
       'registered_model',
     ],
-    ['nothing of that name', ok({ registered_model: { name: 'N', tags: [PROMPT] } }), undefined],
+    ['what MLflow takes it for', ok({ registered_model: { name: 'N', tags: [PROMPT] } }), 'prompt'],
+    ['unknown, when it has no name', ok({ registered_model: { tags: [PROMPT] } }), INVALID],
     ['nothing', NOT_FOUND, undefined],
     ['unknown', { status: 502, body: {} }, INVALID],
   ])('%s', async (_, answer, expected) => {

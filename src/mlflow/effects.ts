@@ -49,19 +49,26 @@ async function apply(
       }
       return
     case 'rename_model': {
-      const [from, to] = [select(call, effect.from)[0], select(call, effect.to)[0]]
+      const [asked, to] = [select(call, effect.from)[0], select(call, effect.to)[0]]
+      const from = asked && (await ownName(asked, lookup))
       // MLflow takes a rename to the same name. It must not count as another thing's arrival there.
-      if (from === undefined || to === undefined || from === to) return
-      for (const name of [from, to]) lookup.forget('model', name)
+      if (asked === undefined || from === undefined || to === undefined || from === to) return
+      for (const name of new Set([asked, from, to])) lookup.forget('model', name)
       for (const type of REGISTRY_TYPES) await roles.carry.renameResource(type, from, to)
       return
     }
     case 'delete_model':
-      for (const name of select(call, effect.selector)) {
-        lookup.forget('model', name)
+      for (const asked of select(call, effect.selector)) {
+        const name = await ownName(asked, lookup)
+        for (const each of new Set([asked, name])) lookup.forget('model', each)
         for (const type of REGISTRY_TYPES) await roles.carry.forgetResource(type, name)
       }
   }
+}
+
+/** The name that grants know a thing by, as it was found before; a database may take it under another spelling too. */
+async function ownName(asked: string, lookup: Lookup): Promise<string> {
+  return (await lookup.registered(asked))?.name ?? asked
 }
 
 async function grantCreator(

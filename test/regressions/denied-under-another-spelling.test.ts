@@ -78,6 +78,29 @@ describe('what is denied', () => {
   })
 })
 
+describe('what is deleted under another spelling', () => {
+  it('leaves no grant behind under its own', async () => {
+    const { userId } = gateway.members.reader
+    const { id } = await gateway.store.roles.personal(userId)
+    const granted = async () => {
+      const membership = await gateway.store.people.membership(userId, [{ id: 'oidc' }])
+      const own = membership?.roles.find((role) => role.id === id)
+      return (own?.grants ?? []).map(({ pattern }) => pattern)
+    }
+    const grant = {
+      resourceType: 'registered_model',
+      match: 'exact',
+      level: 'READ',
+      source: 'manual',
+    } as const
+    await gateway.store.roles.grant(id, { ...grant, pattern: 'beta-model' })
+    expect(await granted()).toEqual(['beta-model'])
+    const ask = { method: 'DELETE', target: `${API}/registered-models/delete`, json: { name: 'BETA-Model' } }
+    expect((await gateway.ask({ ...ask, as: 'admin' })).line).toBe('200 allow')
+    expect(await granted()).toEqual([])
+  })
+})
+
 describe('an answer that does not say whose a thing is', () => {
   it.each([
     [

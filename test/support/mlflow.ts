@@ -33,6 +33,10 @@ export type MlflowOptions = {
   readonly startTimeoutMs?: number | undefined
   /** Ends what is starting, and makes the start fail. */
   readonly signal?: AbortSignal | undefined
+  /** Further arguments, such as `--app-name basic-auth`. */
+  readonly args?: readonly string[] | undefined
+  /** Further variables. */
+  readonly env?: Readonly<Record<string, string>> | undefined
 }
 
 /**
@@ -49,10 +53,10 @@ export async function startMlflow(options: MlflowOptions = {}): Promise<RunningM
   mkdirSync(dir, { recursive: true })
   const port = options.port ?? (await freePort())
   // A group of its own: the server's children outlive a signal that goes to the parent alone.
-  const server = spawn(PROGRAM, serverArguments(port), {
+  const server = spawn(PROGRAM, [...serverArguments(port), ...(options.args ?? [])], {
     cwd: dir,
     detached: true,
-    env: serverEnvironment(),
+    env: { ...serverEnvironment(), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const output = keepTail(server)

@@ -15,8 +15,11 @@ export UV_SYSTEM_CERTS := 1
 
 UV := .uv/.stamp-$(UV_VERSION)
 MLFLOW := .mlflow/.stamp
+# Versions that the catalogue knows besides the one in .mlflow: for tests only.
+OLDER := 2.22.5 3.1.4 3.10.1
+OLDER_MLFLOW := $(OLDER:%=.mlflow-%/.stamp)
 
-.PHONY: help setup demo test check bench secrets clean system
+.PHONY: help setup demo test versions check bench secrets clean system
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -26,8 +29,11 @@ setup: $(NODE_MODULES) $(MLFLOW) ## install everything the other targets need
 demo: $(NODE_MODULES) $(MLFLOW) ## gateway, MLflow and an OpenID Provider on this machine; Ctrl-C ends them (DEMO_PORT=8080)
 	@exec node test/demo/demo.ts
 
-test: $(NODE_MODULES) $(MLFLOW) system ## every check: types, lint, unit, plugins, end to end
+test: $(NODE_MODULES) $(MLFLOW) $(OLDER_MLFLOW) system ## every check: types, lint, unit, plugins, end to end
 	@exec node test/run.ts
+
+versions: $(NODE_MODULES) $(MLFLOW) $(OLDER_MLFLOW) ## every supported MLflow, with its own Python client
+	@npm run -s test:versions
 
 check: $(NODE_MODULES) ## the quick checks: types, lint, unit
 	@npm run -s check
@@ -39,7 +45,7 @@ secrets: ## random secrets for docker-compose.yml, in deploy/secrets/
 	@deploy/secrets/create.sh
 
 clean: ## remove everything that was built or installed here
-	rm -rf node_modules .mlflow .uv .demo dist coverage test-results
+	rm -rf node_modules .mlflow $(OLDER:%=.mlflow-%) .uv .demo dist coverage test-results
 
 # No package needs its install script: better-sqlite3 brings its binaries along, for the Node that is locked.
 $(NODE_MODULES): package.json package-lock.json
@@ -57,10 +63,18 @@ $(UV):
 # Compiled, else every start of MLflow costs ten seconds instead of three.
 $(MLFLOW): deploy/mlflow/requirements.txt $(UV)
 	@echo 'Installing MLflow'
-	@rm -rf .mlflow
-	@.uv/bin/uv venv -q --python "$$(command -v python3)" .mlflow
-	@.uv/bin/uv pip install -q --python .mlflow/bin/python --no-deps --compile-bytecode -r deploy/mlflow/requirements.txt
-	@touch $@
+	@$(INSTALL_MLFLOW)
+
+.mlflow-%/.stamp: test/fixtures/mlflow-%/requirements.txt $(UV)
+	@echo 'Installing MLflow $*'
+	@$(INSTALL_MLFLOW)
+
+define INSTALL_MLFLOW
+rm -rf $(@D)
+.uv/bin/uv venv -q --python "$$(command -v python3)" $(@D)
+.uv/bin/uv pip install -q --python $(@D)/bin/python --no-deps --compile-bytecode -r $<
+touch $@
+endef
 
 # --- Packages of the system ----------------------------------------------------------------------------------------
 system:

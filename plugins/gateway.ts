@@ -8,6 +8,7 @@ import { forward } from '../src/mlflow/forward.ts'
 import { checkStanding, isNobodys, isPublic, judge, readCall } from '../src/mlflow/judge.ts'
 import type { Operation } from '../src/mlflow/operation.ts'
 import { routerUrl } from '../src/mlflow/path.ts'
+import type { Demand } from '../src/policy/decide.ts'
 import { assertSameOrigin } from './origin.ts'
 
 export type GatewayOptions = {
@@ -118,6 +119,16 @@ function refused(fault: unknown): Outcome {
   return { effect: status >= 500 ? 'error' : 'deny', status, reason: fault.reason ?? fault.code }
 }
 
+/** Every resource once, however many things are asked of it. */
+function touched(demands: readonly Demand[]): AuditEvent['resources'] {
+  const seen = new Map<string, { type: string; id: string; name: string | undefined }>()
+  for (const { resource } of demands) {
+    const { type, key = '', name } = resource
+    seen.set(`${type} ${key}`, { type, id: key, name })
+  }
+  return [...seen.values()]
+}
+
 function eventOf(exchange: Exchange, reply: FastifyReply, outcome: Outcome): AuditEvent {
   const { caller, demands, request } = exchange
   return {
@@ -135,7 +146,7 @@ function eventOf(exchange: Exchange, reply: FastifyReply, outcome: Outcome): Aud
     operation: exchange.operation?.name,
     method: request.method ?? '',
     path: exchange.path ?? '',
-    resources: demands?.map(({ resource: { type, key, name } }) => ({ type, id: key ?? '', name })),
+    resources: demands && touched(demands),
     ...outcome,
     bytesIn: Number(request.headers['content-length'] ?? 0),
     bytesOut: exchange.bytesOut,

@@ -126,7 +126,7 @@ function createServices(config: Config, store: Store, directory: Directory): Ser
   const upstream = createUpstream({ url, host, idleTimeout })
   const lookup = createLookup({ upstream })
   directory.onChange(({ kind, key }) => {
-    if (kind === 'experiment' || kind === 'model') lookup.forget(kind, key)
+    if (kind === 'experiment' || kind === 'model' || kind === 'resource') lookup.forget(kind, key)
   })
   return {
     upstream,
@@ -135,7 +135,7 @@ function createServices(config: Config, store: Store, directory: Directory): Ser
     pageTokens: createPageTokens(config.gatewaySecret),
     effects: {
       roles: store.roles,
-      noteExperiment: (id) => store.changes.note('experiment', id),
+      note: store.changes.note,
       refresh: directory.refresh,
     },
     switches: { presignedUrls: config.presignedUrls, assistant: false },

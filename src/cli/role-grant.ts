@@ -1,6 +1,13 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { GatewayError } from '../errors.ts'
-import type { Grant, Level, ResourceType } from '../policy/grants.ts'
+import {
+  GRANT_TYPES,
+  type Grant,
+  type GrantType,
+  isWildcardOnly,
+  type Level,
+  levelsOf,
+} from '../policy/grants.ts'
 import type { StoredGrant } from '../store/grant-row.ts'
 import { COMMAND_LINE, recordRoleChange } from './act.ts'
 import { addCommand, type Cli, type Outcome, UsageError } from './command.ts'
@@ -9,11 +16,10 @@ import { assertByHand, findRole } from './lookup.ts'
 import { withStore } from './store-access.ts'
 
 const LEVELS: readonly Level[] = ['READ', 'USE', 'EDIT', 'MANAGE', 'DENY']
-const TYPES: readonly ResourceType[] = ['experiment', 'registered_model', 'prompt']
 
 type GrantOptions = {
   readonly level: Level
-  readonly type: ResourceType
+  readonly type: GrantType
   readonly exact?: string
   readonly name?: string
   readonly all?: boolean
@@ -27,8 +33,11 @@ export function addGrantCommands(cli: Cli, group: Command): void {
     summary: 'give a role a level on resources',
     options: [
       { flags: '--level <level>', summary: LEVELS.join(', '), required: true, parse: oneOf(LEVELS) },
-      { flags: '--type <type>', summary: TYPES.join(', '), required: true, parse: oneOf(TYPES) },
-      { flags: '--exact <key>', summary: "just this one: an experiment's id, a model's or prompt's name" },
+      { flags: '--type <type>', summary: GRANT_TYPES.join(', '), required: true, parse: oneOf(GRANT_TYPES) },
+      {
+        flags: '--exact <key>',
+        summary: 'just this one: its id, or the name of a model, prompt or MCP server',
+      },
       { flags: '--name <glob>', summary: 'all with such a name; * stands for any characters' },
       { flags: '--all', summary: 'all of the type' },
       {
@@ -82,6 +91,10 @@ function readGrant(
   const given = [exact, name, all].filter((value) => value !== undefined)
   if (given.length !== 1)
     throw new UsageError('Say what the grant is on with one of --exact, --name and --all.')
+  if (!levelsOf(resourceType).includes(level))
+    throw new UsageError(`On a ${resourceType} the level is one of ${levelsOf(resourceType).join(', ')}.`)
+  if (isWildcardOnly(resourceType) && all === undefined)
+    throw new UsageError(`A grant on ${resourceType} is on all of them: say --all.`)
   const expiresAt = expires === undefined ? undefined : now + expires
   if (exact !== undefined) return { resourceType, match: 'exact', pattern: exact, level, expiresAt }
   if (name !== undefined) return { resourceType, match: 'name', pattern: name, level, expiresAt }

@@ -1,7 +1,13 @@
-import { ADMIN_ONLY } from './catalogue/admin-only.ts'
+import { AI_GATEWAY } from './catalogue/ai-gateway.ts'
 import { ARTIFACTS } from './catalogue/artifacts.ts'
+import { ASSISTANT_ROWS } from './catalogue/assistant.ts'
+import { DATASETS } from './catalogue/datasets.ts'
 import { INTERFACE } from './catalogue/interface.ts'
+import { JOBS } from './catalogue/jobs.ts'
+import { MCP_SERVERS } from './catalogue/mcp-servers.ts'
 import { REGISTRY } from './catalogue/registry.ts'
+import { REVIEWS } from './catalogue/reviews.ts'
+import { SERVER_ROWS } from './catalogue/server.ts'
 import { TRACES } from './catalogue/traces.ts'
 import { TRACKING } from './catalogue/tracking.ts'
 import type { Operation } from './operation.ts'
@@ -16,7 +22,13 @@ export const CATALOGUE: readonly Operation[] = [
   ...TRACES,
   ...ARTIFACTS,
   ...REGISTRY,
-  ...ADMIN_ONLY,
+  ...DATASETS,
+  ...JOBS,
+  ...REVIEWS,
+  ...AI_GATEWAY,
+  ...MCP_SERVERS,
+  ...SERVER_ROWS,
+  ...ASSISTANT_ROWS,
 ]
 
 const BY_NAME: ReadonlyMap<string, Operation> = new Map(

@@ -6,20 +6,15 @@ import type { Operation } from './operation.ts'
 
 type Denied = Decision & { effect: 'deny' }
 
-/** How people call the types. */
-const NOUN = {
-  experiment: 'experiment',
-  registered_model: 'registered model',
-  prompt: 'prompt',
-  server: 'server',
-} as const
+/** How people call what a grant can be on. */
+function nounOf(type: string): string {
+  return type.replace('mcp_', 'MCP ').replaceAll('_', ' ')
+}
 
 /** How a thing is called that the caller may not see: its name alone does not tell which of the two it is. */
-const UNSEEN = {
-  ...NOUN,
-  registered_model: 'registered model or prompt',
-  prompt: 'registered model or prompt',
-} as const
+function unseen(type: string): string {
+  return type === 'registered_model' || type === 'prompt' ? 'registered model or prompt' : nounOf(type)
+}
 
 /**
  * The refusal for a decision. It names what is missing, and nothing that the caller did not know: ids that were looked
@@ -38,7 +33,7 @@ export function refusalFor(decision: Denied, call: Call, access: Access): Gatewa
 }
 
 function sentence(decision: Denied, { operation }: Call, access: Access): string {
-  const { demand, needed, reason } = decision
+  const { demand, needed, held, reason } = decision
   const { type, key, name } = demand.resource
   const isPlace = type === 'server' || type === 'experiment'
   if (isPlace && reason !== 'level_too_low' && judgesPath(operation)) {
@@ -50,13 +45,17 @@ function sentence(decision: Denied, { operation }: Call, access: Access): string
     const patterns = access.patterns(type, needed)
     const where =
       patterns.length === 0 ? 'under no name at all' : `under these names only: ${patterns.join(', ')}`
-    return `${operation.name} asks for ${needed} on the name ${JSON.stringify(name ?? key ?? '')}; you may create ${NOUN[type]}s ${where}`
+    return `${operation.name} asks for ${needed} on the name ${JSON.stringify(name ?? key ?? '')}; you may create ${nounOf(type)}s ${where}`
+  }
+  if (demand.resource.tier !== undefined && access.levelOfAll(demand.resource.tier) === held) {
+    const of = nounOf(demand.resource.tier)
+    return `${operation.name} asks for ${needed} on every ${of}, and a grant on all of them gives you ${held}; ask an administrator`
   }
   const what =
     reason === 'level_too_low' && key !== undefined
-      ? `${NOUN[type]} ${JSON.stringify(key)}`
-      : `the ${UNSEEN[type]}`
-  const have = reason === 'level_too_low' ? `, you have ${access.levelOf(demand.resource)}` : ''
+      ? `${nounOf(type)} ${JSON.stringify(key)}`
+      : `the ${unseen(type)}`
+  const have = reason === 'level_too_low' ? `, you have ${held}` : ''
   return `${operation.name} asks for ${needed} on ${what}${have}; ask an administrator, or somebody with MANAGE on it, to grant it`
 }
 

@@ -8,8 +8,8 @@ import type { UpstreamResponse } from './upstream.ts'
 export type EffectContext = {
   readonly userId: string
   readonly roles: Roles
-  /** Announces to every replica that an experiment may have a new name. */
-  readonly noteExperiment: (id: string) => Promise<void>
+  /** Announces to every replica what may have changed upstream. */
+  readonly note: (kind: 'experiment' | 'resource', key: string) => Promise<void>
   readonly lookup: Lookup
   /** Resolves once what was just written holds here. */
   readonly refresh: () => Promise<void>
@@ -45,7 +45,7 @@ async function apply(
     case 'forget_experiment':
       for (const id of select(call, effect.selector)) {
         lookup.forget('experiment', id)
-        await context.noteExperiment(id)
+        await context.note('experiment', id)
       }
       return
     case 'rename_model': {
@@ -62,6 +62,15 @@ async function apply(
         const name = await ownName(asked, lookup)
         for (const each of new Set([asked, name])) lookup.forget('model', each)
         for (const type of REGISTRY_TYPES) await roles.carry.forgetResource(type, name)
+      }
+      return
+    case 'forget_grants':
+      for (const key of select(call, effect.selector)) await roles.carry.forgetResource(effect.type, key)
+      return
+    case 'forget_answer':
+      for (const key of select(call, effect.selector)) {
+        lookup.forget('resource', `${effect.about}/${key}`)
+        await context.note('resource', `${effect.about}/${key}`)
       }
   }
 }

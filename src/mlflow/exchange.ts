@@ -14,7 +14,7 @@ export type Services = {
   readonly publicUpstream: Upstream
   readonly lookup: Lookup
   readonly pageTokens: PageTokens
-  readonly effects: Pick<EffectContext, 'roles' | 'noteExperiment' | 'refresh'>
+  readonly effects: Pick<EffectContext, 'roles' | 'note' | 'refresh'>
   readonly switches: Readonly<Record<SwitchName, boolean>>
   /** Seconds that a client may stand still in the middle of a request or an answer. */
   readonly clientIdleTimeout: number

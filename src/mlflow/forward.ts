@@ -54,7 +54,7 @@ async function narrowed(call: Call, caller: Caller, { lookup }: Services): Promi
   let result = call
   for (const need of call.operation.needs) {
     if (need.kind !== 'narrow' || caller.principal.isAdmin) continue
-    const left = await narrow(result, need.locator, { lookup, access: caller.access })
+    const left = await narrow(result, need, { lookup, access: caller.access })
     if (left.kind === 'empty') return undefined
     result = left.call
   }

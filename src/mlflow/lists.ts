@@ -1,9 +1,10 @@
 import { GatewayError } from '../errors.ts'
 import { type Access, satisfies } from '../policy/access.ts'
-import type { ResourceType } from '../policy/grants.ts'
+import { decide } from '../policy/decide.ts'
 import { argsInQuery, type Call, memberOf } from './call.ts'
-import { type JsonDocument, readJsonObject } from './json.ts'
-import { hasPromptTag, isObject, type Lookup } from './lookup.ts'
+import { type JsonDocument, jsonName, readJsonObject, splice } from './json.ts'
+import { ROWS } from './list-rows.ts'
+import { isObject, type Lookup } from './lookup.ts'
 import type { ListSpec } from './operation.ts'
 import type { PageTokens, Position } from './page-token.ts'
 import { setField, withChanges } from './rewrite.ts'
@@ -22,6 +23,7 @@ export const MAX_FETCHES = 20
 const FIRST_FETCH = 1000
 const LARGEST_FETCH = 5000
 
+type PagedSpec = ListSpec & { readonly pages: 'token' }
 type Row = { readonly text: string; readonly visible: boolean }
 type Page = { readonly rows: readonly Row[]; readonly next: string }
 
@@ -38,6 +40,7 @@ export async function listReadable(
   spec: ListSpec,
   context: ListContext,
 ): Promise<UpstreamResponse> {
+  if (spec.pages === 'none') return wholeReadable(await context.send(call), spec, context)
   const size = pageSize(call, spec)
   const sealedFor = tokenContext(call, context.caller.userId)
   let at = startOf(call, context.tokens, sealedFor)
@@ -63,6 +66,22 @@ export async function listReadable(
   }
 }
 
+/** A list that MLflow gives whole: the same answer without the rows that may not be read. */
+async function wholeReadable(
+  response: UpstreamResponse,
+  spec: ListSpec,
+  context: ListContext,
+): Promise<UpstreamResponse> {
+  if (response.status !== 200 || seesAll(spec, context.caller)) return response
+  const { rows } = await readPage(response, spec, context)
+  const { text, root } = readAnswer(response.bytes)
+  const list = root.members?.get(jsonName(spec.field))
+  if (list === undefined) return response
+  const kept = rows.filter(({ visible }) => visible).map((row) => row.text)
+  const bytes = Buffer.from(splice(text, [{ start: list.start, end: list.end, text: `[${kept.join(',')}]` }]))
+  return { ...response, bytes }
+}
+
 function answer(spec: ListSpec, rows: readonly string[], next: string | undefined): UpstreamResponse {
   const fields: string[] = []
   if (rows.length > 0) fields.push(`${JSON.stringify(spec.field)}:[${rows.join(',')}]`)
@@ -79,7 +98,7 @@ function argument(call: Call, name: string): unknown {
   return call.body && (memberOf(call.body.value, name) ?? undefined)
 }
 
-function pageSize(call: Call, spec: ListSpec): number {
+function pageSize(call: Call, spec: PagedSpec): number {
   const given = argument(call, 'max_results')
   if (given === undefined && spec.defaultSize !== undefined) return spec.defaultSize
   const size = /^[1-9][0-9]{0,6}$/.test(String(given)) ? Number(given) : 0
@@ -122,14 +141,12 @@ function withPage(call: Call, size: number, token: string): Call {
   return withChanges(sized, next, [setField(next, 'page_token', JSON.stringify(token))])
 }
 
-function typesOf(spec: ListSpec): readonly ResourceType[] {
-  return spec.resource === 'experiment' ? ['experiment'] : ['registered_model', 'prompt']
-}
-
-function seesAll(spec: ListSpec, caller: ListContext['caller']): boolean {
+function seesAll({ rows }: ListSpec, { isAdmin, access }: ListContext['caller']): boolean {
+  if (isAdmin) return true
+  const { types, tiers = [] } = ROWS[rows]
   return (
-    caller.isAdmin ||
-    typesOf(spec).every((type) => satisfies(caller.access.uniform(type) ?? 'NO_PERMISSIONS', 'READ'))
+    types.every((type) => satisfies(access.uniform(type) ?? 'NO_PERMISSIONS', 'READ')) &&
+    tiers.every((tier) => satisfies(access.levelOfAll(tier) ?? 'READ', 'READ'))
   )
 }
 
@@ -137,8 +154,7 @@ async function readPage(response: UpstreamResponse, spec: ListSpec, context: Lis
   const { text, value, root } = readAnswer(response.bytes)
   const rows = value[spec.field] ?? []
   const next = value['next_page_token'] ?? ''
-  const items =
-    root.members?.get(spec.field.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()))?.items ?? []
+  const items = root.members?.get(jsonName(spec.field))?.items ?? []
   if (!Array.isArray(rows) || typeof next !== 'string') throw unreadable()
   const all = seesAll(spec, context.caller)
   const found: Row[] = []
@@ -168,20 +184,6 @@ function unreadable(cause?: unknown): GatewayError {
 }
 
 async function isReadable(row: unknown, spec: ListSpec, { caller, lookup }: ListContext): Promise<boolean> {
-  if (!isObject(row) || typeof row['name'] !== 'string') return false
-  const { name } = row
-  if (spec.resource === 'experiment') {
-    const id = row['experiment_id']
-    if (typeof id !== 'string') return false
-    return satisfies(caller.access.levelOf({ type: 'experiment', key: id, name }), 'READ')
-  }
-  // A version's own tags are its editors' to set, so what kind it is of is asked of the model.
-  const isPrompt = hasPromptTag(row)
-  const type =
-    isPrompt && spec.field === 'model_versions' ? await lookup.registryKind(name) : kindOf(isPrompt)
-  return type !== undefined && satisfies(caller.access.levelOf({ type, key: name, name }), 'READ')
-}
-
-function kindOf(isPrompt: boolean): ResourceType {
-  return isPrompt ? 'prompt' : 'registered_model'
+  const resource = isObject(row) ? await ROWS[spec.rows].resourceOf(row, lookup) : undefined
+  return resource !== undefined && decide([{ action: 'read', resource }], caller.access).effect === 'allow'
 }

@@ -10,6 +10,8 @@ import {
   readExperiment,
   readRegistered,
 } from './lookup-answer.ts'
+import type { Question } from './question.ts'
+import { type AnswerTo, QUESTIONS, type QuestionKind } from './questions.ts'
 import type { Upstream } from './upstream.ts'
 
 export {
@@ -38,8 +40,10 @@ export type Lookup = {
   registered(name: string): Promise<Registered | undefined>
   /** For names that MLflow itself has given. */
   registryKind(name: string): Promise<RegistryKind | undefined>
-  /** Forgets what may have changed: an experiment's name, a model's kind. */
-  forget(kind: 'experiment' | 'model', key: string): void
+  /** What MLflow says of anything else, see `questions.ts`. */
+  about<K extends QuestionKind>(kind: K, key: string): Promise<AnswerTo<K> | undefined>
+  /** Forgets what may have changed: an experiment's name, a model's kind, or (`kind/key`) the answer to a question. */
+  forget(kind: 'experiment' | 'model' | 'resource', key: string): void
   clear(): void
   sizes(): Readonly<Record<string, number>>
 }
@@ -97,7 +101,16 @@ export function createLookup({ upstream, size = 50_000, nameTtl = 60, now = upti
     nameTtl,
   )
 
+  const others = new Map(
+    Object.entries<Question<object | string>>(QUESTIONS).map(([kind, { ask: put, ttl }]) => {
+      const answers = cache((key: string) => put((path) => askUpstream(upstream, path), key), ttl)
+      return [kind, answers] as const
+    }),
+  )
+
   return {
+    about: async <K extends QuestionKind>(kind: K, key: string) =>
+      (await others.get(kind)?.get(key)) as AnswerTo<K> | undefined,
     experiment: (id) => experiments.get(id),
     experimentByName: (name) => experimentNames.get(name),
     experimentOfRun: (id) => runs.get(id),
@@ -107,13 +120,18 @@ export function createLookup({ upstream, size = 50_000, nameTtl = 60, now = upti
     registryKind: async (name) => (await registry.get(name))?.kind,
     forget: (kind, key) => {
       if (kind === 'model') registry.forget(key)
-      else {
+      else if (kind === 'resource') {
+        const slash = key.indexOf('/')
+        others.get(key.slice(0, slash))?.forget(key.slice(slash + 1))
+      } else {
         experiments.forget(key)
         experimentNames.clear()
       }
     },
     clear: () => {
-      for (const each of [experiments, experimentNames, runs, models, traces, registry]) each.clear()
+      for (const each of [experiments, experimentNames, runs, models, traces, registry, ...others.values()]) {
+        each.clear()
+      }
     },
     sizes: () => ({
       experiments: experiments.size,
@@ -122,12 +140,24 @@ export function createLookup({ upstream, size = 50_000, nameTtl = 60, now = upti
       models: models.size,
       traces: traces.size,
       kinds: registry.size,
+      ...Object.fromEntries([...others].map(([kind, answers]) => [kind, answers.size])),
     }),
   }
 }
 
 function uptime(): number {
   return performance.now() / 1000
+}
+
+/** @returns The JSON object under the path, or `undefined` for a 404. */
+async function askUpstream(
+  upstream: Pick<Upstream, 'getJson'>,
+  path: string,
+): Promise<Record<string, unknown> | undefined> {
+  const { status, body } = await upstream.getJson(`/api/${path}`)
+  if (status === 404) return undefined
+  if (status !== 200 || !isObject(body)) throw invalidAnswer(`${path.split('?')[0]} answered ${status}`)
+  return body
 }
 
 async function askModel(

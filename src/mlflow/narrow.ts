@@ -1,10 +1,10 @@
 import type { Access } from '../policy/access.ts'
 import { decide } from '../policy/decide.ts'
-import { argsInQuery, type Call, memberOf, select } from './call.ts'
+import { argsInQuery, type Call, memberOf } from './call.ts'
 import { jsonName } from './json.ts'
-import { resourcesOf } from './locators.ts'
+import { onTier, resourcesByValue } from './locators.ts'
 import { isObject, type Lookup } from './lookup.ts'
-import type { Locator } from './operation.ts'
+import type { Locator, Need } from './operation.ts'
 import { setField, withChanges } from './rewrite.ts'
 
 /** The call as it may be forwarded, or `empty` if nothing of what it asks about is left. */
@@ -18,15 +18,20 @@ export type Narrowed =
  */
 export async function narrow(
   call: Call,
-  locator: Locator,
+  { locator, tier }: Need & { kind: 'narrow' },
   context: { lookup: Lookup; access: Access },
 ): Promise<Narrowed> {
-  const values = select(call, locator.selector)
-  const resources = await resourcesOf(call, locator, context)
-  const kept = values.filter((_, index) => {
-    const resource = resources[index]
-    return resource !== undefined && decide([{ action: 'read', resource }], context.access).effect === 'allow'
-  })
+  const located = await resourcesByValue(call, locator, context)
+  const values = located.map(({ value }) => value)
+  const kept = located
+    .filter(({ resources }) => {
+      const demands = resources.map((resource) => ({
+        action: 'read' as const,
+        resource: tier === undefined ? resource : onTier(resource, tier),
+      }))
+      return demands.length > 0 && decide(demands, context.access).effect === 'allow'
+    })
+    .map(({ value }) => value)
   if (kept.length === 0) return { kind: 'empty' }
   if (kept.length === values.length) return { kind: 'call', call, kept }
   return { kind: 'call', call: withOnly(call, locator, new Set(kept)), kept }

@@ -1,24 +1,35 @@
-import type { Action, ResourceType } from '../policy/grants.ts'
+import type { Action, ResourceType, Tier } from '../policy/grants.ts'
+import type { RowKind } from './list-rows.ts'
+import type { ArtifactKind } from './locators/artifacts.ts'
+import type { DatasetKind } from './locators/datasets.ts'
+import type { RegistryLocatorKind } from './locators/registry.ts'
+import type { TrackingKind } from './locators/tracking.ts'
 import { compileTemplate, type PathTemplate } from './path.ts'
+import type { QuestionKind } from './questions.ts'
 import { parseSelector, type Selector } from './selector.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
-/** How the value of a selector leads to the resource that carries the grants. */
-export type LocatorKind =
-  | 'experiment'
-  | 'experiment_name'
-  | 'run'
-  | 'logged_model'
-  | 'trace'
-  | 'new_trace'
-  | 'artifact_path'
-  | 'registered_model'
-  | 'registered_model_name'
-  | 'registered_model_new_name'
-  | 'model_source'
+/** How the value of a selector leads to the resource that carries the grants: one entry of a table in `locators/`. */
+export type LocatorKind = TrackingKind | ArtifactKind | RegistryLocatorKind | DatasetKind
 
 export type Locator = { readonly kind: LocatorKind; readonly selector: Selector }
+
+/** The sub-resource that is touched; `version`: of whichever kind the resource's versions are. */
+export type TierName = Tier | 'scorer' | 'version'
+
+/** An action on what a locator leads to, see {@link Demand} in policy/decide.ts. */
+export type ResourceNeed = {
+  readonly kind: 'resource'
+  readonly action: Action
+  readonly locator: Locator
+  /** Instead of the one that the locator knows of. */
+  readonly tier?: TierName | undefined
+  /** What is asked of the resource where no grant speaks of the sub-resource, if it is another action. */
+  readonly inherited?: Action | undefined
+  /** A grant on the sub-resource adds, and takes away by `DENY` only. */
+  readonly either?: boolean | undefined
+}
 
 /** One thing an operation asks for; every entry of a row must hold. */
 export type Need =
@@ -28,21 +39,28 @@ export type Need =
   | { readonly kind: 'admin' }
   /** Served by MLflow, wanted by no client: 404 for everybody. */
   | { readonly kind: 'nobody' }
-  | { readonly kind: 'resource'; readonly action: Action; readonly locator: Locator }
+  | ResourceNeed
   /** A GraphQL document: each of its root fields asks for what its REST twin asks for. */
   | { readonly kind: 'graphql' }
   /** A list of ids in the request that is narrowed to what the caller may read before it is forwarded. */
-  | { readonly kind: 'narrow'; readonly locator: Locator }
+  | { readonly kind: 'narrow'; readonly locator: Locator; readonly tier?: TierName | undefined }
 
 /** A response that lists rows; those the caller may not read are left out and the page is refilled. */
 export type ListSpec = {
-  readonly field: 'experiments' | 'registered_models' | 'model_versions'
-  readonly resource: 'experiment' | 'registry'
-  /** Rows of a page when `max_results` is absent; `undefined` where MLflow requires it. */
-  readonly defaultSize: number | undefined
-  /** Most rows MLflow gives in one page. */
-  readonly cap: number
-}
+  /** The member of the answer that holds them. */
+  readonly field: string
+  readonly rows: RowKind
+} & (
+  | {
+      readonly pages: 'token'
+      /** Rows of a page when `max_results` is absent; `undefined` where MLflow requires it. */
+      readonly defaultSize: number | undefined
+      /** Most rows MLflow gives in one page. */
+      readonly cap: number
+    }
+  /** MLflow gives all rows at once. */
+  | { readonly pages: 'none' }
+)
 
 /** What else happens to a request or because of it, once it was allowed. */
 export type Effect =
@@ -54,6 +72,10 @@ export type Effect =
   | { readonly kind: 'forget_experiment'; readonly selector: Selector }
   | { readonly kind: 'rename_model'; readonly from: Selector; readonly to: Selector }
   | { readonly kind: 'delete_model'; readonly selector: Selector }
+  /** What was deleted for good leaves no grants on its key behind. */
+  | { readonly kind: 'forget_grants'; readonly type: ResourceType; readonly selector: Selector }
+  /** What the gateway has heard of it holds no longer. */
+  | { readonly kind: 'forget_answer'; readonly about: QuestionKind; readonly selector: Selector }
 
 /** A rule on the request itself, beyond who may touch what. */
 export type Rule =
@@ -139,10 +161,10 @@ export function row(
   name: string,
   methods: string,
   path: string | readonly string[],
-  needs: Need | readonly Need[],
+  needs: Need | readonly (Need | readonly Need[])[],
   options: Options = {},
 ): Operation {
-  const all = (Array.isArray(needs) ? needs : [needs]) as readonly Need[]
+  const all: readonly Need[] = [needs].flat(2)
   const verbs = methods.split('|') as Method[]
   return {
     name,
@@ -167,7 +189,7 @@ export function row(
 }
 
 function isReading(need: Need, methods: readonly Method[]): boolean {
-  if (need.kind === 'resource') return need.action === 'read'
+  if (need.kind === 'resource') return need.action === 'read' || need.action === 'not_denied'
   return need.kind === 'admin' ? methods.every((method) => method === 'GET') : true
 }
 
@@ -183,9 +205,11 @@ export const ADMIN: Need = { kind: 'admin' }
 export const NOBODY: Need = { kind: 'nobody' }
 export const GRAPHQL: Need = { kind: 'graphql' }
 
-type Located = (action: Action) => Need
+/** What a locator leads to, waiting for what is done with it. */
+export type Located = (action: Action) => ResourceNeed
 
-const locate =
+/** Makes the word for a kind of locator: `run('run_id')`. */
+export const locate =
   (kind: LocatorKind) =>
   (selector: string): Located =>
   (action) => ({ kind: 'resource', action, locator: { kind, selector: parseSelector(selector) } })
@@ -202,15 +226,34 @@ export const registeredModel = locate('registered_model')
 export const registeredModelName = locate('registered_model_name')
 export const registeredModelNewName = locate('registered_model_new_name')
 export const modelSource = locate('model_source')
+export const dataset = locate('dataset')
 
-export const read = (located: Located): Need => located('read')
-export const update = (located: Located): Need => located('update')
-export const remove = (located: Located): Need => located('delete')
-export const create = (located: Located): Need => located('create')
+type Verb = (located: Located, options?: Pick<ResourceNeed, 'tier' | 'inherited' | 'either'>) => ResourceNeed
 
-/** Narrows a list of experiment ids to those the caller may read. */
-export function readableOnly(selector: string): Need {
-  return { kind: 'narrow', locator: { kind: 'experiment', selector: parseSelector(selector) } }
+const verb =
+  (action: Action): Verb =>
+  (located, options = {}) => ({ ...located(action), ...options })
+
+export const read = verb('read')
+export const use = verb('use')
+export const update = verb('update')
+export const remove = verb('delete')
+export const manage = verb('manage')
+export const create = verb('create')
+
+/** That no grant on such sub-resources denies, for what is made or touched beside what the row is about. */
+export function notDenied(located: Located, ...tiers: readonly TierName[]): readonly ResourceNeed[] {
+  return tiers.map((tier) => ({ ...located('not_denied'), tier }))
+}
+
+/** The same action on everything of these kinds that lies in the resource: what goes with it. */
+export function withAll(need: ResourceNeed, ...tiers: readonly TierName[]): readonly ResourceNeed[] {
+  return [need, ...tiers.map((tier) => ({ ...need, tier }))]
+}
+
+/** Narrows a list of experiment ids to those the caller may read, or in which they may read what is of that kind. */
+export function readableOnly(selector: string, tier?: TierName): Need {
+  return { kind: 'narrow', locator: { kind: 'experiment', selector: parseSelector(selector) }, tier }
 }
 
 export const adminField = (selector: string): Rule => ({

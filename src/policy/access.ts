@@ -1,5 +1,5 @@
 import { compileGlob } from './glob.ts'
-import type { Grant, Level, ResourceType } from './grants.ts'
+import type { Grant, GrantType, Level, ResourceType, Tier } from './grants.ts'
 
 /** A named set of grants, as the store hands it over. */
 export type Role = { readonly id: string; readonly name: string; readonly grants: readonly Grant[] }
@@ -13,11 +13,17 @@ export type ResourceRef = {
   readonly type: ResourceType | 'server'
   readonly key: string | undefined
   readonly name?: string | undefined
+  /** What of the resource is touched, where grants on that sub-resource type may say otherwise than those on it. */
+  readonly tier?: Tier | 'scorer' | undefined
 }
 
 /** What one person's grants say of a resource: the best level, or `DENY` if any grant says so. */
 export type Access = {
   levelOf(resource: ResourceRef): Level
+  /** The level on all of a type; `undefined` if no grant speaks of all of them. */
+  levelOfAll(type: Tier | 'scorer'): Level | undefined
+  /** True for a member of the workspace, who may create in it. */
+  readonly isMember: boolean
   /** True if some grant of this type speaks of names, so that the name has to be known before deciding. */
   needsName(type: ResourceType): boolean
   /** The level on every resource of the type, if nothing narrower could take it away; else `undefined`. */
@@ -52,14 +58,20 @@ type NameRule = {
 class TypeIndex {
   readonly exact = new Map<string, Level>()
   readonly names: NameRule[] = []
-  any: Level
+  /** The best grant on all of the type. */
+  granted: Level | undefined
+  readonly #floor: Level
 
   constructor(floor: Level) {
-    this.any = floor
+    this.#floor = floor
+  }
+
+  get any(): Level {
+    return this.granted === undefined ? this.#floor : stronger(this.#floor, this.granted)
   }
 
   add(grant: Grant): void {
-    if (grant.match === 'any') this.any = stronger(this.any, grant.level)
+    if (grant.match === 'any') this.granted = stronger(this.granted ?? 'NO_PERMISSIONS', grant.level)
     else if (grant.match === 'exact') {
       this.exact.set(grant.pattern, stronger(this.exact.get(grant.pattern) ?? 'NO_PERMISSIONS', grant.level))
     } else
@@ -82,6 +94,19 @@ class TypeIndex {
   }
 }
 
+/** Administrators of a workspace are not restricted within it (mlflow/server/auth, 3.17.2). */
+function unrestricted(validUntil: number): Access {
+  return {
+    validUntil,
+    isMember: true,
+    levelOf: ({ type }) => (type === 'server' ? 'NO_PERMISSIONS' : 'MANAGE'),
+    levelOfAll: () => 'MANAGE',
+    needsName: () => false,
+    uniform: () => 'MANAGE',
+    patterns: () => ['*'],
+  }
+}
+
 /**
  * Indexes the grants of all roles of one person. Expired grants do not count.
  *
@@ -92,29 +117,37 @@ export function compileAccess(
   roles: readonly Role[],
   options: { readonly defaultLevel: Level; readonly now: number },
 ): Access {
-  const index: Record<ResourceType, TypeIndex> = {
-    experiment: new TypeIndex(options.defaultLevel),
-    registered_model: new TypeIndex(options.defaultLevel),
-    prompt: new TypeIndex(options.defaultLevel),
-  }
+  const silent = new TypeIndex(options.defaultLevel)
+  const spoken = new Map<GrantType, TypeIndex>()
+  const index = (type: GrantType) => spoken.get(type) ?? silent
   let validUntil = Number.POSITIVE_INFINITY
   for (const grant of roles.flatMap((role) => role.grants)) {
     if (grant.expiresAt !== undefined) {
       if (grant.expiresAt <= options.now) continue
       validUntil = Math.min(validUntil, grant.expiresAt)
     }
-    index[grant.resourceType].add(grant)
+    const { resourceType: type } = grant
+    const known = spoken.get(type) ?? new TypeIndex(options.defaultLevel)
+    spoken.set(type, known)
+    known.add(grant)
   }
+  const membership = index('workspace').granted ?? 'NO_PERMISSIONS'
+  if (satisfies(membership, 'MANAGE')) return unrestricted(validUntil)
   return {
     validUntil,
-    levelOf: ({ type, key, name }) => (type === 'server' ? 'NO_PERMISSIONS' : index[type].levelOf(key, name)),
-    needsName: (type) => index[type].names.length > 0,
-    uniform: (type) => index[type].uniform(),
+    isMember: satisfies(membership, 'USE'),
+    levelOf: ({ type, key, name }) => (type === 'server' ? 'NO_PERMISSIONS' : index(type).levelOf(key, name)),
+    levelOfAll: (type) => {
+      const { granted } = index(type)
+      return granted && stronger(granted, options.defaultLevel)
+    },
+    needsName: (type) => index(type).names.length > 0,
+    uniform: (type) => index(type).uniform(),
     patterns: (type, level) => {
-      const named = index[type].names
-        .filter((rule) => satisfies(rule.level, level))
+      const named = index(type)
+        .names.filter((rule) => satisfies(rule.level, level))
         .map((rule) => rule.pattern)
-      return satisfies(index[type].any, level) ? ['*', ...named] : named
+      return satisfies(index(type).any, level) ? ['*', ...named] : named
     },
   }
 }

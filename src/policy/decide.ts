@@ -2,7 +2,14 @@ import { type Access, type ResourceRef, satisfies } from './access.ts'
 import type { Action, Level } from './grants.ts'
 
 /** What an operation does, and to what. */
-export type Demand = { readonly action: Action; readonly resource: ResourceRef }
+export type Demand = {
+  readonly action: Action
+  readonly resource: ResourceRef
+  /** What is asked of the resource itself where no grant speaks of the sub-resource; the same action if absent. */
+  readonly inherited?: Action | undefined
+  /** A grant on the sub-resource may add to what is held on the resource, but takes nothing away, save by `DENY`. */
+  readonly either?: boolean | undefined
+}
 
 export type DenyReason = 'no_grant' | 'level_too_low' | 'explicit_deny' | 'admin_only'
 
@@ -14,10 +21,15 @@ export type Decision =
       readonly demand: Demand
       /** The level that would have allowed it. */
       readonly needed: Level
+      /** The level that decided. */
+      readonly held: Level
     }
 
-/** The level each action asks for (mlflow/server/auth/permissions.py, 3.17.2: only MANAGE deletes). */
+/**
+ * The level each action asks for (mlflow/server/auth/permissions.py, 3.17.2: only MANAGE deletes).
+ */
 export const LEVEL_FOR = {
+  not_denied: 'NO_PERMISSIONS',
   read: 'READ',
   use: 'USE',
   update: 'EDIT',
@@ -30,6 +42,8 @@ export const ALLOW: Decision = { effect: 'allow' }
 
 /**
  * Allows only if every resource is covered by a grant of at least the level its action needs; DENY outweighs all.
+ * What lies in a resource (a run, a trace, a version) is judged by the resource, unless a grant on all of its kind says
+ * otherwise: then that one decides, for whoever can read the resource (MLflow's own rule, mlflow/server/auth/requirements.py, 3.17.2).
  * Pure: no clock, no I/O.
  *
  * @param demands Everything the request touches. Empty means the catalogue is wrong, so it throws rather than allows.
@@ -39,13 +53,36 @@ export const ALLOW: Decision = { effect: 'allow' }
 export function decide(demands: readonly Demand[], access: Access): Decision {
   if (demands.length === 0) throw new Error('decide() was asked about nothing')
   for (const demand of demands) {
-    const needed = LEVEL_FOR[demand.action]
-    const held = access.levelOf(demand.resource)
-    if (!satisfies(held, needed)) {
-      return { effect: 'deny', reason: reasonFor(demand.resource, held), demand, needed }
-    }
+    const { resource } = demand
+    const own = resource.tier === undefined ? undefined : access.levelOfAll(resource.tier)
+    const decision = own === undefined ? judge(demand, access) : judgeTier(demand, own, access)
+    if (decision.effect === 'deny') return decision
   }
   return ALLOW
+}
+
+function judge(demand: Demand, access: Access): Decision {
+  const { resource, action, inherited = action } = demand
+  // A veto is about the sub-resource alone.
+  if (action === 'not_denied' && resource.tier !== undefined) return ALLOW
+  return weigh(demand, LEVEL_FOR[inherited], access.levelOf(resource))
+}
+
+/** @param own The level that grants on all sub-resources of that kind give. */
+function judgeTier(demand: Demand, own: Level, access: Access): Decision {
+  const { action, resource, inherited = action, either = false } = demand
+  const held = access.levelOf(resource)
+  if (action !== 'not_denied') {
+    const base = weigh(demand, 'READ', held)
+    if (base.effect === 'deny') return base
+    if (either && own !== 'DENY' && satisfies(held, LEVEL_FOR[inherited])) return ALLOW
+  }
+  return weigh(demand, LEVEL_FOR[action], own)
+}
+
+function weigh(demand: Demand, needed: Level, held: Level): Decision {
+  if (satisfies(held, needed)) return ALLOW
+  return { effect: 'deny', reason: reasonFor(demand.resource, held), demand, needed, held }
 }
 
 function reasonFor(resource: ResourceRef, held: Level): DenyReason {

@@ -2,7 +2,7 @@ import { Value } from 'typebox/value'
 import { qualifyName } from '../config/qualified-name.ts'
 import type { PolicyContent, PolicyMapping } from '../store/policy.ts'
 import type { Store } from '../store/store.ts'
-import type { Grant } from './grants.ts'
+import { type Grant, levelsOf } from './grants.ts'
 import { type PolicyDocumentReader, type PolicyFault, readPolicyDocument } from './policy-document.ts'
 import { type GrantDocument, GrantSchema, PolicySchema, TARGETS } from './policy-schema.ts'
 
@@ -90,7 +90,12 @@ function checkRoles({ value, add }: PolicyDocumentReader): ReadonlySet<string> {
         add([...path, 'expires'], 'is a time that does not exist', 'Correct the date or the time of day.')
         continue
       }
-      const { level: _, ...what } = readGrant(grant)
+      const { level, ...what } = readGrant(grant)
+      const levels = levelsOf(what.resourceType)
+      if (!levels.includes(level)) {
+        add([...path, 'level'], `is none of a ${what.resourceType}'s`, `Make it one of ${levels.join(', ')}.`)
+        continue
+      }
       const key = JSON.stringify(what)
       if (seen.has(key)) add(path, 'is on the same as an earlier grant of this role', 'Keep one of the two.')
       seen.add(key)

@@ -1,4 +1,5 @@
-import { type Static, Type } from 'typebox'
+import { type Static, type TOptional, type TSchema, Type } from 'typebox'
+import { GRANT_TYPES, type GrantType } from './grants.ts'
 
 /** What a fault in a policy file says the value should be; not part of the published schema. */
 type Expectation = { readonly expect: string }
@@ -30,17 +31,62 @@ const ExperimentSchema = Type.Union(
   { expect: `{ id: "12" } (in quotes), ${NAME_PATTERN} or ${ANY}`, description: 'Which experiments.' },
 )
 
-const models = (description: string) =>
+const byName = (description: string) =>
   Type.Union([everything(), NamePattern], { expect: `${NAME_PATTERN} or ${ANY}`, description })
 
+const byId = (id: string, description: string) =>
+  Type.Union(
+    [
+      everything(),
+      Type.Object(
+        { id: Type.String({ minLength: 1, maxLength: 1000, description: id }) },
+        { additionalProperties: false },
+      ),
+    ],
+    { expect: `{ id: "..." } (${id}) or ${ANY}`, description },
+  )
+
+const all = (description: string) => Type.Literal('*', { expect: ANY, description })
+
+const allInside = (what: string) =>
+  all(
+    `All ${what}: decides instead of what is granted on the resource they are in, for whoever can read that.`,
+  )
+
+const TARGET_SCHEMAS = {
+  experiment: ExperimentSchema,
+  registered_model: byName('Which registered models.'),
+  prompt: byName('Which prompts.'),
+  scorer: byId('the experiment id, a slash, and the name in URL encoding: "12/relevance"', 'Which scorers.'),
+  gateway_secret: byId('a secret_id', 'Which secrets of the AI gateway.'),
+  gateway_endpoint: byId('an endpoint_id', 'Which endpoints of the AI gateway.'),
+  gateway_model_definition: byId('a model_definition_id', 'Which model definitions of the AI gateway.'),
+  mcp_server: byName('Which MCP servers.'),
+  run: allInside('runs'),
+  trace: allInside('traces'),
+  assessment: allInside('assessments'),
+  logged_model: allInside('logged models'),
+  review_queue: allInside('review queues'),
+  registered_model_version: allInside('versions of registered models'),
+  prompt_version: allInside('versions of prompts'),
+  scorer_version: allInside('versions of scorers'),
+  mcp_server_version: allInside('versions of MCP servers'),
+  workspace: all(
+    'The workspace of the role: USE makes a member, who may create in it; MANAGE its administrator.',
+  ),
+} as const satisfies Record<GrantType, TSchema>
+
 /** The keys that say what a grant is on; each grant has one of them. */
-export const TARGETS = ['experiment', 'registered_model', 'prompt'] as const
+export const TARGETS = GRANT_TYPES
+
+const optional = <T extends Readonly<Record<string, TSchema>>>(schemas: T) =>
+  Object.fromEntries(Object.entries(schemas).map(([key, schema]) => [key, Type.Optional(schema)])) as {
+    [K in keyof T]: TOptional<T[K]>
+  }
 
 export const GrantSchema = Type.Object(
   {
-    experiment: Type.Optional(ExperimentSchema),
-    registered_model: Type.Optional(models('Which registered models.')),
-    prompt: Type.Optional(models('Which prompts.')),
+    ...optional(TARGET_SCHEMAS),
     level: Type.Enum(['READ', 'USE', 'EDIT', 'MANAGE', 'DENY'], {
       expect: 'one of READ, USE, EDIT, MANAGE, DENY',
       description: "MLflow's levels, each holding those before it. DENY outweighs every other grant.",

@@ -35,7 +35,7 @@ export function createCarry(db: Database, now: () => number): Carry {
           .returning('role_id')
           .execute()
         await noteRoles(trx, moved, at)
-        await noteChange(trx, { kind: changeKind(type), key: from, at })
+        await noteChange(trx, { ...changeOf({ type, key: from }), at })
       }),
 
     forgetResource: (type, key) =>
@@ -47,7 +47,7 @@ export function createCarry(db: Database, now: () => number): Carry {
           .returning('role_id')
           .execute()
         await noteRoles(trx, gone, at)
-        await noteChange(trx, { kind: changeKind(type), key, at })
+        await noteChange(trx, { ...changeOf({ type, key }), at })
       }),
 
     forgetCreators: (type, key) =>
@@ -74,7 +74,9 @@ async function noteRoles(
   }
 }
 
-/** Prompts are registered models to MLflow's registry: one name space, one kind of change. */
-function changeKind(type: ResourceType): ChangeKind {
-  return type === 'experiment' ? 'experiment' : 'model'
+/** What may be kept in memory of the resource. Prompts are registered models to MLflow's registry: one name space. */
+function changeOf({ type, key }: Pick<Resource, 'type' | 'key'>): { kind: ChangeKind; key: string } {
+  if (type === 'experiment') return { kind: 'experiment', key }
+  if (type === 'registered_model' || type === 'prompt') return { kind: 'model', key }
+  return { kind: 'resource', key: `${type}/${key}` }
 }

@@ -4,9 +4,19 @@ import type { Schema } from './schema.ts'
 
 /**
  * What has changed: `user` (key: user id), `role` (role id), `groups` (`*`: anybody's rights may differ), `token` (jti),
- * `session` (the store's session id), `keys` (kid), `experiment` (id) and `model` (name) renamed or deleted.
+ * `session` (the store's session id), `keys` (kid), `experiment` (id), `model` (name) and any other `resource`
+ * (`type/key`) renamed or deleted.
  */
-export type ChangeKind = 'user' | 'role' | 'groups' | 'token' | 'session' | 'keys' | 'experiment' | 'model'
+export type ChangeKind =
+  | 'user'
+  | 'role'
+  | 'groups'
+  | 'token'
+  | 'session'
+  | 'keys'
+  | 'experiment'
+  | 'model'
+  | 'resource'
 
 export type Change = { readonly seq: number; readonly kind: ChangeKind; readonly key: string }
 

@@ -1,5 +1,5 @@
 import type { Generated } from 'kysely'
-import type { Level, Match, ResourceType } from '../policy/grants.ts'
+import type { GrantType, Level, Match } from '../policy/grants.ts'
 
 /**
  * One type per table, as the rows are stored. Times are whole seconds since the epoch, flags are 0 or 1, ids are UUIDs
@@ -82,7 +82,7 @@ export type GrantsTable = {
   id: string
   role_id: string
   workspace: string
-  resource_type: ResourceType
+  resource_type: GrantType
   match: Match
   pattern: string
   level: Level

@@ -35,8 +35,8 @@ function contextOf(userId: string, lookup: Lookup): EffectContext {
     userId,
     roles: store.roles,
     lookup,
-    noteExperiment: async (id) => {
-      noted.push(id)
+    note: async (_kind, key) => {
+      noted.push(key)
     },
     refresh: async () => {
       refreshed++

@@ -3,8 +3,9 @@ import { type Call, readBody, readTarget } from '../../src/mlflow/call.ts'
 import { operationNamed } from '../../src/mlflow/catalogue.ts'
 import type { Experiment, Lookup, RegistryKind } from '../../src/mlflow/lookup.ts'
 import type { Operation } from '../../src/mlflow/operation.ts'
+import type { AnswerTo, QuestionKind } from '../../src/mlflow/questions.ts'
 import { type Access, compileAccess } from '../../src/policy/access.ts'
-import type { Grant, Level, Match, ResourceType } from '../../src/policy/grants.ts'
+import type { Grant, GrantType, Level, Match } from '../../src/policy/grants.ts'
 
 export type CallParts = {
   /** Defaults to the row's first. */
@@ -62,6 +63,8 @@ export type World = {
   /** Trace id → experiment id. */
   readonly traces?: Readonly<Record<string, string>>
   readonly registry?: Readonly<Record<string, RegistryKind>>
+  /** What MLflow says of anything else: by kind of question, then by key. */
+  readonly about?: { readonly [K in QuestionKind]?: Readonly<Record<string, AnswerTo<K>>> }
 }
 
 export type ScriptedLookup = Lookup & {
@@ -108,6 +111,7 @@ export function lookupIn(world: World): ScriptedLookup {
       const kind = own(world.registry, name)
       return answer(`registry ${name}`, kind && { kind, name })
     },
+    about: (kind, key) => answer(`${kind} ${key}`, own(world.about?.[kind], key)),
     registryKind: (name) => answer(`registry ${name}`, own(world.registry, name)),
     forget: (kind, key) => {
       forgotten.push(`${kind} ${key}`)
@@ -118,7 +122,7 @@ export function lookupIn(world: World): ScriptedLookup {
 }
 
 export function grant(
-  resourceType: ResourceType,
+  resourceType: GrantType,
   match: Match,
   pattern: string,
   level: Level,

@@ -156,7 +156,9 @@ describe('the judgement of a call by somebody with EDIT on experiment 1 and the 
     const exchange = exchangeFor(callerWith(who))
     const call = callFor('runs.get', { query: 'run_id=rb' })
     await expect(judge(exchange, call, servicesWith(lookupIn(WORLD)))).rejects.toThrow('Permission denied')
-    expect(exchange.demands).toEqual([{ action: 'read', resource: { type: 'experiment', key: '2' } }])
+    expect(exchange.demands).toEqual([
+      { action: 'read', resource: { type: 'experiment', key: '2', tier: 'run' } },
+    ])
   })
 })
 

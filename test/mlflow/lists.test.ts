@@ -14,14 +14,22 @@ type RowData = { readonly id: number; readonly name: string; readonly tags?: rea
 const TOKENS = createPageTokens('a secret of at least thirty-two characters')
 const EXPERIMENTS: ListSpec = {
   field: 'experiments',
-  resource: 'experiment',
+  rows: 'experiment',
+  pages: 'token',
   defaultSize: undefined,
   cap: 50_000,
 }
-const MODELS: ListSpec = { field: 'registered_models', resource: 'registry', defaultSize: 3, cap: 1000 }
+const MODELS: ListSpec = {
+  field: 'registered_models',
+  rows: 'registry',
+  pages: 'token',
+  defaultSize: 3,
+  cap: 1000,
+}
 const VERSIONS: ListSpec = {
   field: 'model_versions',
-  resource: 'registry',
+  rows: 'version',
+  pages: 'token',
   defaultSize: 10_000,
   cap: 200_000,
 }
@@ -33,7 +41,7 @@ function pageOf(spec: ListSpec, rows: readonly RowData[], call: Call): UpstreamR
     args.token === '' ? 0 : Number(JSON.parse(Buffer.from(args.token, 'base64').toString()).offset)
   const chosen = rows.slice(offset, offset + args.size)
   const texts = chosen.map(({ id, name, tags }) => {
-    const key = spec.resource === 'experiment' ? `"experiment_id": "${id}", ` : ''
+    const key = spec.rows === 'experiment' ? `"experiment_id": "${id}", ` : ''
     return `{${key}"name": ${JSON.stringify(name)}, "last_update_time": 9007199254740993${tags ? `, "tags": ${JSON.stringify(tags)}` : ''}}`
   })
   const more = offset + args.size < rows.length
@@ -72,12 +80,12 @@ async function list(listing: Listing, parts: CallParts) {
     sent.push(page)
     return listing.send ? listing.send(page) : pageOf(spec, rows, page)
   }
-  const names = {
+  const names: Readonly<Record<string, string>> = {
     experiments: 'experiments.search',
     registered_models: 'registered_models.search',
     model_versions: 'model_versions.search',
   }
-  const call = callFor(names[spec.field], parts)
+  const call = callFor(names[spec.field] ?? '', parts)
   const lookup = lookupIn({ registry: { p: 'prompt', m: 'registered_model' } })
   const context = { caller: { userId, isAdmin, access: accessWith(grants) }, lookup, tokens: TOKENS, send }
   try {

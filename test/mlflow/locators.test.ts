@@ -58,6 +58,10 @@ const SERVER = { type: 'server', key: undefined }
 const NOWHERE = { type: 'experiment', key: undefined }
 const exp = (key: string, name?: string) =>
   name === undefined ? { type: 'experiment', key } : { type: 'experiment', key, name }
+const inside = (tier: string, key: string | undefined, name?: string) => ({
+  ...(key === undefined ? NOWHERE : exp(key, name)),
+  tier,
+})
 const reg = (type: string, key: string) => ({ type, key, name: key })
 const NO_MODEL = { type: 'registered_model', key: undefined }
 const INVALID = 'ERR_INVALID_PARAMETER'
@@ -122,10 +126,10 @@ describe('an experiment name', () => {
 
 describe('a run, a logged model', () => {
   it.each([
-    ['ra', [exp('1')]],
-    ['rx', [exp('99')]],
-    ['RA', [NOWHERE]],
-    ['none', [NOWHERE]],
+    ['ra', [inside('run', '1')]],
+    ['rx', [inside('run', '99')]],
+    ['RA', [inside('run', undefined)]],
+    ['none', [inside('run', undefined)]],
     ['../ra', INVALID],
     ['ra/x', INVALID],
     ['ra?x', INVALID],
@@ -140,8 +144,8 @@ describe('a run, a logged model', () => {
   })
 
   it.each([
-    ['m-a1', [exp('1')]],
-    ['m-none', [NOWHERE]],
+    ['m-a1', [inside('logged_model', '1')]],
+    ['m-none', [inside('logged_model', undefined)]],
     ['m-a1/../m-b2', INVALID],
   ])('logged model %s', async (id, found) => {
     expect((await located(read(loggedModel('id')), { body: { id } })).found).toEqual(found)
@@ -149,21 +153,23 @@ describe('a run, a logged model', () => {
 
   it('is of a name only if that is needed; an experiment that is gone is none', async () => {
     const at = (id: string) => located(read(run('id')), { body: { id } }, true)
-    expect(await at('ra')).toEqual({ found: [exp('1', 'alpha/one')], asked: ['run ra', 'experiment 1'] })
-    expect(await at('rx')).toEqual({ found: [NOWHERE], asked: ['run rx', 'experiment 99'] })
+    expect(await at('ra')).toEqual({
+      found: [inside('run', '1', 'alpha/one')],
+      asked: ['run ra', 'experiment 1'],
+    })
+    expect(await at('rx')).toEqual({ found: [inside('run', undefined)], asked: ['run rx', 'experiment 99'] })
   })
 })
 
 describe('a path in the artifact store', () => {
   const at = (path: unknown) => located(read(artifactPath('path?')), { body: { path } })
   it.each([
-    ['1', exp('1', 'alpha/one')],
-    ['1/ra/artifacts/model.pkl', exp('1', 'alpha/one')],
-    ['1/models/m-a1/artifacts/MLmodel', exp('1', 'alpha/one')],
-    ['1/traces/tr-1/artifacts/traces.json', exp('1', 'alpha/one')],
-    ['1/a b/100%/ü?x', exp('1', 'alpha/one')],
+    ['1/ra/artifacts/model.pkl', inside('run', '1', 'alpha/one')],
+    ['1/models/m-a1/artifacts/MLmodel', inside('logged_model', '1', 'alpha/one')],
+    ['1/traces/tr-1/artifacts/traces.json', inside('trace', '1', 'alpha/one')],
+    ['1/a b/100%/ü?x', inside('run', '1', 'alpha/one')],
     // Field report 20: what counts is where the experiment really stores.
-    ['workspaces/team/2/rb/artifacts/x', exp('2', 'beta/secret')],
+    ['workspaces/team/2/rb/artifacts/x', inside('run', '2', 'beta/secret')],
     ['2/rb/artifacts/x', SERVER],
     ['workspaces/other/2/rb/artifacts/x', SERVER],
     ['workspaces/team/1/ra/artifacts/x', SERVER],
@@ -183,6 +189,12 @@ describe('a path in the artifact store', () => {
     ['ra/artifacts/x', SERVER],
   ])('%s', async (path, resource) => {
     expect((await at(path)).found).toEqual([resource])
+  })
+
+  it('above runs, models and traces is that of all three', async () => {
+    expect((await at('1')).found).toEqual(
+      ['run', 'logged_model', 'trace'].map((tier) => inside(tier, '1', 'alpha/one')),
+    )
   })
 
   it.each([
@@ -289,11 +301,11 @@ describe('the source of a model version', () => {
     located(read(modelSource('source?')), { body: { name: 'prompt', source, ...more } })
 
   it.each([
-    ['runs:/ra/model', exp('1')],
-    ['runs:/ra', exp('1')],
-    ['runs:/ra/', exp('1')],
-    ['runs:/rb/a/b', exp('2')],
-    ['runs:/none/model', NOWHERE],
+    ['runs:/ra/model', inside('run', '1')],
+    ['runs:/ra', inside('run', '1')],
+    ['runs:/ra/', inside('run', '1')],
+    ['runs:/rb/a/b', inside('run', '2')],
+    ['runs:/none/model', inside('run', undefined)],
     ['models:/model/1', reg('registered_model', 'model')],
     ['models:/model/1/', reg('registered_model', 'model')],
     ['models:/model/Production', reg('registered_model', 'model')],
@@ -302,16 +314,16 @@ describe('the source of a model version', () => {
     ['models:/a@b/1', reg('registered_model', 'a@b')],
     ['models:/prompt/1', reg('prompt', 'prompt')],
     ['models:/none/1', NO_MODEL],
-    ['models:/m-a1', exp('1')],
-    ['models:/m-b2', exp('2')],
-    ['models:/m-none', NOWHERE],
+    ['models:/m-a1', inside('logged_model', '1')],
+    ['models:/m-b2', inside('logged_model', '2')],
+    ['models:/m-none', inside('logged_model', undefined)],
     // With a version behind it MLflow reads the name of a registered model, without one the id of a logged model.
     ['models:/m-a1/1', reg('registered_model', 'm-a1')],
     ['models:/m-a1@x', reg('registered_model', 'm-a1')],
-    ['models:/model', NOWHERE],
-    ['mlflow-artifacts:/1/ra/artifacts/model', exp('1', 'alpha/one')],
-    ['mlflow-artifacts:/1/models/m-a1/artifacts/', exp('1', 'alpha/one')],
-    ['mlflow-artifacts:/workspaces/team/2/rb/artifacts/m', exp('2', 'beta/secret')],
+    ['models:/model', inside('logged_model', undefined)],
+    ['mlflow-artifacts:/1/ra/artifacts/model', inside('run', '1', 'alpha/one')],
+    ['mlflow-artifacts:/1/models/m-a1/artifacts/', inside('logged_model', '1', 'alpha/one')],
+    ['mlflow-artifacts:/workspaces/team/2/rb/artifacts/m', inside('run', '2', 'beta/secret')],
     ['mlflow-artifacts:/zzz', SERVER],
   ])('%s', async (source, resource) => {
     expect((await at(source)).found).toEqual([resource])
@@ -403,9 +415,13 @@ describe('everything a call touches', () => {
     const body = { name: 'model', source: 'runs:/rb/m', run_id: 'ra', model_id: 'm-a1' }
     expect(await demands('model_versions.create', { body })).toEqual([
       { action: 'update', resource: reg('registered_model', 'model') },
-      { action: 'read', resource: exp('2') },
-      { action: 'read', resource: exp('1') },
-      { action: 'read', resource: exp('1') },
+      {
+        action: 'not_denied',
+        resource: { ...reg('registered_model', 'model'), tier: 'registered_model_version' },
+      },
+      { action: 'read', resource: inside('run', '2') },
+      { action: 'read', resource: inside('run', '1') },
+      { action: 'read', resource: inside('logged_model', '1') },
     ])
   })
 
@@ -438,7 +454,7 @@ describe('everything a call touches', () => {
       )
       expect(found).toEqual([
         { action: 'read', resource: exp('1') },
-        { action: 'read', resource: exp('2') },
+        { action: 'read', resource: inside('run', '2') },
       ])
     })
 

@@ -176,7 +176,7 @@ describe('what is remembered', () => {
     expect(new Set(answers)).toEqual(new Set(['2']))
     await lookup.experimentOfRun('r')
     expect(targets).toHaveLength(1)
-    expect(lookup.sizes()).toEqual({
+    expect(lookup.sizes()).toMatchObject({
       experiments: 0,
       experimentNames: 0,
       runs: 1,

@@ -14,7 +14,7 @@ async function narrowed(body: string | undefined, grants = [READ_1, READ_2], nam
   const [need] = call.operation.needs
   if (need?.kind !== 'narrow') throw new Error('not narrowed')
   try {
-    const result = await narrow(call, need.locator, { lookup: lookupIn(WORLD), access: accessWith(grants) })
+    const result = await narrow(call, need, { lookup: lookupIn(WORLD), access: accessWith(grants) })
     return result.kind === 'empty' ? 'empty' : textOf(result.call)
   } catch (fault) {
     if (!isGatewayError(fault)) throw fault
@@ -113,6 +113,6 @@ describe('a list of experiments to search in', () => {
     const [need] = call.operation.needs
     if (need?.kind !== 'narrow') throw new Error('not narrowed')
     const access = accessWith([grant('experiment', 'name', '*', 'READ')])
-    await expect(narrow(call, need.locator, { lookup, access })).rejects.toBe(fault)
+    await expect(narrow(call, need, { lookup, access })).rejects.toBe(fault)
   })
 })

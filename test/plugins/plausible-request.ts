@@ -3,6 +3,7 @@ import type { Locator, LocatorKind, Operation } from '../../src/mlflow/operation
 import type { PathTemplate } from '../../src/mlflow/path.ts'
 import { MODEL_A, MODEL_B, RUN_A, RUN_B, TRACE_A, TRACE_B } from '../support/mlflow-stand-in.ts'
 import type { Ask } from '../support/spoken-request.ts'
+import { DATASET_A, DATASET_B } from '../support/stand-in-things.ts'
 
 /** Whose things a request is about: those alpha's people may reach, or others. */
 export type Side = 'alpha' | 'beta'
@@ -18,6 +19,7 @@ const VALUES: Readonly<Record<LocatorKind, Readonly<Record<Side, string>>>> = {
   registered_model: { alpha: 'alpha-model', beta: 'beta-model' },
   registered_model_name: { alpha: 'alpha-new', beta: 'beta-new' },
   registered_model_new_name: { alpha: 'alpha-renamed', beta: 'beta-renamed' },
+  dataset: { alpha: DATASET_A, beta: DATASET_B },
   model_source: { alpha: `runs:/${RUN_A}/model`, beta: `runs:/${RUN_B}/model` },
 }
 
@@ -54,9 +56,10 @@ export function plausibleRequest(
     return { method, target: `${path}?${query}` }
   }
   if (operation.body === 'otlp') {
-    const headers = locators.flatMap(({ kind, selector }) =>
+    const inHeaders = locators.flatMap(({ kind, selector }) =>
       selector.in === 'header' ? [`${selector.text}: ${VALUES[kind][side]}`] : [],
     )
+    const headers = [...new Set(inHeaders)]
     const traceId = VALUES.new_trace[side].replace('tr-', '')
     const json = { resourceSpans: [{ scopeSpans: [{ spans: [{ traceId }] }] }] }
     return { method, target: path, headers, json }

@@ -87,6 +87,7 @@ describe('a decision', () => {
       reason: 'level_too_low',
       demand: demands[1],
       needed: 'MANAGE',
+      held: 'READ',
     })
   })
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createDirectory } from '../../src/policy/directory.ts'
+import { GRANT_TYPES } from '../../src/policy/grants.ts'
 import { applyPolicy, diffPolicy, PolicyError, parsePolicy } from '../../src/policy/policy-file.ts'
 import { publishedPolicySchema } from '../../src/policy/policy-schema.ts'
 import { OIDC, openTemporaryStore, signInOf } from '../store/temporary-store.ts'
@@ -132,8 +133,8 @@ extra: 1
       '7 roles[0].grants[0].experiment: is not { id: "12" } (in quotes), { name: "alpha/*" } or the "*" in quotes | Make it { id: "12" } (in quotes), { name: "alpha/*" } or the "*" in quotes.',
       '10 roles[0].grants[1].level: is not one of READ, USE, EDIT, MANAGE, DENY | Make it one of READ, USE, EDIT, MANAGE, DENY.',
       '11 roles[0].grants[1].expires: is not a day such as 2027-01-31 or a time with its zone such as 2027-01-31T18:00Z | Make it a day such as 2027-01-31 or a time with its zone such as 2027-01-31T18:00Z.',
-      '12 roles[0].grants[2]: is on nothing | Give it exactly one of experiment, registered_model, prompt.',
-      '13 roles[0].grants[3]: is on experiment and prompt at once | Give it exactly one of experiment, registered_model, prompt.',
+      `12 roles[0].grants[2]: is on nothing | Give it exactly one of ${GRANT_TYPES.join(', ')}.`,
+      `13 roles[0].grants[3]: is on experiment and prompt at once | Give it exactly one of ${GRANT_TYPES.join(', ')}.`,
       '14 roles[0].grants[4].expires: is a time that does not exist | Correct the date or the time of day.',
       '16 roles[0].grants[6]: is on the same as an earlier grant of this role | Keep one of the two.',
       '17 roles[1]: has no grants | Add grants: a list of grants, [] for none.',

@@ -1,3 +1,4 @@
+import { THINGS } from './stand-in-things.ts'
 import {
   headerValues,
   type RecordedRequest,
@@ -73,6 +74,8 @@ export function mlflowStandIn(more: UpstreamHandlers = {}): UpstreamHandlers {
 const answerLikeMlflow: UpstreamHandler = ({ method, url, body }) => {
   const { pathname, searchParams } = new URL(url, 'http://mlflow')
   const path = pathname.replace(/^\/(?:api|ajax-api)\/2\.0\/mlflow\//, '')
+  const thing = method === 'GET' ? thingAt(pathname, searchParams) : undefined
+  if (thing !== undefined) return thing
   const traceId = /^\/api\/3\.0\/mlflow\/traces\/(tr-[^/]+)$/.exec(pathname)?.[1]
   if (method === 'GET' && traceId !== undefined) return trace(traceId)
   const one = method === 'GET' ? lookedUp(path, searchParams) : undefined
@@ -82,6 +85,17 @@ const answerLikeMlflow: UpstreamHandler = ({ method, url, body }) => {
     return { body: { registered_model: { name: JSON.parse(body.toString('utf8')).name } } }
   }
   return { body: LISTS[path] ?? {} }
+}
+
+/** What one of the {@link THINGS} answers, if the path is one of theirs. */
+function thingAt(pathname: string, query: URLSearchParams): ScriptedAnswer | undefined {
+  for (const { path, answer } of THINGS) {
+    const match = path.exec(pathname.replace(/^\/(?:api|ajax-api)\//, ''))
+    if (match === null) continue
+    const body = answer(decodeURIComponent(match[1] ?? ''), query)
+    return body === undefined ? NOT_FOUND : { body }
+  }
+  return undefined
 }
 
 function lookedUp(path: string, query: URLSearchParams): ScriptedAnswer | undefined {
@@ -143,8 +157,9 @@ export function isLookup(request: RecordedRequest): boolean {
     request.body.length === 0 &&
     names.every((name) => name === 'host' || name === 'connection' || name === 'accept') &&
     headerValues(request, 'accept').join() === 'application/json' &&
-    /^\/api\/(?:3\.0\/mlflow\/traces\/[\w-]+$|2\.0\/mlflow\/(?:experiments\/get(?:-by-name)?\?|runs\/get\?|registered-models\/get\?|logged-models\/[\w-]+$))/.test(
-      request.url,
-    )
+    (THINGS.some(({ path }) => path.test(request.url.replace(/^\/api\/|\?.*$/g, ''))) ||
+      /^\/api\/(?:3\.0\/mlflow\/traces\/[\w-]+$|2\.0\/mlflow\/(?:experiments\/get(?:-by-name)?\?|runs\/get\?|registered-models\/get\?|logged-models\/[\w-]+$))/.test(
+        request.url,
+      ))
   )
 }

@@ -91,8 +91,14 @@ export const ARTIFACTS: readonly Operation[] = [
       plainPath('path'),
     ],
   }),
-  row('artifacts.get_of_version', 'GET', '/model-versions/get-artifact', read(registeredModel('name')), {
-    untrusted: true,
-    rules: [plainPath('path')],
-  }),
+  row(
+    'artifacts.get_of_version',
+    'GET',
+    '/model-versions/get-artifact',
+    read(registeredModel('name'), { tier: 'version' }),
+    {
+      untrusted: true,
+      rules: [plainPath('path')],
+    },
+  ),
 ]

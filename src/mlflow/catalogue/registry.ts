@@ -4,6 +4,7 @@ import {
   create,
   loggedModel,
   modelSource,
+  notDenied,
   type Operation,
   read,
   registeredModel,
@@ -14,10 +15,12 @@ import {
   run,
   SIGNED_IN,
   update,
+  withAll,
 } from '../operation.ts'
 import { parseSelector } from '../selector.ts'
 
 const MODEL = registeredModel('name')
+const VERSION = { tier: 'version' } as const
 const hidden = (name: string): string => `Registered Model with name=${name} not found`
 
 /** The tag that makes a registered model a prompt: who sets it moves a thing between the grants of two types. */
@@ -38,7 +41,7 @@ export const REGISTRY: readonly Operation[] = [
   row('registered_models.get', 'GET', '2.0/mlflow/registered-models/get', read(MODEL), { hidden }),
   row('registered_models.search', 'GET', '2.0/mlflow/registered-models/search', SIGNED_IN, {
     repeated: ['order_by'],
-    list: { field: 'registered_models', resource: 'registry', defaultSize: 100, cap: 1000 },
+    list: { field: 'registered_models', rows: 'registry', pages: 'token', defaultSize: 100, cap: 1000 },
   }),
   row('registered_models.update', 'PATCH', '2.0/mlflow/registered-models/update', update(MODEL)),
   row(
@@ -48,9 +51,15 @@ export const REGISTRY: readonly Operation[] = [
     [update(MODEL), create(registeredModelNewName('new_name'))],
     { effects: [{ kind: 'rename_model', from: parseSelector('name'), to: parseSelector('new_name') }] },
   ),
-  row('registered_models.delete', 'DELETE', '2.0/mlflow/registered-models/delete', remove(MODEL), {
-    effects: [{ kind: 'delete_model', selector: parseSelector('name') }],
-  }),
+  row(
+    'registered_models.delete',
+    'DELETE',
+    '2.0/mlflow/registered-models/delete',
+    withAll(remove(MODEL), 'version'),
+    {
+      effects: [{ kind: 'delete_model', selector: parseSelector('name') }],
+    },
+  ),
   row('registered_models.set_tag', 'POST', '2.0/mlflow/registered-models/set-tag', update(MODEL), keepsKind),
   row(
     'registered_models.delete_tag',
@@ -63,38 +72,61 @@ export const REGISTRY: readonly Operation[] = [
     'registered_models.get_latest_versions',
     'GET|POST',
     '2.0/mlflow/registered-models/get-latest-versions',
-    read(MODEL),
+    read(MODEL, VERSION),
     {
       repeated: ['stages'],
     },
   ),
-  row('registered_models.get_alias', 'GET', '2.0/mlflow/registered-models/alias', read(MODEL)),
-  row('registered_models.set_alias', 'POST', '2.0/mlflow/registered-models/alias', update(MODEL)),
-  row('registered_models.delete_alias', 'DELETE', '2.0/mlflow/registered-models/alias', update(MODEL)),
+  row('registered_models.get_alias', 'GET', '2.0/mlflow/registered-models/alias', read(MODEL, VERSION)),
+  row('registered_models.set_alias', 'POST', '2.0/mlflow/registered-models/alias', [
+    update(MODEL),
+    read(MODEL, VERSION),
+  ]),
+  row('registered_models.delete_alias', 'DELETE', '2.0/mlflow/registered-models/alias', [
+    update(MODEL),
+    read(MODEL, VERSION),
+  ]),
 
   // model version
   row('model_versions.create', 'POST', '2.0/mlflow/model-versions/create', [
     update(MODEL),
+    notDenied(MODEL, 'version'),
     // Its files become readable under the model's name (CVE-2026-69148): all they come from must be readable.
     read(modelSource('source?')),
     read(run('run_id?')),
     read(loggedModel('model_id?')),
   ]),
-  row('model_versions.get', 'GET', '2.0/mlflow/model-versions/get', read(MODEL)),
+  row('model_versions.get', 'GET', '2.0/mlflow/model-versions/get', read(MODEL, VERSION)),
   row('model_versions.search', 'GET', '2.0/mlflow/model-versions/search', SIGNED_IN, {
     repeated: ['order_by'],
-    list: { field: 'model_versions', resource: 'registry', defaultSize: 10_000, cap: 200_000 },
+    list: { field: 'model_versions', rows: 'version', pages: 'token', defaultSize: 10_000, cap: 200_000 },
   }),
-  row('model_versions.get_download_uri', 'GET', '2.0/mlflow/model-versions/get-download-uri', read(MODEL)),
-  row('model_versions.update', 'PATCH', '2.0/mlflow/model-versions/update', update(MODEL)),
-  row('model_versions.transition_stage', 'POST', '2.0/mlflow/model-versions/transition-stage', update(MODEL)),
-  row('model_versions.delete', 'DELETE', '2.0/mlflow/model-versions/delete', remove(MODEL)),
-  row('model_versions.set_tag', 'POST', '2.0/mlflow/model-versions/set-tag', update(MODEL), keepsKind),
+  row(
+    'model_versions.get_download_uri',
+    'GET',
+    '2.0/mlflow/model-versions/get-download-uri',
+    read(MODEL, VERSION),
+  ),
+  row('model_versions.update', 'PATCH', '2.0/mlflow/model-versions/update', update(MODEL, VERSION)),
+  row(
+    'model_versions.transition_stage',
+    'POST',
+    '2.0/mlflow/model-versions/transition-stage',
+    update(MODEL, VERSION),
+  ),
+  row('model_versions.delete', 'DELETE', '2.0/mlflow/model-versions/delete', remove(MODEL, VERSION)),
+  row(
+    'model_versions.set_tag',
+    'POST',
+    '2.0/mlflow/model-versions/set-tag',
+    update(MODEL, VERSION),
+    keepsKind,
+  ),
   row(
     'model_versions.delete_tag',
     'DELETE',
     '2.0/mlflow/model-versions/delete-tag',
-    update(MODEL),
+    update(MODEL, VERSION),
     keepsKind,
   ),
 ]

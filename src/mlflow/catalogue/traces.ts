@@ -2,8 +2,10 @@ import {
   adminField,
   adminTag,
   experiment,
+  type Located,
   NOBODY,
   newTrace,
+  notDenied,
   type Operation,
   onlyFields,
   plainPath,
@@ -33,20 +35,36 @@ const tracesV3 = '3.0/mlflow/traces'
 const info = 'trace.trace_info'
 const place = `${info}.trace_location`
 
+const createsTrace = (where: Located) => [update(where), ...notDenied(where, 'trace')]
+
+const removesTraces = [
+  remove(experiment('experiment_id'), { tier: 'trace' }),
+  // Assessments go with their traces; by themselves they take EDIT on the experiment.
+  remove(experiment('experiment_id'), { tier: 'assessment', inherited: 'update' }),
+]
+
 /** Traces and assessments: all judged by the experiment their trace is in at the time. */
 export const TRACES: readonly Operation[] = [
   // assessment
-  row('assessments.create', 'POST', `${tracesV3}/<trace_id>/assessments`, update(byPath.v3), {
-    sources: 'assessment.source',
-  }),
   row(
-    'assessments.delete',
-    'DELETE',
-    `${tracesV3}/<trace_id>/assessments/<assessment_id>`,
-    update(byPath.v3),
+    'assessments.create',
+    'POST',
+    `${tracesV3}/<trace_id>/assessments`,
+    [read(byPath.v3), notDenied(byPath.v3, 'assessment'), update(byPath.v3, { either: true })],
+    { sources: 'assessment.source' },
   ),
-  row('assessments.get', 'GET', `${tracesV3}/<trace_id>/assessments/<assessment_id>`, read(byPath.v3)),
-  row('assessments.update', 'PATCH', `${tracesV3}/<trace_id>/assessments/<assessment_id>`, update(byPath.v3)),
+  row('assessments.delete', 'DELETE', `${tracesV3}/<trace_id>/assessments/<assessment_id>`, [
+    read(byPath.v3),
+    remove(byPath.v3, { tier: 'assessment', inherited: 'update' }),
+  ]),
+  row('assessments.get', 'GET', `${tracesV3}/<trace_id>/assessments/<assessment_id>`, [
+    read(byPath.v3),
+    read(byPath.v3, { tier: 'assessment' }),
+  ]),
+  row('assessments.update', 'PATCH', `${tracesV3}/<trace_id>/assessments/<assessment_id>`, [
+    read(byPath.v3),
+    update(byPath.v3, { tier: 'assessment' }),
+  ]),
 
   // several traces: every one of them is judged, and one refusal is a refusal of all
   row('traces.batch_get_infos', 'POST', `${tracesV3}/batchGetInfos`, read(trace('trace_ids[]'))),
@@ -57,12 +75,17 @@ export const TRACES: readonly Operation[] = [
     'traces.calculate_filter_correlation',
     'POST',
     `${tracesV3}/calculate-filter-correlation`,
-    read(experiment('experiment_ids[]')),
+    read(experiment('experiment_ids[]'), { tier: 'trace' }),
   ),
-  row('traces.query_metrics', 'POST', `${tracesV3}/metrics`, read(experiment('experiment_ids[]'))),
+  row(
+    'traces.query_metrics',
+    'POST',
+    `${tracesV3}/metrics`,
+    read(experiment('experiment_ids[]'), { tier: 'trace' }),
+  ),
   // Of the ids MLflow deletes those that are in the experiment (3.17.2).
-  row('traces.delete', 'POST', `${tracesV2}/delete-traces`, remove(experiment('experiment_id'))),
-  row('traces.delete_v3', 'POST', `${tracesV3}/delete-traces`, remove(experiment('experiment_id'))),
+  row('traces.delete', 'POST', `${tracesV2}/delete-traces`, removesTraces),
+  row('traces.delete_v3', 'POST', `${tracesV3}/delete-traces`, removesTraces),
   row('traces.link_prompts_to', 'POST', `${tracesV2}/link-prompts`, [
     update(trace('trace_id')),
     read(registeredModel('prompt_versions[].name')),
@@ -75,12 +98,12 @@ export const TRACES: readonly Operation[] = [
     'traces.search_v3',
     'POST',
     `${tracesV3}/search`,
-    readableOnly('locations[].mlflow_experiment.experiment_id?'),
+    readableOnly('locations[].mlflow_experiment.experiment_id?', 'trace'),
     {
       rules: [onlyFields('locations[]', 'type', 'mlflow_experiment')],
     },
   ),
-  row('traces.search', 'GET', tracesV2, readableOnly('experiment_ids[]?'), {
+  row('traces.search', 'GET', tracesV2, readableOnly('experiment_ids[]?', 'trace'), {
     repeated: ['experiment_ids', 'order_by'],
   }),
   row('traces.search_unified', 'GET', '2.0/mlflow/unified-traces', NOBODY, { repeated: ['experiment_ids'] }),
@@ -106,7 +129,7 @@ export const TRACES: readonly Operation[] = [
   }),
 
   // new traces
-  row('traces.start', 'POST', tracesV2, update(experiment('experiment_id')), {
+  row('traces.start', 'POST', tracesV2, createsTrace(experiment('experiment_id')), {
     rules: [staysInPlace('tags[].key?')],
   }),
   row(
@@ -114,7 +137,10 @@ export const TRACES: readonly Operation[] = [
     'POST',
     tracesV3,
     // The client chooses the id, and a trace that has it already is moved here with all its spans.
-    [update(experiment(`${place}.mlflow_experiment.experiment_id`)), update(newTrace(`${info}.trace_id`))],
+    [
+      createsTrace(experiment(`${place}.mlflow_experiment.experiment_id`)),
+      update(newTrace(`${info}.trace_id`)),
+    ],
     {
       sources: `${info}.assessments[].source`,
       rules: [
@@ -131,7 +157,7 @@ export const TRACES: readonly Operation[] = [
     '/v1/traces',
     // The header says where new traces go; spans of a known one are added to it, wherever it is.
     [
-      update(experiment('header:x-mlflow-experiment-id')),
+      createsTrace(experiment('header:x-mlflow-experiment-id')),
       update(run('header:x-mlflow-run-id?')),
       update(newTrace('spans:trace_ids?')),
     ],

@@ -5,6 +5,7 @@ import {
   experimentName,
   GRAPHQL,
   loggedModel,
+  notDenied,
   type Operation,
   plainPath,
   read,
@@ -14,10 +15,23 @@ import {
   run,
   SIGNED_IN,
   update,
+  withAll,
 } from '../operation.ts'
 import { parseSelector } from '../selector.ts'
 
 const ONE_RUN = 'run_id|run_uuid'
+
+/** What goes with an experiment (`_EXPERIMENT_CASCADE_TIERS`, mlflow/server/auth, 3.17.2). */
+const EVERYTHING_IN_IT = [
+  'run',
+  'trace',
+  'logged_model',
+  'assessment',
+  'review_queue',
+  'scorer',
+  'scorer_version',
+] as const
+const removesAll = withAll(remove(experiment('experiment_id')), ...EVERYTHING_IN_IT)
 
 /** MLflow takes the id from the body where it finalizes (`_finalize_logged_model`, 3.17.2), elsewhere from the path. */
 const changesModel = [update(loggedModel('path:model_id')), update(loggedModel('model_id?'))]
@@ -32,7 +46,7 @@ export const TRACKING: readonly Operation[] = [
   }),
   row('experiments.search', 'GET|POST', '2.0/mlflow/experiments/search', SIGNED_IN, {
     repeated: ['order_by'],
-    list: { field: 'experiments', resource: 'experiment', defaultSize: undefined, cap: 50_000 },
+    list: { field: 'experiments', rows: 'experiment', pages: 'token', defaultSize: undefined, cap: 50_000 },
   }),
   row('experiments.get', 'GET', '2.0/mlflow/experiments/get', read(experiment('experiment_id'))),
   row(
@@ -44,8 +58,8 @@ export const TRACKING: readonly Operation[] = [
       hidden: (name) => `Could not find experiment with name '${name}'`,
     },
   ),
-  row('experiments.delete', 'POST', '2.0/mlflow/experiments/delete', remove(experiment('experiment_id'))),
-  row('experiments.restore', 'POST', '2.0/mlflow/experiments/restore', remove(experiment('experiment_id'))),
+  row('experiments.delete', 'POST', '2.0/mlflow/experiments/delete', removesAll),
+  row('experiments.restore', 'POST', '2.0/mlflow/experiments/restore', removesAll),
   row(
     'experiments.update',
     'POST',
@@ -68,11 +82,15 @@ export const TRACKING: readonly Operation[] = [
   ),
 
   // run
-  row('runs.create', 'POST', '2.0/mlflow/runs/create', update(experiment('experiment_id')), {
-    authorship: true,
-  }),
+  row(
+    'runs.create',
+    'POST',
+    '2.0/mlflow/runs/create',
+    [update(experiment('experiment_id')), notDenied(experiment('experiment_id'), 'run')],
+    { authorship: true },
+  ),
   row('runs.get', 'GET', '2.0/mlflow/runs/get', read(run(ONE_RUN))),
-  row('runs.search', 'POST', '2.0/mlflow/runs/search', readableOnly('experiment_ids[]?')),
+  row('runs.search', 'POST', '2.0/mlflow/runs/search', readableOnly('experiment_ids[]?', 'run')),
   row('runs.update', 'POST', '2.0/mlflow/runs/update', update(run(ONE_RUN))),
   row('runs.delete', 'POST', '2.0/mlflow/runs/delete', remove(run('run_id'))),
   row('runs.restore', 'POST', '2.0/mlflow/runs/restore', remove(run('run_id'))),
@@ -103,10 +121,8 @@ export const TRACKING: readonly Operation[] = [
     'runs.create_promptlab',
     'POST',
     'ajax:2.0/mlflow/runs/create-promptlab-run',
-    update(experiment('experiment_id')),
-    {
-      authorship: true,
-    },
+    [update(experiment('experiment_id')), notDenied(experiment('experiment_id'), 'run')],
+    { authorship: true },
   ),
   row('metrics.get_history', 'GET', '2.0/mlflow/metrics/get-history', read(run(ONE_RUN))),
   row('metrics.get_history_bulk', 'GET', 'ajax:2.0/mlflow/metrics/get-history-bulk', read(run('run_id')), {
@@ -125,7 +141,7 @@ export const TRACKING: readonly Operation[] = [
     'datasets.search_of_runs',
     'POST',
     'ajax:2.0/mlflow/experiments/search-datasets',
-    readableOnly('experiment_ids[]?'),
+    readableOnly('experiment_ids[]?', 'run'),
   ),
 
   row('graphql.query', 'GET|POST', '/graphql', GRAPHQL),
@@ -133,9 +149,15 @@ export const TRACKING: readonly Operation[] = [
   // logged model
   row('logged_models.create', 'POST', '2.0/mlflow/logged-models', [
     update(experiment('experiment_id')),
+    notDenied(experiment('experiment_id'), 'logged_model'),
     read(run('source_run_id?')),
   ]),
-  row('logged_models.search', 'POST', '2.0/mlflow/logged-models/search', readableOnly('experiment_ids[]?')),
+  row(
+    'logged_models.search',
+    'POST',
+    '2.0/mlflow/logged-models/search',
+    readableOnly('experiment_ids[]?', 'logged_model'),
+  ),
   row('logged_models.get', 'GET', '2.0/mlflow/logged-models/<model_id>', read(loggedModel('path:model_id'))),
   row('logged_models.finalize', 'PATCH', '2.0/mlflow/logged-models/<model_id>', changesModel),
   row(

@@ -1,0 +1,21 @@
+import { ADMIN, type Operation, row } from '../operation.ts'
+
+/**
+ * What belongs to the server as a whole.
+ * Rows with more literal segments come first, as MLflow's own routers prefer them.
+ */
+export const SERVER_ROWS: readonly Operation[] = [
+  // webhook
+  row('webhooks.test', 'POST', '2.0/mlflow/webhooks/<webhook_id>/test', ADMIN),
+  row('webhooks.create', 'POST', '2.0/mlflow/webhooks', ADMIN),
+  row('webhooks.delete', 'DELETE', '2.0/mlflow/webhooks/<webhook_id>', ADMIN),
+  row('webhooks.get', 'GET', '2.0/mlflow/webhooks/<webhook_id>', ADMIN),
+  row('webhooks.list', 'GET', '2.0/mlflow/webhooks', ADMIN),
+  row('webhooks.update', 'PATCH', '2.0/mlflow/webhooks/<webhook_id>', ADMIN),
+  // workspace
+  row('workspaces.create', 'POST', '3.0/mlflow/workspaces', ADMIN),
+  row('workspaces.delete', 'DELETE', '3.0/mlflow/workspaces/<workspace_name>', ADMIN),
+  row('workspaces.get', 'GET', '3.0/mlflow/workspaces/<workspace_name>', ADMIN),
+  row('workspaces.list', 'GET', '3.0/mlflow/workspaces', ADMIN),
+  row('workspaces.update', 'PATCH', '3.0/mlflow/workspaces/<workspace_name>', ADMIN),
+]

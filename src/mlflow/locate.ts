@@ -1,0 +1,56 @@
+import { GatewayError } from '../errors.ts'
+import type { Access, ResourceRef } from '../policy/access.ts'
+import type { Call } from './call.ts'
+import type { Lookup } from './lookup.ts'
+
+/** What a locator may ask. Names are looked up only if some grant of the caller speaks of names. */
+export type Locating = {
+  readonly lookup: Lookup
+  readonly access: Pick<Access, 'needsName'>
+}
+
+/**
+ * What a selected value leads to: one resource, several, or none (whatever is nobody's).
+ *
+ * @throws {GatewayError} `ERR_INVALID_PARAMETER` or `ERR_AMBIGUOUS_REQUEST` if the value could mean something else to MLflow.
+ */
+export type Locate = (
+  value: string,
+  locating: Locating,
+  call: Call,
+) => Promise<ResourceRef | readonly ResourceRef[]> | ResourceRef | readonly ResourceRef[]
+
+/** Nothing that a grant could cover: only admins. */
+export const SERVER: ResourceRef = { type: 'server', key: undefined }
+export const NO_EXPERIMENT: ResourceRef = { type: 'experiment', key: undefined }
+
+/** MLflow reads ids with Python's `int()`, which takes many spellings of one number; a grant key has one. */
+export const EXPERIMENT_ID = /^(?:0|[1-9][0-9]{0,19})$/
+
+/** What run and model ids are made of; anything else could be read as a path. */
+const PLAIN_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,255}$/
+
+/** @throws {GatewayError} `ERR_INVALID_PARAMETER` for an id that could be read as anything but an id. */
+export function plainId(id: string): string {
+  if (!PLAIN_ID.test(id))
+    throw new GatewayError('ERR_INVALID_PARAMETER', 'Invalid id: letters, digits, - and _ are expected')
+  return id
+}
+
+/** The experiment of that id, with its name if some grant speaks of names. */
+export async function experimentById(id: string, { lookup, access }: Locating): Promise<ResourceRef> {
+  if (!EXPERIMENT_ID.test(id)) {
+    throw new GatewayError(
+      'ERR_INVALID_PARAMETER',
+      'Invalid experiment id: decimal digits without leading zeros are expected',
+    )
+  }
+  if (!access.needsName('experiment')) return { type: 'experiment', key: id }
+  const found = await lookup.experiment(id)
+  return found === undefined ? NO_EXPERIMENT : { type: 'experiment', key: id, name: found.name }
+}
+
+/** The experiment that something was found in; what was found nowhere is covered by a grant on everything only. */
+export async function experimentOrNone(id: string | undefined, locating: Locating): Promise<ResourceRef> {
+  return id === undefined ? NO_EXPERIMENT : experimentById(id, locating)
+}

@@ -1,0 +1,51 @@
+import { GatewayError } from '../../errors.ts'
+import type { ResourceRef } from '../../policy/access.ts'
+import type { Tier } from '../../policy/grants.ts'
+import { EXPERIMENT_ID, type Locate, type Locating, SERVER } from '../locate.ts'
+
+export type ArtifactKind = 'artifact_path'
+
+export const ARTIFACT_LOCATORS: Readonly<Record<ArtifactKind, Locate>> = { artifact_path: artifactAt }
+
+/**
+ * `2/<run>/artifacts/model.pkl` → experiment 2, if that is where experiment 2 really stores. What counts is the
+ * location the experiment was made with, with or without a `workspaces/<name>/` prefix (field report 20).
+ */
+export async function artifactAt(path: string, { lookup }: Locating): Promise<readonly ResourceRef[]> {
+  const segments = path.split('/')
+  if (segments.some((segment) => segment === '' || segment === '.' || segment === '..') || isOddPath(path)) {
+    throw new GatewayError('ERR_AMBIGUOUS_REQUEST', 'The artifact path can be read in more than one way')
+  }
+  const at = segments[0] === 'workspaces' ? 2 : 0
+  const id = segments[at]
+  if (id === undefined || !EXPERIMENT_ID.test(id)) return [SERVER]
+  const found = await lookup.experiment(id)
+  if (found?.artifactRoot !== segments.slice(0, at + 1).join('/')) return [SERVER]
+  return tiersBelow(segments.slice(at + 1)).map((tier) => ({
+    type: 'experiment',
+    key: id,
+    name: found.name,
+    tier,
+  }))
+}
+
+/**
+ * MLflow decodes artifact paths until nothing changes, takes them for URLs on the way (which drops a space at the start
+ * and an empty query or parameter), and refuses some characters (`validate_path_is_safe`, 3.17.2). None of that may be
+ * left to do.
+ */
+function isOddPath(path: string): boolean {
+  return /[\p{Cc}\\#]|%[0-9a-f]{2}|^ |;\?|[?;]$/iu.test(path) || /^[a-z][a-z0-9+.-]*:/i.test(path)
+}
+
+const EVERY_TIER: readonly Tier[] = ['run', 'logged_model', 'trace']
+
+/**
+ * What of an experiment lies there: `<run>/artifacts`, `models/<model>/artifacts`, `traces/<trace>/artifacts` (3.17.2).
+ * A path above those holds all of them.
+ */
+function tiersBelow([first]: readonly string[]): readonly Tier[] {
+  if (first === undefined) return EVERY_TIER
+  if (first === 'models') return ['logged_model']
+  return first === 'traces' ? ['trace'] : ['run']
+}

@@ -1,0 +1,12 @@
+import type { Question } from './question.ts'
+import { DATASET_QUESTIONS } from './questions/datasets.ts'
+
+/** Everything the gateway asks MLflow about, beside the owners that `lookup.ts` knows itself: one entry a kind. */
+export const QUESTIONS = {
+  ...DATASET_QUESTIONS,
+} as const
+
+export type QuestionKind = keyof typeof QUESTIONS
+
+/** What the answer to a kind of question is. */
+export type AnswerTo<K extends QuestionKind> = (typeof QUESTIONS)[K] extends Question<infer V> ? V : never

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { compileAccess, type ResourceRef } from '../../src/policy/access.ts'
 import { type Demand, decide, LEVEL_FOR } from '../../src/policy/decide.ts'
-import type { Action, Grant, Level } from '../../src/policy/grants.ts'
+import type { Action, Grant, GrantType, Level, Tier } from '../../src/policy/grants.ts'
 
 const on = (pattern: string, level: Level): Grant => ({
   resourceType: 'experiment',
@@ -149,5 +149,114 @@ describe('for any demands', () => {
         }
       }),
     )
+  })
+})
+
+describe('what lies in a resource', () => {
+  const all = (resourceType: GrantType, level: Level): Grant => ({
+    resourceType,
+    match: 'any',
+    pattern: '*',
+    level,
+  })
+  const inside = (tier: Tier): ResourceRef => ({ ...experiment('1'), tier })
+  const ALLOWED = { effect: 'allow' }
+  const denied = (reason: string, needed: Level, held: Level) => ({ effect: 'deny', reason, needed, held })
+
+  it.each<[string, Demand, Grant[], object]>([
+    ['is judged by the resource', { action: 'update', resource: inside('run') }, [on('1', 'EDIT')], ALLOWED],
+    [
+      'is judged by a grant on all of its kind, if there is one',
+      { action: 'update', resource: inside('run') },
+      [on('1', 'READ'), all('run', 'EDIT')],
+      ALLOWED,
+    ],
+    [
+      'also where that says less',
+      { action: 'update', resource: inside('run') },
+      [on('1', 'MANAGE'), all('run', 'READ')],
+      denied('level_too_low', 'EDIT', 'READ'),
+    ],
+    [
+      "is nobody's who cannot read the resource",
+      { action: 'read', resource: inside('run') },
+      [all('run', 'MANAGE')],
+      denied('no_grant', 'READ', 'NO_PERMISSIONS'),
+    ],
+    [
+      'is denied with the resource',
+      { action: 'read', resource: inside('run') },
+      [on('1', 'DENY'), all('run', 'MANAGE')],
+      denied('explicit_deny', 'READ', 'DENY'),
+    ],
+    [
+      'can be denied alone',
+      { action: 'read', resource: inside('run') },
+      [on('1', 'MANAGE'), all('run', 'DENY')],
+      denied('explicit_deny', 'READ', 'DENY'),
+    ],
+    [
+      'is not judged by a grant on another kind',
+      { action: 'read', resource: inside('run') },
+      [on('1', 'READ'), all('trace', 'DENY')],
+      ALLOWED,
+    ],
+    [
+      'asks for less of the resource where the row says so',
+      { action: 'delete', resource: inside('assessment'), inherited: 'update' },
+      [on('1', 'EDIT')],
+      ALLOWED,
+    ],
+    [
+      'but for the whole of its own kind',
+      { action: 'delete', resource: inside('assessment'), inherited: 'update' },
+      [on('1', 'MANAGE'), all('assessment', 'EDIT')],
+      denied('level_too_low', 'MANAGE', 'EDIT'),
+    ],
+    [
+      'is not taken from an editor by a grant that adds',
+      { action: 'update', resource: inside('trace'), either: true },
+      [on('1', 'EDIT'), all('trace', 'READ')],
+      ALLOWED,
+    ],
+    [
+      'is given to a reader by a grant that adds',
+      { action: 'update', resource: inside('trace'), either: true },
+      [on('1', 'READ'), all('trace', 'EDIT')],
+      ALLOWED,
+    ],
+    [
+      'is taken from an editor by one that denies',
+      { action: 'update', resource: inside('trace'), either: true },
+      [on('1', 'EDIT'), all('trace', 'DENY')],
+      denied('explicit_deny', 'EDIT', 'DENY'),
+    ],
+    ['vetoes nothing by saying nothing', { action: 'not_denied', resource: inside('run') }, [], ALLOWED],
+    [
+      'vetoes by DENY',
+      { action: 'not_denied', resource: inside('run') },
+      [all('run', 'DENY')],
+      denied('explicit_deny', 'NO_PERMISSIONS', 'DENY'),
+    ],
+    [
+      'vetoes by DENY alone',
+      { action: 'not_denied', resource: inside('run') },
+      [all('run', 'READ')],
+      ALLOWED,
+    ],
+    [
+      "is all an administrator's of the workspace, whatever denies it",
+      { action: 'delete', resource: inside('run') },
+      [on('1', 'DENY'), all('run', 'DENY'), all('workspace', 'MANAGE')],
+      ALLOWED,
+    ],
+    [
+      'is nothing to a member of the workspace',
+      { action: 'read', resource: inside('run') },
+      [all('workspace', 'USE')],
+      denied('no_grant', 'READ', 'NO_PERMISSIONS'),
+    ],
+  ])('%s', (_, demand, grants, expected) => {
+    expect(decide([demand], access(grants))).toMatchObject(expected)
   })
 })

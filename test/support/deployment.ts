@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { type Browser, createBrowser, signInAs } from './browserless-sign-in.ts'
 import { type RunningGateway, startGateway } from './gateway.ts'
 import { type AccountName, type Issuer, startIssuer } from './issuer.ts'
-import { freePort, type RunningMlflow, startMlflow } from './mlflow.ts'
+import { freePort, type MlflowOptions, type RunningMlflow, startMlflow } from './mlflow.ts'
 
 export const ACCOUNTS = ['admin', 'editor', 'reader', 'outsider'] as const satisfies readonly AccountName[]
 
@@ -16,6 +16,8 @@ export type DeploymentSettings = {
   readonly gatewayDir?: string
   /** Where MLflow keeps everything; temporary if absent. */
   readonly mlflowDir?: string
+  /** What MLflow is started with; its folder is `mlflowDir`. */
+  readonly mlflow?: Omit<MlflowOptions, 'dir' | 'signal'>
   /** Stands in for MLflow, which is then not started. */
   readonly upstreamUrl?: string
   readonly policyFile?: string
@@ -44,7 +46,9 @@ export async function startDeployment(settings: DeploymentSettings = {}): Promis
   const { signal } = settings
   const starting = [
     startIssuer({ publicUrls: [`http://127.0.0.1:${port}`] }),
-    settings.upstreamUrl === undefined ? startMlflow({ dir: settings.mlflowDir, signal }) : undefined,
+    settings.upstreamUrl === undefined
+      ? startMlflow({ ...settings.mlflow, dir: settings.mlflowDir, signal })
+      : undefined,
   ] as const
   let gateway: RunningGateway | undefined
   // Also waits for what is still starting when another part has failed.

@@ -6,10 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** The virtual environment `make` fills from the pinned requirements. */
-export const MLFLOW_VENV = fileURLToPath(new URL('../../.mlflow/', import.meta.url))
+/** The version that the rest of the tests run with, and that deploy/ starts. */
+export const CURRENT_VERSION = '3.17.2'
 
-const PROGRAM = join(MLFLOW_VENV, 'bin', 'mlflow')
+/** The virtual environment `make` fills from the pinned requirements of that version of MLflow. */
+export function mlflowVenv(version: string = CURRENT_VERSION): string {
+  const folder = version === CURRENT_VERSION ? '.mlflow' : `.mlflow-${version}`
+  return fileURLToPath(new URL(`../../${folder}/`, import.meta.url))
+}
 
 export type RunningMlflow = {
   /** `http://127.0.0.1:PORT`, no trailing slash. */
@@ -25,6 +29,8 @@ export type RunningMlflow = {
 }
 
 export type MlflowOptions = {
+  /** Of MLflow; {@link CURRENT_VERSION} if absent. */
+  readonly version?: string | undefined
   /** Where database and artifacts go; a temporary folder that `stop` removes if absent. */
   readonly dir?: string | undefined
   /** A free port if absent. */
@@ -47,13 +53,17 @@ export type MlflowOptions = {
  */
 export async function startMlflow(options: MlflowOptions = {}): Promise<RunningMlflow> {
   options.signal?.throwIfAborted()
-  if (!existsSync(PROGRAM))
-    throw new Error('MLflow is not installed in .mlflow/. Install it with: make setup')
+  const venv = mlflowVenv(options.version)
+  const program = join(venv, 'bin', 'mlflow')
+  if (!existsSync(program)) {
+    const target = options.version === undefined ? 'setup' : 'versions'
+    throw new Error(`MLflow is not installed in ${venv}. Install it with: make ${target}`)
+  }
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'gateway-mlflow-'))
   mkdirSync(dir, { recursive: true })
   const port = options.port ?? (await freePort())
   // A group of its own: the server's children outlive a signal that goes to the parent alone.
-  const server = spawn(PROGRAM, [...serverArguments(port), ...(options.args ?? [])], {
+  const server = spawn(program, [...serverArguments(port), ...(options.args ?? [])], {
     cwd: dir,
     detached: true,
     env: { ...serverEnvironment(), ...options.env },

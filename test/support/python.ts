@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { MLFLOW_VENV } from './mlflow.ts'
+import { mlflowVenv } from './mlflow.ts'
 
 export type PythonResult = {
   /** Exit code; null if a signal ended it, which is what a timeout does. */
@@ -15,6 +15,8 @@ export type PythonOptions = {
   /** Milliseconds before the script and its children are killed. Default 60 s. */
   readonly timeoutMs?: number
   readonly args?: readonly string[]
+  /** Of MLflow; the current one if absent. */
+  readonly version?: string
   /** Kills the script and its children. */
   readonly signal?: AbortSignal
 }
@@ -31,7 +33,7 @@ export async function runPython(
 ): Promise<PythonResult> {
   const dir = mkdtempSync(join(tmpdir(), 'gateway-python-'))
   const { promise, resolve, reject } = Promise.withResolvers<PythonResult>()
-  const child = spawn(join(MLFLOW_VENV, 'bin', 'python'), ['-', ...(options.args ?? [])], {
+  const child = spawn(join(mlflowVenv(options.version), 'bin', 'python'), ['-', ...(options.args ?? [])], {
     cwd: dir,
     detached: true,
     env: { PATH: process.env['PATH'], HOME: dir, ...CLIENT_DEFAULTS, ...env },

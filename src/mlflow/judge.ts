@@ -10,8 +10,9 @@ import { locate } from './locators.ts'
 import type { Operation } from './operation.ts'
 import { readSpans } from './otlp.ts'
 import { inflated, otlpFraming } from './otlp-body.ts'
-import { asAuthor, asSource, judgedFirst } from './rewrite.ts'
+import { asSource, judgedFirst } from './rewrite.ts'
 import { checkRules } from './rules.ts'
+import { stamped } from './stamps.ts'
 
 /** Open to anybody, signed in or not: such a row asks for nothing else. */
 export function isPublic(operation: Operation): boolean {
@@ -113,7 +114,7 @@ export async function judge(exchange: Exchange, call: Call, services: Services):
 }
 
 function authored(call: Call, username: string): Call {
-  const { authorship, sources } = call.operation
-  if (sources !== undefined) return asSource(call, sources, username)
-  return authorship ? asAuthor(call, username) : call
+  const { stamps, sources } = call.operation
+  const signed = sources === undefined ? call : asSource(call, sources, username)
+  return stamped(signed, stamps, username)
 }

@@ -7,6 +7,7 @@ import type { TrackingKind } from './locators/tracking.ts'
 import { compileTemplate, type PathTemplate } from './path.ts'
 import type { QuestionKind } from './questions.ts'
 import { parseSelector, type Selector } from './selector.ts'
+import { parseStamp, type Stamp } from './stamps.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
@@ -122,8 +123,8 @@ export type Operation = {
   readonly answer: object | undefined
   /** The page that MLflow's interface lives in: it gets a script of ours. */
   readonly shell: boolean
-  /** `user_id` and the tag `mlflow.user` become the caller. */
-  readonly authorship: boolean
+  /** Fields of the body that become the caller's name, see {@link parseStamp}. */
+  readonly stamps: readonly Stamp[]
   /** Where the sources of assessments are; of those that are people, the caller becomes the one. */
   readonly sources: readonly string[] | undefined
   /** The answer holds what users uploaded: it must not run as a page of ours. */
@@ -144,7 +145,7 @@ type Options = {
   readonly hidden?: (value: string) => string
   readonly answer?: object
   readonly shell?: boolean
-  readonly authorship?: boolean
+  readonly stamps?: readonly string[]
   readonly sources?: string
   readonly untrusted?: boolean
   readonly cacheable?: boolean
@@ -180,7 +181,7 @@ export function row(
     hidden: options.hidden,
     answer: options.answer,
     shell: options.shell ?? false,
-    authorship: options.authorship ?? false,
+    stamps: (options.stamps ?? []).map(parseStamp),
     sources: options.sources?.split('.'),
     untrusted: options.untrusted ?? false,
     cacheable: options.cacheable ?? false,

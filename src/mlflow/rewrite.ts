@@ -1,4 +1,3 @@
-import { GatewayError } from '../errors.ts'
 import { type Call, memberOf } from './call.ts'
 import {
   type JsonDocument,
@@ -29,9 +28,14 @@ function withText(call: Call, text: string): Call {
  * default one (`_get_request_message` and `_get_experiment`, 2.22 to 3.17).
  */
 export function judgedFirst(call: Call): Call {
-  const { body, operation } = call
-  if (body === undefined) return call
-  const text = inFront(body.text, body.root, judgedPaths(operation))
+  const { operation } = call
+  const stamps = operation.stamps.map(({ path, field }) => [...path, field])
+  // In front of what we stamp, too: not even a name of ours may stand in the way of an id.
+  return withInFront(withInFront(call, stamps), judgedPaths(operation))
+}
+
+function withInFront(call: Call, paths: Paths): Call {
+  const text = call.body && inFront(call.body.text, call.body.root, paths)
   return text === undefined ? call : withText(call, text)
 }
 
@@ -73,12 +77,12 @@ function inFront(text: string, { members, items }: JsonNode, paths: Paths): stri
 }
 
 /** A top-level member under either protobuf spelling, and under no other (`run_id_` is no field of MLflow's). */
-function memberAt({ value, root }: JsonDocument, name: string): JsonMember | undefined {
+export function memberAt({ value, root }: JsonDocument, name: string): JsonMember | undefined {
   return memberNode({ value, node: root }, name)
 }
 
 /** An object of a body, and its place in the text. */
-type Placed = { readonly value: Readonly<Record<string, unknown>>; readonly node: JsonNode }
+export type Placed = { readonly value: Readonly<Record<string, unknown>>; readonly node: JsonNode }
 
 function memberNode({ value, node }: Placed, name: string): JsonMember | undefined {
   const camel = jsonName(name)
@@ -90,28 +94,13 @@ export function setField({ value, root }: JsonDocument, name: string, json: stri
   return setMember({ value, node: root }, name, json)
 }
 
-function setMember(object: Placed, name: string, json: string): Splice {
+/** The change that gives a field of an object a value, under whichever spelling it was sent, or adds it. */
+export function setMember(object: Placed, name: string, json: string): Splice {
   const member = memberNode(object, name)
   if (member) return { start: member.start, end: member.end, text: json }
   const comma = (object.node.members?.size ?? 0) > 0 ? ',' : ''
   const after = object.node.start + 1
   return { start: after, end: after, text: `${JSON.stringify(name)}:${json}${comma}` }
-}
-
-/**
- * Makes the caller the author of a new run: `user_id` and the tag `mlflow.user` are what MLflow shows, and a bare
- * server takes whatever the client says.
- */
-export function asAuthor(call: Call, username: string): Call {
-  const { body } = call
-  if (body === undefined) throw new GatewayError('ERR_INVALID_PARAMETER', 'The request has no body')
-  const kept = tagTexts(body).filter(({ key }) => key !== USER_TAG)
-  // Ours first: a tag that MLflow cannot convert ends its reading of the body.
-  const tags = [JSON.stringify({ key: USER_TAG, value: username }), ...kept.map(({ text }) => text)]
-  return withChanges(call, body, [
-    setField(body, 'user_id', JSON.stringify(username)),
-    setField(body, 'tags', `[${tags.join(',')}]`),
-  ])
 }
 
 /** Sources of assessments that are no people: their ids say which model or code it was. */
@@ -131,7 +120,8 @@ export function asSource(call: Call, path: readonly string[], username: string):
   return changes.length === 0 ? call : withChanges(call, body, changes)
 }
 
-function objectsAt(object: Placed, path: readonly string[]): readonly Placed[] {
+/** The objects that a path leads to; `[]` walks a list. What was not sent, or is of another type, leads nowhere. */
+export function objectsAt(object: Placed, path: readonly string[]): readonly Placed[] {
   const [step, ...others] = path
   if (step === undefined) return [object]
   const name = step.replace('[]', '')
@@ -143,19 +133,4 @@ function objectsAt(object: Placed, path: readonly string[]): readonly Placed[] {
   return found.flatMap(({ value, node: at }) =>
     isObject(value) && at !== undefined ? objectsAt({ value, node: at }, others) : [],
   )
-}
-
-const USER_TAG = 'mlflow.user'
-
-function tagTexts(body: JsonDocument): { key: unknown; text: string }[] {
-  const node = memberAt(body, 'tags')
-  const tags = body.value['tags']
-  if (node === undefined || tags === null) return []
-  if (!Array.isArray(tags) || node.items === undefined) {
-    throw new GatewayError('ERR_INVALID_PARAMETER', "Invalid value for parameter 'tags': a list is expected")
-  }
-  return node.items.map((item, index) => ({
-    key: (tags[index] as { key?: unknown } | null)?.key,
-    text: body.text.slice(item.start, item.end),
-  }))
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { experiment, loggedModel, read, readableOnly, row, run } from '../../src/mlflow/operation.ts'
-import { asAuthor, judgedFirst, setField, withChanges } from '../../src/mlflow/rewrite.ts'
+import { judgedFirst, setField, withChanges } from '../../src/mlflow/rewrite.ts'
+import { stamped } from '../../src/mlflow/stamps.ts'
 import { callFor, callOf, textOf } from './examples.ts'
 
 describe('an id behind a field that MLflow cannot convert', () => {
@@ -84,81 +85,13 @@ describe('an id behind a field that MLflow cannot convert', () => {
 
   it('puts the ids before what the gateway itself adds', () => {
     const call = callFor('runs.create', { body: '{"start_time":1,"experiment_id":"1"}' })
-    expect(JSON.parse(textOf(judgedFirst(asAuthor(call, '\ud800'))))).toEqual({
+    expect(JSON.parse(textOf(judgedFirst(stamped(call, call.operation.stamps, '\ud800'))))).toEqual({
       experiment_id: '1',
       user_id: '\ud800',
       tags: [{ key: 'mlflow.user', value: '\ud800' }],
       start_time: 1,
     })
-    expect(textOf(judgedFirst(asAuthor(call, '\ud800')))).toMatch(/^\{"experiment_id":/)
-  })
-})
-
-describe('authorship', () => {
-  const author = (body: string) => JSON.parse(textOf(asAuthor(callFor('runs.create', { body }), 'ada')))
-  const OURS = { key: 'mlflow.user', value: 'ada' }
-
-  it.each([
-    ['no tags, no user_id', '{"experiment_id":"1"}', [OURS]],
-    ['tags: null', '{"experiment_id":"1","tags":null}', [OURS]],
-    ['no tag at all', '{"experiment_id":"1","tags":[]}', [OURS]],
-    [
-      'another user',
-      '{"experiment_id":"1","user_id":"root","tags":[{"key":"mlflow.user","value":"root"}]}',
-      [OURS],
-    ],
-    ['another user in camel case', '{"experiment_id":"1","userId":"root"}', [OURS]],
-    [
-      'another user, escaped',
-      '{"experiment_id":"1","user\\u005fid":"root","tags":[{"key":"mlflow\\u002euser","value":"root"}]}',
-      [OURS],
-    ],
-    [
-      'another user, several times',
-      '{"experiment_id":"1","tags":[{"key":"mlflow.user","value":"a"},{"key":"k","value":"v"},{"value":"b","key":"mlflow.user"}]}',
-      [OURS, { key: 'k', value: 'v' }],
-    ],
-  ])('is the caller: %s', (_, body, tags) => {
-    const { userId, user_id, ...rest } = author(body)
-    expect(user_id ?? userId).toBe('ada')
-    expect([user_id, userId]).toContain(undefined)
-    expect(rest.tags).toHaveLength(tags.length)
-    expect(rest.tags).toEqual(expect.arrayContaining(tags))
-  })
-
-  // A tag that MLflow cannot convert ends its reading: ours has to be there by then.
-  it('puts its tag before the client’s', () => {
-    expect(author('{"experiment_id":"1","tags":["broken"]}').tags).toEqual([OURS, 'broken'])
-  })
-
-  it.each([
-    '{"experiment_id":"1","user_id_":"x"}',
-    '{"experiment_id":"1","user__id":"x"}',
-    '{"experiment_id":"1","tags_":[]}',
-  ])('does not mistake a field that only looks like one of MLflow’s: %s', (body) => {
-    expect(() => author(body)).toThrow(expect.objectContaining({ code: 'ERR_AMBIGUOUS_REQUEST' }))
-  })
-
-  it.each(['"x"', '{"key":"k"}', '1', 'true'])('refuses tags that are no list: %s', (tags) => {
-    expect(() => author(`{"experiment_id":"1","tags":${tags}}`)).toThrow(
-      expect.objectContaining({ code: 'ERR_INVALID_PARAMETER' }),
-    )
-  })
-
-  it('refuses a creation without a body', () => {
-    expect(() => asAuthor(callFor('runs.create'), 'ada')).toThrow(
-      expect.objectContaining({ code: 'ERR_INVALID_PARAMETER' }),
-    )
-  })
-
-  it('changes no byte of anything else: int64, spacing and escapes stay', () => {
-    const body =
-      '{ "start_time" : 9223372036854775807, "run_name":"\\u00e9\\/é", "experiment_id":"1","tags": [ {"key":"a" , "value":"1e400"} ] }'
-    const text = textOf(asAuthor(callFor('runs.create', { body }), 'ada'))
-    expect(text).toContain(
-      '"start_time" : 9223372036854775807, "run_name":"\\u00e9\\/é", "experiment_id":"1"',
-    )
-    expect(text).toContain('{"key":"a" , "value":"1e400"}')
+    expect(textOf(judgedFirst(stamped(call, call.operation.stamps, '\ud800')))).toMatch(/^\{"experiment_id":/)
   })
 })
 

@@ -21,6 +21,9 @@ import { parseSelector } from '../selector.ts'
 
 const ONE_RUN = 'run_id|run_uuid'
 
+/** What MLflow shows as the author of a run. */
+const AUTHOR = ['user_id', 'tags{mlflow.user}']
+
 /** What goes with an experiment (`_EXPERIMENT_CASCADE_TIERS`, mlflow/server/auth, 3.17.2). */
 const EVERYTHING_IN_IT = [
   'run',
@@ -87,7 +90,7 @@ export const TRACKING: readonly Operation[] = [
     'POST',
     '2.0/mlflow/runs/create',
     [update(experiment('experiment_id')), notDenied(experiment('experiment_id'), 'run')],
-    { authorship: true },
+    { stamps: AUTHOR },
   ),
   row('runs.get', 'GET', '2.0/mlflow/runs/get', read(run(ONE_RUN))),
   row('runs.search', 'POST', '2.0/mlflow/runs/search', readableOnly('experiment_ids[]?', 'run')),
@@ -122,7 +125,7 @@ export const TRACKING: readonly Operation[] = [
     'POST',
     'ajax:2.0/mlflow/runs/create-promptlab-run',
     [update(experiment('experiment_id')), notDenied(experiment('experiment_id'), 'run')],
-    { authorship: true },
+    { stamps: AUTHOR },
   ),
   row('metrics.get_history', 'GET', '2.0/mlflow/metrics/get-history', read(run(ONE_RUN))),
   row('metrics.get_history_bulk', 'GET', 'ajax:2.0/mlflow/metrics/get-history-bulk', read(run('run_id')), {

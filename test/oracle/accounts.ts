@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto'
+import {
+  type GrantType,
+  type Level,
+  RESOURCE_TYPES,
+  type ResourceType,
+  TIERS,
+  type Tier,
+} from '../../src/policy/grants.ts'
+import type { Things } from './seed.ts'
+
+export type GrantedLevel = Exclude<Level, 'NO_PERMISSIONS'>
+
+/** What an account holds on the own things; a tier's grant is on all there is of it. */
+export type AccountGrant = { readonly type: GrantType; readonly level: GrantedLevel }
+
+export type Account = {
+  readonly name: string
+  readonly isAdmin: boolean
+  readonly grants: readonly AccountGrant[]
+  /** For the record: `READ on everything of one's own`. */
+  readonly says: string
+}
+
+export const ADMIN: Account = { name: 'admin', isAdmin: true, grants: [], says: 'admin' }
+export const LEVELS = ['READ', 'USE', 'EDIT', 'MANAGE', 'DENY'] as const satisfies readonly GrantedLevel[]
+
+const onAll = (level: GrantedLevel): AccountGrant[] => RESOURCE_TYPES.map((type) => ({ type, level }))
+
+/** Who holds nothing, each level on everything of one's own, and the administrator. */
+export const PLAIN_ACCOUNTS: readonly Account[] = [
+  { name: 'none', isAdmin: false, grants: [], says: 'no grant' },
+  ...LEVELS.map((level) => ({
+    ...{ name: level.toLowerCase(), isAdmin: false, grants: onAll(level), says: level },
+  })),
+  ADMIN,
+]
+
+/** Who holds a level on all of one's own save one type, on which they hold nothing or are denied. */
+export const LACKING_ACCOUNTS: readonly Account[] = RESOURCE_TYPES.flatMap((type) =>
+  ([undefined, 'READ', 'DENY'] as const).map((held) => lacking(type, held)),
+)
+
+function lacking(type: ResourceType, held: 'READ' | 'DENY' | undefined): Account {
+  const others = onAll('MANAGE').filter((grant) => grant.type !== type)
+  return {
+    name: `manage-${type}-${held?.toLowerCase() ?? 'none'}`,
+    isAdmin: false,
+    grants: held === undefined ? others : [...others, { type, level: held }],
+    says: `MANAGE, but ${held ?? 'nothing'} on ${type}`,
+  }
+}
+
+/** Who holds READ or EDIT on all of one's own, and a level on everything of one sub-resource type. */
+export const TIER_ACCOUNTS: readonly Account[] = TIERS.flatMap((tier) =>
+  (['READ', 'EDIT', 'MANAGE', 'DENY'] as const).flatMap((level) =>
+    (['READ', 'EDIT', 'MANAGE'] as const).map((held) => tiered(tier, level, held)),
+  ),
+)
+
+function tiered(tier: Tier, level: GrantedLevel, held: GrantedLevel): Account {
+  return {
+    name: `${held.toLowerCase()}-${tier}-${level.toLowerCase()}`,
+    isAdmin: false,
+    grants: [...onAll(held), { type: tier, level }],
+    says: `${held}, and ${level} on ${tier}`,
+  }
+}
+
+/** What a grant of MLflow's on a thing names it by; the gateway takes the same. */
+export function keyOf(type: GrantType, things: Things): string {
+  const keys: Partial<Record<GrantType, string>> = {
+    experiment: things.experiment,
+    registered_model: things.model,
+    prompt: things.prompt,
+    scorer: `${things.experiment}/${things.scorer}`,
+    gateway_secret: things.secret,
+    gateway_endpoint: things.endpoint,
+    gateway_model_definition: things.definition,
+    mcp_server: things.mcpServer,
+  }
+  return keys[type] ?? '*'
+}
+
+/** Long enough for MLflow, and of no use anywhere else. */
+export function passwordOf({ name }: Account): string {
+  return createHash('sha256').update(name).digest('hex').slice(0, 24)
+}

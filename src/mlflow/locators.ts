@@ -6,17 +6,20 @@ import { type Call, select } from './call.ts'
 import { readGraphql } from './graphql.ts'
 import { readJsonObject } from './json.ts'
 import { type Locate, type Locating, SERVER } from './locate.ts'
+import { AI_GATEWAY_LOCATORS } from './locators/ai-gateway.ts'
 import { ARTIFACT_LOCATORS } from './locators/artifacts.ts'
 import { DATASET_LOCATORS } from './locators/datasets.ts'
 import { REGISTRY_LOCATORS } from './locators/registry.ts'
 import { TRACKING_LOCATORS } from './locators/tracking.ts'
 import type { Locator, LocatorKind, Need, Operation, ResourceNeed } from './operation.ts'
+import { orPublished } from './published.ts'
 
 const LOCATE: Readonly<Record<LocatorKind, Locate>> = {
   ...TRACKING_LOCATORS,
   ...ARTIFACT_LOCATORS,
   ...REGISTRY_LOCATORS,
   ...DATASET_LOCATORS,
+  ...AI_GATEWAY_LOCATORS,
 }
 
 type LocatingQueries = Locating & {
@@ -42,11 +45,26 @@ export async function locate(call: Call, locating: LocatingQueries): Promise<rea
 async function demandsOf(call: Call, need: Need, locating: LocatingQueries): Promise<readonly Demand[]> {
   if (need.kind === 'graphql') return demandsOfQuery(call, locating)
   if (need.kind !== 'resource') return []
-  const resources = await resourcesOf(call, need.locator, locating)
-  return resources.map((resource) => demandOn(resource, need))
+  const demands: Demand[] = []
+  for (const { value, resources } of await resourcesByValue(call, need.locator, locating)) {
+    for (const resource of resources)
+      demands.push(await orElse(demandOn(resource, need), value, need, locating))
+  }
+  return demands
 }
 
-function demandOn(located: ResourceRef, { action, tier, inherited, either }: ResourceNeed): Demand {
+async function orElse(
+  demand: Demand,
+  value: string,
+  { published }: ResourceNeed,
+  { lookup, holding }: Locating,
+): Promise<Demand> {
+  if (!published || holding === undefined) return demand
+  return orPublished(demand, value, { lookup, access: holding })
+}
+
+/** What a need asks of a resource that was located for it. */
+export function demandOn(located: ResourceRef, { action, tier, inherited, either }: ResourceNeed): Demand {
   const resource = tier === undefined ? located : onTier(located, tier)
   if (inherited === undefined && either === undefined) return { action, resource }
   return { action, resource, inherited, either }
@@ -100,9 +118,7 @@ export async function resourcesByValue(
   locating: Locating,
 ): Promise<readonly { readonly value: string; readonly resources: readonly ResourceRef[] }[]> {
   const values = select(call, locator.selector)
-  if (values.length === 0 && locator.kind === 'artifact_path') {
-    return [{ value: '', resources: [SERVER] }] // the root lists every experiment
-  }
+  if (values.length === 0 && ALL_IF_ABSENT.has(locator.kind)) return [{ value: '', resources: [SERVER] }]
   const locateOne = LOCATE[locator.kind]
   const found: { value: string; resources: readonly ResourceRef[] }[] = []
   for (let at = 0; at < values.length; at += AT_ONCE) {
@@ -114,6 +130,19 @@ export async function resourcesByValue(
   }
   return found
 }
+
+/** The resources that one value of a kind leads to. */
+export async function locateValue(
+  kind: LocatorKind,
+  value: string,
+  locating: Locating,
+  call: Call,
+): Promise<readonly ResourceRef[]> {
+  return [await LOCATE[kind](value, locating, call)].flat()
+}
+
+/** What says of a request without a value that it is about everything: the root of the artifacts, a list of all there is. */
+const ALL_IF_ABSENT: ReadonlySet<LocatorKind> = new Set(['artifact_path', 'gateway_endpoint_or_all'])
 
 /** Most look-ups under way for one request. */
 const AT_ONCE = 16

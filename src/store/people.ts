@@ -6,6 +6,7 @@ import type { Database } from './database.ts'
 import { type Membership, type ProviderRef, readMembership } from './membership.ts'
 import { addPending, takePending } from './pending.ts'
 import { existingPerson, findPerson, type Person, type PersonKey, selectPeople, toPerson } from './person.ts'
+import { type Candidate, type ReachQuery, reachCandidates } from './reach.ts'
 import type { Schema } from './schema.ts'
 import { claimName, freeUsername, replaceGroups } from './sign-in.ts'
 
@@ -33,7 +34,7 @@ export type People = {
   /**
    * Adds somebody who has not signed in yet; who first signs in at that provider with that username takes it over.
    *
-   * @throws {GatewayError} `ERR_INVALID_PARAMETER` if somebody is called so at that provider, or was added before.
+   * @throws {GatewayError} `ERR_ALREADY_EXISTS` if somebody is called so at that provider, or was added before.
    */
   readonly add: (pending: { readonly username: string; readonly provider: string }) => Promise<Person>
   readonly find: (key: PersonKey) => Promise<Person | undefined>
@@ -53,6 +54,8 @@ export type People = {
    * @param providers The configured ones: groups and names vouched for by others do not count.
    */
   readonly membership: (id: string, providers: readonly ProviderRef[]) => Promise<Membership | undefined>
+  /** Who may hold something on a resource, see {@link reachCandidates}. */
+  readonly reaching: (query: ReachQuery) => Promise<readonly Candidate[]>
 }
 
 export function createPeople(db: Database, now: () => number): People {
@@ -88,6 +91,8 @@ export function createPeople(db: Database, now: () => number): People {
         .transaction()
         .setAccessMode('read only')
         .execute((trx) => readMembership(trx, id, { providers, at: now() })),
+
+    reaching: (query) => reachCandidates(db, query),
   }
 }
 

@@ -1,0 +1,92 @@
+import { GatewayError } from '../errors.ts'
+import { hypotheticalDemands, type Subjects } from '../mlflow/hypothetical.ts'
+import type { Lookup } from '../mlflow/lookup.ts'
+import type { Operation } from '../mlflow/operation.ts'
+import type { DenyReason } from '../policy/decide.ts'
+import { type Explanation, explain } from '../policy/explain.ts'
+import { createMemberCompiler, type MemberConfig } from '../policy/member.ts'
+import type { Store } from '../store/store.ts'
+
+/** Who, what, and about which things. */
+export type Question = {
+  readonly username: string
+  /** Name of a row of the catalogue, `runs.delete`. */
+  readonly operation: string
+  readonly subjects: Subjects
+}
+
+/** Why somebody may do something, or may not. */
+export type Answer = {
+  readonly username: string
+  readonly operation: string
+  readonly effect: 'allow' | 'deny'
+  /** Why not; `locked_out` for somebody disabled, or whose provider is no longer configured. */
+  readonly reason?: DenyReason | 'locked_out' | 'nobody' | undefined
+  /** True if it is allowed, or refused, whatever grants say. */
+  readonly isAdmin: boolean
+  /** What was asked for, thing by thing; empty where the operation is about nothing in particular. */
+  readonly explanations: readonly Explanation[]
+}
+
+export type ExplanationParts = {
+  readonly store: Pick<Store, 'people'>
+  readonly lookup: Lookup
+  readonly catalogue: readonly Operation[]
+  readonly config: MemberConfig
+  /** Seconds since the epoch. */
+  readonly now: () => number
+}
+
+/**
+ * Answers why: by the same catalogue, look-ups and decision as a request of that person's.
+ *
+ * @throws {GatewayError} `ERR_NOT_FOUND` for an unknown person or operation; `ERR_INVALID_PARAMETER` if the operation has
+ *   to be told more, or other things.
+ */
+export async function explainFor(question: Question, parts: ExplanationParts): Promise<Answer> {
+  const { store, catalogue, config, lookup, now } = parts
+  const operation = operationCalled(question.operation, catalogue)
+  const person = await store.people.find({ username: question.username })
+  const membership = person && (await store.people.membership(person.id, config.providers))
+  if (membership === undefined)
+    throw new GatewayError('ERR_NOT_FOUND', `Nobody is known as ${question.username}`)
+  const about = { username: question.username, operation: operation.name }
+  const member = createMemberCompiler(config, now)(membership)?.member
+  if (member === undefined) {
+    return { ...about, effect: 'deny', reason: 'locked_out', isAdmin: false, explanations: [] }
+  }
+  const { isAdmin } = member.principal
+  const demands = await hypotheticalDemands(operation, question.subjects, {
+    lookup,
+    // All that a pattern could match is named in the answer, whoever it is about.
+    access: { needsName: () => true },
+  })
+  const explanations = explain(demands, membership, {
+    defaultPermission: config.defaultPermission,
+    now: now(),
+  })
+  return { ...about, ...verdict(operation, isAdmin, explanations), isAdmin, explanations }
+}
+
+function verdict(
+  { needs }: Operation,
+  isAdmin: boolean,
+  explanations: readonly Explanation[],
+): Pick<Answer, 'effect' | 'reason'> {
+  if (needs.some(({ kind }) => kind === 'nobody')) return { effect: 'deny', reason: 'nobody' }
+  if (isAdmin) return { effect: 'allow' }
+  if (needs.some(({ kind }) => kind === 'admin')) return { effect: 'deny', reason: 'admin_only' }
+  const refused = explanations.find(({ effect }) => effect === 'deny')
+  return refused === undefined ? { effect: 'allow' } : { effect: 'deny', reason: refused.reason }
+}
+
+function operationCalled(name: string, catalogue: readonly Operation[]): Operation {
+  const found = catalogue.find((operation) => operation.name === name)
+  if (found !== undefined) return found
+  const family = name.split('.', 1)[0] ?? ''
+  const near = catalogue
+    .filter((operation) => operation.name.startsWith(`${family}.`))
+    .map((each) => each.name)
+  const known = near.length > 0 ? `; of ${family} there are ${near.join(', ')}` : ''
+  throw new GatewayError('ERR_NOT_FOUND', `There is no operation ${name}${known}`)
+}

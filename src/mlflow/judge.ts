@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import type { Caller } from '../identity/caller.ts'
-import { ALLOW, decide } from '../policy/decide.ts'
+import { ALLOW, decide, metBy } from '../policy/decide.ts'
 import { announcesBody, checkLength, readWholeBody } from './body.ts'
 import { type Call, checkFraming, readBody, type Target } from './call.ts'
 import { operationNamed } from './catalogue.ts'
@@ -106,9 +106,16 @@ export async function judge(exchange: Exchange, call: Call, services: Services):
   checkRules(call, { isAdmin, switches: services.switches })
   if (call.operation.needs.some((need) => need.kind === 'resource' || need.kind === 'graphql')) {
     const access = isAdmin ? BY_ID : caller.access
-    exchange.demands = await locate(call, { lookup: services.lookup, access, operationNamed })
+    const holding = isAdmin ? undefined : caller.access
+    exchange.demands = await locate(call, {
+      lookup: services.lookup,
+      access,
+      holding,
+      operationNamed,
+    })
     const decision = isAdmin ? ALLOW : decide(exchange.demands, caller.access)
     if (decision.effect === 'deny') throw refusalFor(decision, call, caller.access)
+    if (holding !== undefined) exchange.demands = metBy(exchange.demands, holding)
   }
   return judgedFirst(services.trustAuthorship ? authored(call, username) : call)
 }

@@ -7,6 +7,8 @@ import type { Lookup } from './lookup.ts'
 export type Locating = {
   readonly lookup: Lookup
   readonly access: Pick<Access, 'needsName'>
+  /** What the caller holds, to ask no more than it takes to decide; absent for administrators. */
+  readonly holding?: Access | undefined
 }
 
 /**
@@ -32,9 +34,14 @@ const PLAIN_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,255}$/
 
 /** @throws {GatewayError} `ERR_INVALID_PARAMETER` for an id that could be read as anything but an id. */
 export function plainId(id: string): string {
-  if (!PLAIN_ID.test(id))
+  if (!isPlainId(id))
     throw new GatewayError('ERR_INVALID_PARAMETER', 'Invalid id: letters, digits, - and _ are expected')
   return id
+}
+
+/** True for what can be read as an id only. */
+export function isPlainId(id: string): boolean {
+  return PLAIN_ID.test(id)
 }
 
 /** The experiment of that id, with its name if some grant speaks of names. */

@@ -32,6 +32,8 @@ export type ResourceNeed = {
   readonly either?: boolean | undefined
 }
 
+  /** Of a path: who may read a registered model may do it to the files of its versions, see `published.ts`. */
+  readonly published?: boolean | undefined
 /** One thing an operation asks for; every entry of a row must hold. */
 export type Need =
   /** Anybody, signed in or not. */
@@ -228,8 +230,15 @@ export const registeredModelName = locate('registered_model_name')
 export const registeredModelNewName = locate('registered_model_new_name')
 export const modelSource = locate('model_source')
 export const dataset = locate('dataset')
+export const gatewaySecret = locate('gateway_secret')
+export const gatewayEndpoint = locate('gateway_endpoint')
+export const gatewayEndpointName = locate('gateway_endpoint_name')
+export const gatewayModelDefinition = locate('gateway_model_definition')
 
-type Verb = (located: Located, options?: Pick<ResourceNeed, 'tier' | 'inherited' | 'either'>) => ResourceNeed
+type Verb = (
+  located: Located,
+  options?: Pick<ResourceNeed, 'tier' | 'inherited' | 'either' | 'published'>,
+) => ResourceNeed
 
 const verb =
   (action: Action): Verb =>

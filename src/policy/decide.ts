@@ -9,6 +9,8 @@ export type Demand = {
   readonly inherited?: Action | undefined
   /** A grant on the sub-resource may add to what is held on the resource, but takes nothing away, save by `DENY`. */
   readonly either?: boolean | undefined
+  /** Where the demand is not met, one of these is enough; but what a grant denies stays denied. */
+  readonly anyOf?: readonly Demand[] | undefined
 }
 
 export type DenyReason = 'no_grant' | 'level_too_low' | 'explicit_deny' | 'admin_only'
@@ -53,12 +55,28 @@ export const ALLOW: Decision = { effect: 'allow' }
 export function decide(demands: readonly Demand[], access: Access): Decision {
   if (demands.length === 0) throw new Error('decide() was asked about nothing')
   for (const demand of demands) {
-    const { resource } = demand
-    const own = resource.tier === undefined ? undefined : access.levelOfAll(resource.tier)
-    const decision = own === undefined ? judge(demand, access) : judgeTier(demand, own, access)
-    if (decision.effect === 'deny') return decision
+    const decision = decideOne(demand, access)
+    if (decision.effect === 'deny' && metInstead(demand, decision, access) === undefined) return decision
   }
   return ALLOW
+}
+
+/**
+ * What an allowed request was allowed by: each demand, or the one of its `anyOf` that was met in its place.
+ */
+export function metBy(demands: readonly Demand[], access: Access): readonly Demand[] {
+  return demands.map((demand) => metInstead(demand, decideOne(demand, access), access) ?? demand)
+}
+
+function metInstead({ anyOf = [] }: Demand, decision: Decision, access: Access): Demand | undefined {
+  if (decision.effect === 'allow' || decision.reason === 'explicit_deny') return undefined
+  return anyOf.find((each) => decideOne(each, access).effect === 'allow')
+}
+
+function decideOne(demand: Demand, access: Access): Decision {
+  const { resource } = demand
+  const own = resource.tier === undefined ? undefined : access.levelOfAll(resource.tier)
+  return own === undefined ? judge(demand, access) : judgeTier(demand, own, access)
 }
 
 function judge(demand: Demand, access: Access): Decision {

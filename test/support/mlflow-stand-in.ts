@@ -50,6 +50,13 @@ const NOT_FOUND: ScriptedAnswer = {
   body: { error_code: 'RESOURCE_DOES_NOT_EXIST', message: 'no such thing' },
 }
 
+/** Where the files of the version of that model are. */
+function filesOf(name: string): string {
+  return name.startsWith('alpha')
+    ? `mlflow-artifacts:/${A}/${RUN_A}/artifacts/model`
+    : `mlflow-artifacts:/${B}/${RUN_B}/artifacts/model`
+}
+
 /** Rows of the lists, hidden and readable mixed. */
 export const LISTS: Readonly<Record<string, object>> = {
   'experiments/search': { experiments: Object.keys(EXPERIMENTS).map((id) => experiment(id)) },
@@ -59,6 +66,7 @@ export const LISTS: Readonly<Record<string, object>> = {
       ...model(name),
       version: '1',
       run_id: name.startsWith('alpha') ? RUN_A : RUN_B,
+      source: filesOf(name),
     })),
   },
 }
@@ -84,7 +92,19 @@ const answerLikeMlflow: UpstreamHandler = ({ method, url, body }) => {
   if (path === 'registered-models/create') {
     return { body: { registered_model: { name: JSON.parse(body.toString('utf8')).name } } }
   }
+  const madeFrom = VERSIONS_FROM.exec(url)?.[1]
+  if (madeFrom !== undefined) return { body: versionsFrom(decodeURIComponent(madeFrom)) }
   return { body: LISTS[path] ?? {} }
+}
+
+/** The gateway's own questions for versions. */
+const VERSIONS_FROM = /\/model-versions\/search\?filter=(?:run_id|source_path)%20%3D%20'([^']+)'&max_results=/
+
+function versionsFrom(value: string): object {
+  const { model_versions: all } = LISTS['model-versions/search'] as {
+    model_versions: Record<string, string>[]
+  }
+  return { model_versions: all.filter(({ run_id, source }) => run_id === value || source === value) }
 }
 
 /** What one of the {@link THINGS} answers, if the path is one of theirs. */
@@ -113,12 +133,16 @@ function lookedUp(path: string, query: URLSearchParams): ScriptedAnswer | undefi
       return owned(RUNS, query.get('run_id') || (query.get('run_uuid') ?? ''), 'run', 'run_id')
     case 'registered-models/get':
       return found('registered_model', model(query.get('name') ?? ''))
+    case 'model-versions/get-download-uri': {
+      const name = query.get('name') ?? ''
+      return found('artifact_uri', name in REGISTRY ? filesOf(name) : undefined)
+    }
     default:
       return undefined
   }
 }
 
-function found(field: string, value: object | undefined): ScriptedAnswer {
+function found(field: string, value: object | string | undefined): ScriptedAnswer {
   return value === undefined ? NOT_FOUND : { body: { [field]: value } }
 }
 
@@ -158,8 +182,9 @@ export function isLookup(request: RecordedRequest): boolean {
     names.every((name) => name === 'host' || name === 'connection' || name === 'accept') &&
     headerValues(request, 'accept').join() === 'application/json' &&
     (THINGS.some(({ path }) => path.test(request.url.replace(/^\/api\/|\?.*$/g, ''))) ||
-      /^\/api\/(?:3\.0\/mlflow\/traces\/[\w-]+$|2\.0\/mlflow\/(?:experiments\/get(?:-by-name)?\?|runs\/get\?|registered-models\/get\?|logged-models\/[\w-]+$))/.test(
+      /^\/api\/(?:3\.0\/mlflow\/traces\/[\w-]+$|2\.0\/mlflow\/(?:experiments\/get(?:-by-name)?\?|runs\/get\?|registered-models\/get\?|model-versions\/get-download-uri\?|logged-models\/[\w-]+$))/.test(
         request.url,
-      ))
+      ) ||
+      VERSIONS_FROM.test(request.url))
   )
 }

@@ -15,14 +15,18 @@ import {
 } from '../operation.ts'
 
 const AT_PATH = artifactPath('path:artifact_path')
+/** Reading; a path can also be a registered model's. */
+const PUBLISHED = { published: true } as const
 const FILES = '2.0/mlflow-artifacts/artifacts'
 
 /** Files of runs and models: through MLflow's artifact proxy, by run, and by model version. */
 export const ARTIFACTS: readonly Operation[] = [
-  row('artifacts.download', 'GET', `${FILES}/<path:artifact_path>`, read(AT_PATH), { untrusted: true }),
+  row('artifacts.download', 'GET', `${FILES}/<path:artifact_path>`, read(AT_PATH, PUBLISHED), {
+    untrusted: true,
+  }),
   row('artifacts.upload', 'PUT', `${FILES}/<path:artifact_path>`, update(AT_PATH), { body: 'stream' }),
   row('artifacts.delete', 'DELETE', `${FILES}/<path:artifact_path>`, remove(AT_PATH)),
-  row('artifacts.list', 'GET', FILES, read(artifactPath('path?'))),
+  row('artifacts.list', 'GET', FILES, read(artifactPath('path?'), PUBLISHED)),
 
   row(
     'artifacts.create_multipart_upload',
@@ -58,7 +62,7 @@ export const ARTIFACTS: readonly Operation[] = [
     'artifacts.get_presigned',
     'GET',
     '2.0/mlflow-artifacts/presigned/<path:artifact_path>',
-    read(AT_PATH),
+    read(AT_PATH, PUBLISHED),
     {
       rules: [onlyIf('presignedUrls')],
     },

@@ -13,7 +13,7 @@ export const ARTIFACT_LOCATORS: Readonly<Record<ArtifactKind, Locate>> = { artif
  */
 export async function artifactAt(path: string, { lookup }: Locating): Promise<readonly ResourceRef[]> {
   const segments = path.split('/')
-  if (segments.some((segment) => segment === '' || segment === '.' || segment === '..') || isOddPath(path)) {
+  if (!isPlainPath(path)) {
     throw new GatewayError('ERR_AMBIGUOUS_REQUEST', 'The artifact path can be read in more than one way')
   }
   const at = segments[0] === 'workspaces' ? 2 : 0
@@ -30,10 +30,15 @@ export async function artifactAt(path: string, { lookup }: Locating): Promise<re
 }
 
 /**
- * MLflow decodes artifact paths until nothing changes, takes them for URLs on the way (which drops a space at the start
- * and an empty query or parameter), and refuses some characters (`validate_path_is_safe`, 3.17.2). None of that may be
- * left to do.
+ * True for a path below the root of the artifact store that everybody reads alike. MLflow decodes artifact paths until
+ * nothing changes, takes them for URLs on the way (which drops a space at the start and an empty query or parameter),
+ * and refuses some characters (`validate_path_is_safe`, 3.17.2). None of that may be left to do.
  */
+export function isPlainPath(path: string): boolean {
+  const isDotted = path.split('/').some((segment) => segment === '' || segment === '.' || segment === '..')
+  return !isDotted && !isOddPath(path)
+}
+
 function isOddPath(path: string): boolean {
   return /[\p{Cc}\\#]|%[0-9a-f]{2}|^ |;\?|[?;]$/iu.test(path) || /^[a-z][a-z0-9+.-]*:/i.test(path)
 }

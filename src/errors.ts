@@ -12,6 +12,9 @@ const REFUSALS = {
   ERR_CROSS_ORIGIN: { status: 403, oauth: undefined, mlflow: 'PERMISSION_DENIED' },
   ERR_AMBIGUOUS_REQUEST: { status: 400, oauth: 'invalid_request', mlflow: 'INVALID_PARAMETER_VALUE' },
   ERR_INVALID_PARAMETER: { status: 400, oauth: 'invalid_request', mlflow: 'INVALID_PARAMETER_VALUE' },
+  ERR_BAD_REQUEST: { status: 400, oauth: undefined, mlflow: 'BAD_REQUEST' },
+  // 400 and not 409, as MLflow answers it (mlflow/exceptions.py, 3.17.2).
+  ERR_ALREADY_EXISTS: { status: 400, oauth: undefined, mlflow: 'RESOURCE_ALREADY_EXISTS' },
   ERR_UNSUPPORTED_MEDIA_TYPE: { status: 415, oauth: undefined, mlflow: 'INVALID_PARAMETER_VALUE' },
   ERR_BODY_TOO_LARGE: { status: 413, oauth: undefined, mlflow: 'REQUEST_LIMIT_EXCEEDED' },
   ERR_TOO_MANY_REQUESTS: { status: 429, oauth: undefined, mlflow: 'REQUEST_LIMIT_EXCEEDED' },

@@ -138,6 +138,11 @@ const WORDS: Readonly<Record<ErrorCode, Words>> = {
   },
   ERR_AMBIGUOUS_REQUEST: NOT_READABLE,
   ERR_INVALID_PARAMETER: NOT_READABLE,
+  ERR_BAD_REQUEST: NOT_READABLE,
+  ERR_ALREADY_EXISTS: {
+    title: 'This exists already',
+    advice: 'Choose another name, or change what is there.',
+  },
   ERR_UNSUPPORTED_MEDIA_TYPE: NOT_READABLE,
   ERR_BODY_TOO_LARGE: { title: 'This is too large', advice: 'Send less at once.' },
   ERR_TOO_MANY_REQUESTS: { title: 'Too many requests', advice: 'Wait a moment, then try again.' },

@@ -14,7 +14,7 @@ export async function addPending(
 ): Promise<Person> {
   if (await isCalled(trx, { username, provider })) {
     throw new GatewayError(
-      'ERR_INVALID_PARAMETER',
+      'ERR_ALREADY_EXISTS',
       `Somebody is known as ${username} at ${provider} already; remove that user first if the name now belongs to somebody else`,
     )
   }

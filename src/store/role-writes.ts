@@ -12,6 +12,19 @@ export type NewGrant = Grant & { readonly source: Source; readonly createdBy?: s
 /** Begins the name of every personal role; no other role's name may. */
 const PERSONAL_PREFIX = '~'
 
+/** As MLflow shows personal roles: another one called so would be taken for one. */
+const SHOWN_PREFIX = '__user_'
+
+/** @throws {GatewayError} `ERR_INVALID_PARAMETER` for what no role made by hand may be called. */
+export function assertRoleName(name: string): void {
+  const isOdd = name.trim() === '' || name.length > 255 || /\p{Cc}/u.test(name)
+  if (!isOdd && ![PERSONAL_PREFIX, SHOWN_PREFIX].some((prefix) => name.startsWith(prefix))) return
+  throw new GatewayError(
+    'ERR_INVALID_PARAMETER',
+    `A role's name has 1 to 255 characters and does not begin with ${PERSONAL_PREFIX} or ${SHOWN_PREFIX}`,
+  )
+}
+
 export type NewRole = { readonly name: string; readonly description?: string | undefined }
 
 /** See `Roles.create`. */
@@ -20,15 +33,10 @@ export async function createRole(
   { name, description }: NewRole,
   at: number,
 ): Promise<RoleRecord> {
-  if (name.trim() === '' || name.length > 255 || name.startsWith(PERSONAL_PREFIX)) {
-    throw new GatewayError(
-      'ERR_INVALID_PARAMETER',
-      `A role's name has 1 to 255 characters and does not begin with ${PERSONAL_PREFIX}`,
-    )
-  }
+  assertRoleName(name)
   const taken = await trx.selectFrom('roles').select('id').where('name', '=', name).executeTakeFirst()
   if (taken !== undefined)
-    throw new GatewayError('ERR_INVALID_PARAMETER', `There is a role named ${name} already`)
+    throw new GatewayError('ERR_ALREADY_EXISTS', `There is a role named ${name} already`)
   const id = randomUUID()
   await trx
     .insertInto('roles')

@@ -3,6 +3,8 @@ import { type Carry, createCarry } from './carry.ts'
 import type { Database } from './database.ts'
 import type { StoredGrant } from './grant-row.ts'
 import { type PolicyContent, readPolicy, replacePolicy } from './policy.ts'
+import { createRoleEdits, type RoleEdits } from './role-edits.ts'
+import { createRoleHoldings, type RoleHoldings } from './role-holdings.ts'
 import { listRoles, type RoleDetails, type RoleRecord, readRole } from './role-reads.ts'
 import * as writes from './role-writes.ts'
 import type { Schema } from './schema.ts'
@@ -11,7 +13,10 @@ export type { RoleDetails, RoleRecord } from './role-reads.ts'
 export type { NewGrant, NewRole } from './role-writes.ts'
 
 export type Roles = {
-  /** @throws {GatewayError} `ERR_INVALID_PARAMETER` for a name that is taken, empty, over 255 characters or begins with `~`. */
+  /**
+   * @throws {GatewayError} `ERR_ALREADY_EXISTS` for a name that is taken; `ERR_INVALID_PARAMETER` for one that is empty,
+   *   over 255 characters or begins as the names of personal roles do.
+   */
   readonly create: (role: {
     readonly name: string
     readonly description?: string | undefined
@@ -53,7 +58,8 @@ export type Roles = {
   /** What came from the policy file, as it stands now. */
   readonly policy: () => Promise<PolicyContent>
   readonly carry: Carry
-}
+} & RoleEdits &
+  RoleHoldings
 
 export function createRoles(db: Database, now: () => number): Roles {
   const write = <T>(step: (trx: Transaction<Schema>) => Promise<T>): Promise<T> =>
@@ -75,5 +81,7 @@ export function createRoles(db: Database, now: () => number): Roles {
     replacePolicy: (policy) => write((trx) => replacePolicy(trx, policy, now())),
     policy: () => db.transaction().setAccessMode('read only').execute(readPolicy),
     carry: createCarry(db, now),
+    ...createRoleEdits(db, now),
+    ...createRoleHoldings(db, now),
   }
 }

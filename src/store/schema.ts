@@ -21,6 +21,7 @@ export type Schema = {
   signing_keys: SigningKeysTable
   audit_events: AuditEventsTable
   changes: ChangesTable
+  public_ids: PublicIdsTable
 }
 
 /** Who put a row there: a person, the policy file, or the gateway on behalf of somebody who created a resource. */
@@ -173,4 +174,10 @@ export type ChangesTable = {
   kind: string
   key: string
   at: number
+}
+
+/** Numbers that MLflow's clients know users, roles and grants by; the ids are of any of these tables. */
+export type PublicIdsTable = {
+  number: Generated<number>
+  id: string
 }

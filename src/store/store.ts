@@ -3,6 +3,7 @@ import { type Changes, createChanges } from './changes.ts'
 import { type DatabaseOptions, openDatabase, openRelaxed } from './database.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createPeople, type People } from './people.ts'
+import { createPublicIds, type PublicIds } from './public-ids.ts'
 import { createRoles, type Roles } from './roles.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { createTokens, type Tokens } from './tokens.ts'
@@ -22,6 +23,7 @@ export type StoreOptions = DatabaseOptions & {
 export type Store = {
   readonly people: People
   readonly roles: Roles
+  readonly publicIds: PublicIds
   readonly tokens: Tokens
   readonly sessions: Sessions
   readonly keys: Keys
@@ -42,6 +44,7 @@ export async function openStore({ now, ...options }: StoreOptions): Promise<Stor
   return {
     people: createPeople(db, now),
     roles: createRoles(db, now),
+    publicIds: createPublicIds(db),
     // What only tells when a token was last used must not have reads wait while another process holds the write lock.
     tokens: { ...createTokens(db, now), touch: createTokens(relaxed, now).touch },
     sessions: createSessions(db, now),

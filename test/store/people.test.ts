@@ -202,7 +202,7 @@ describe('somebody an admin added before their first sign-in', () => {
     await store.people.add({ provider: 'oidc', username: 'bob' })
     for (const username of ['alice', 'bob']) {
       const error = await store.people.add({ provider: 'oidc', username }).catch((fault: unknown) => fault)
-      expect(isGatewayError(error, 'ERR_INVALID_PARAMETER'), username).toBe(true)
+      expect(isGatewayError(error, 'ERR_ALREADY_EXISTS'), username).toBe(true)
     }
     expect(await store.people.list()).toHaveLength(2)
   })

@@ -41,10 +41,17 @@ describe('a role', () => {
     expect(await store.roles.get('writer')).toBeUndefined()
   })
 
-  it.each(['reader', '', ' ', '~reader', 'x'.repeat(256)])('cannot be named %j', async (name) => {
+  it.each([
+    ['reader', 'ERR_ALREADY_EXISTS'],
+    ...['', ' ', '~reader', '__user_7__', 'a\u0000b', 'x'.repeat(256)].map(
+      (name) => [name, 'ERR_INVALID_PARAMETER'] as const,
+    ),
+  ] as const)('cannot be named %j', async (name, code) => {
     const { store } = await openTemporaryStore()
     await store.roles.create({ name: 'reader' })
-    await expect(store.roles.create({ name })).rejects.toMatchObject({ code: 'ERR_INVALID_PARAMETER' })
+    await expect(store.roles.create({ name })).rejects.toMatchObject({ code })
+    const other = await store.roles.create({ name: 'other' })
+    await expect(store.roles.rename(other.id, { name })).rejects.toMatchObject({ code })
   })
 
   it('goes with its grants, assignments and mappings', async () => {

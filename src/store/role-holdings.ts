@@ -1,0 +1,134 @@
+import { sql } from 'kysely'
+import type { Database } from './database.ts'
+import type { ProviderName, ProviderRef, RoleVia } from './membership.ts'
+import { withGrants } from './role-reads.ts'
+import type { RoleRecord } from './roles.ts'
+
+/** A role with the workspace it is in; personal ones too. Grants that have expired are left out. */
+export type PlacedRole = RoleRecord & { readonly workspace: string }
+
+/** Somebody holds a role, in one of the ways there are. */
+export type Holding = {
+  readonly userId: string
+  readonly roleId: string
+  readonly kind: RoleVia['kind']
+}
+
+export type RoleHoldings = {
+  /** The role by its id, a personal one too. */
+  readonly find: (roleId: string) => Promise<PlacedRole | undefined>
+  /** Every role, personal ones too, by name. */
+  readonly listAll: () => Promise<readonly PlacedRole[]>
+  /** Who holds what, by whichever way: of everybody, of one person or of one role. Somebody may hold a role in several. */
+  readonly holdings: (
+    providers: readonly ProviderRef[],
+    of?: { readonly userId: string } | { readonly roleId: string },
+  ) => Promise<readonly Holding[]>
+  /** Who is called so, or is in such a group, at that provider: of everybody or of one person. */
+  readonly namedSo: (names: NamedSo, userId?: string) => Promise<ReadonlySet<string>>
+}
+
+export type NamedSo = { readonly users: readonly ProviderName[]; readonly groups: readonly ProviderName[] }
+
+/** Roles and who holds them, for many people in few statements; `people.membership` is the same for one. */
+export function createRoleHoldings(db: Database, now: () => number): RoleHoldings {
+  const placed = async (where?: string): Promise<readonly PlacedRole[]> => {
+    const query = db.selectFrom('roles').selectAll().orderBy('name')
+    const rows = await (where === undefined ? query : query.where('id', '=', where)).execute()
+    const at = now()
+    return (await withGrants(db, rows)).map((role, index) => ({
+      ...role,
+      workspace: rows[index]?.workspace ?? '',
+      grants: role.grants.filter(({ expiresAt }) => expiresAt === undefined || expiresAt > at),
+    }))
+  }
+  return {
+    find: async (roleId) => (await placed(roleId))[0],
+    listAll: () => placed(),
+    holdings: async (providers, of) => {
+      const held = db.selectFrom(selectHoldings(db, providers).as('held')).selectAll().orderBy('userId')
+      if (of === undefined) return held.execute()
+      return 'userId' in of
+        ? held.where('userId', '=', of.userId).execute()
+        : held.where('roleId', '=', of.roleId).execute()
+    },
+    namedSo: async (names, userId) => {
+      const query = db.selectFrom(selectNamed(db, names).as('named')).select('userId')
+      const rows = await (userId === undefined ? query : query.where('userId', '=', userId)).execute()
+      return new Set(rows.map((row) => row.userId))
+    },
+  }
+}
+
+/** As `rolesHeld` in `membership.ts`, of everybody at once. */
+function selectHoldings(db: Database, providers: readonly ProviderRef[]) {
+  const configured = providers.map(({ id }) => id)
+  const unqualified = configured.length === 1 ? [''] : []
+  return db
+    .selectFrom('role_assignments')
+    .select(['user_id as userId', 'role_id as roleId', sql<Holding['kind']>`'assigned'`.as('kind')])
+    .unionAll((eb) =>
+      eb
+        .selectFrom('roles')
+        .select([
+          sql<string>`owner_user_id`.as('userId'),
+          'id as roleId',
+          sql<Holding['kind']>`'personal'`.as('kind'),
+        ])
+        .where('owner_user_id', 'is not', null),
+    )
+    .unionAll((eb) =>
+      eb
+        .selectFrom('user_groups')
+        .innerJoin('group_roles', 'group_roles.group_name', 'user_groups.group_name')
+        .select(['user_id as userId', 'role_id as roleId', sql<Holding['kind']>`'group'`.as('kind')])
+        .where('user_groups.provider', 'in', configured)
+        .where((sub) =>
+          sub.or([
+            sub('group_roles.provider', '=', sub.ref('user_groups.provider')),
+            sub('group_roles.provider', 'in', unqualified),
+          ]),
+        ),
+    )
+    .unionAll((eb) =>
+      eb
+        .selectFrom(selectNames(db).as('names'))
+        .innerJoin('user_roles_by_name', 'user_roles_by_name.username', 'names.name')
+        .select(['userId', 'role_id as roleId', sql<Holding['kind']>`'name'`.as('kind')])
+        .where('names.provider', 'in', configured)
+        .where((sub) =>
+          sub.or([
+            sub('user_roles_by_name.provider', '=', sub.ref('names.provider')),
+            sub('user_roles_by_name.provider', 'in', unqualified),
+          ]),
+        ),
+    )
+}
+
+/** What everybody is called at their provider, as far as they were the first to be called so. */
+function selectNames(db: Database) {
+  return db
+    .selectFrom('claimed_names')
+    .innerJoin('users', 'users.id', 'claimed_names.user_id')
+    .leftJoin('identities', 'identities.user_id', 'users.id')
+    .select(['users.id as userId', 'claimed_names.provider as provider', 'claimed_names.username as name'])
+    .where((eb) =>
+      eb.and([
+        eb('claimed_names.provider', '=', eb.fn.coalesce('identities.provider', 'pending_provider')),
+        eb('claimed_names.username', '=', eb.fn.coalesce('claimed_username', 'pending_username')),
+      ]),
+    )
+}
+
+function selectNamed(db: Database, { users, groups }: NamedSo) {
+  return db
+    .selectFrom(selectNames(db).as('names'))
+    .select('userId')
+    .where((eb) => eb.or(users.map(({ provider, name }) => eb.and({ provider, name }))))
+    .unionAll((eb) =>
+      eb
+        .selectFrom('user_groups')
+        .select('user_id as userId')
+        .where((sub) => sub.or(groups.map(({ provider, name }) => sub.and({ provider, group_name: name })))),
+    )
+}

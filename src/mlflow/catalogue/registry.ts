@@ -83,7 +83,7 @@ export const REGISTRY: readonly Operation[] = [
     read(MODEL, VERSION),
   ]),
   row('registered_models.delete_alias', 'DELETE', '2.0/mlflow/registered-models/alias', [
-    update(MODEL),
+    remove(MODEL),
     read(MODEL, VERSION),
   ]),
 
@@ -126,7 +126,7 @@ export const REGISTRY: readonly Operation[] = [
     'model_versions.delete_tag',
     'DELETE',
     '2.0/mlflow/model-versions/delete-tag',
-    update(MODEL, VERSION),
+    remove(MODEL, VERSION),
     keepsKind,
   ),
 ]

@@ -34,7 +34,15 @@ function mustRequire({ methods, paths }: Operation) {
   )
 }
 
+/** Where MLflow's own auth app asks for the right to delete, and the list for less (test/oracle). */
+const DELETING: ReadonlySet<string> = new Set([
+  'logged_models.delete_tag',
+  'model_versions.delete_tag',
+  'registered_models.delete_alias',
+])
+
 function rankOf(operation: Operation): number {
+  if (DELETING.has(operation.name)) return RANK.delete
   const actions = (mustRequire(operation)?.requires ?? []).flatMap((each) =>
     'action' in each && each.action !== undefined ? [RANK[each.action as keyof typeof RANK]] : [],
   )

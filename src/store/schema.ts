@@ -22,6 +22,7 @@ export type Schema = {
   audit_events: AuditEventsTable
   changes: ChangesTable
   public_ids: PublicIdsTable
+  jobs: JobsTable
 }
 
 /** Who put a row there: a person, the policy file, or the gateway on behalf of somebody who created a resource. */
@@ -180,4 +181,11 @@ export type ChangesTable = {
 export type PublicIdsTable = {
   number: Generated<number>
   id: string
+}
+
+/** Whose a job of MLflow's is. */
+export type JobsTable = {
+  job_id: string
+  user_id: string
+  created_at: number
 }

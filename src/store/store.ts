@@ -1,6 +1,7 @@
 import { type AuditEvents, createAuditEvents } from './audit.ts'
 import { type Changes, createChanges } from './changes.ts'
 import { type DatabaseOptions, openDatabase, openRelaxed } from './database.ts'
+import { createJobs, type Jobs } from './jobs.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createPeople, type People } from './people.ts'
 import { createPublicIds, type PublicIds } from './public-ids.ts'
@@ -29,6 +30,7 @@ export type Store = {
   readonly keys: Keys
   readonly audit: AuditEvents
   readonly changes: Changes
+  readonly jobs: Jobs
   /** Finishes what is running and closes the database. */
   readonly close: () => Promise<void>
 }
@@ -51,6 +53,7 @@ export async function openStore({ now, ...options }: StoreOptions): Promise<Stor
     keys: createKeys(db, now),
     audit: createAuditEvents(relaxed),
     changes: createChanges(db, now),
+    jobs: createJobs(db, now),
     close: async () => {
       await relaxed.destroy()
       await db.destroy()

@@ -1,11 +1,16 @@
 import type { Migration } from 'kysely/migration'
 import { initial } from './0001-initial.ts'
 import { publicIds } from './0002-public-ids.ts'
+import { jobs } from './0003-jobs.ts'
 
 /** What differs between databases in a table's definition: only how a counting primary key is spelled. */
 export type ColumnDialect = 'sqlite'
 
 /** Every step of the schema by name; they run in the order of their names, each once. A step is never edited later. */
 export function migrations(dialect: ColumnDialect): Record<string, Migration> {
-  return { '0001-initial': initial(dialect), '0002-public-ids': publicIds(dialect) }
+  return {
+    '0001-initial': initial(dialect),
+    '0002-public-ids': publicIds(dialect),
+    '0003-jobs': jobs,
+  }
 }

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { scrub } from '../audit/program-log.ts'
 import { ConfigError } from '../config/fault.ts'
+import { addAccessCommands } from './access.ts'
 import { type Cli, UsageError } from './command.ts'
 import { groupCommands } from './group.ts'
 import { keyCommands } from './keys.ts'
@@ -35,6 +36,7 @@ function createProgram(cli: Cli): Command {
     .showHelpAfterError('(see --help)')
   const groups = [tokenCommands, userCommands, roleCommands, groupCommands, policyCommands, keyCommands]
   for (const commands of groups) program.addCommand(commands(cli))
+  addAccessCommands(cli, program)
   settle(program, cli)
   return program
 }

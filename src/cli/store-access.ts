@@ -4,9 +4,12 @@ import { readPlainUrl } from '../config/checks.ts'
 import { ConfigError, createFaultList } from '../config/fault.ts'
 import { GatewaySchema } from '../config/schema.ts'
 import { readVariables } from '../config/variables.ts'
+import { type Config, readConfig } from '../config.ts'
 import { type AccessTokens, createAccessTokens } from '../identity/access-token.ts'
 import { ownIssuer } from '../identity/gateway-token.ts'
 import { createKeyring, type Keyring } from '../identity/keyring.ts'
+import { createLookup, type Lookup } from '../mlflow/lookup.ts'
+import { createUpstream } from '../mlflow/upstream.ts'
 import { openStore, type Store } from '../store/store.ts'
 import type { Cli } from './command.ts'
 
@@ -53,6 +56,29 @@ export async function withAccessTokens<T>(
       store,
     )
   })
+}
+
+/** What answers questions about rights: the store, the tracking server, and the whole configuration. */
+export type Gateway = {
+  readonly store: Store
+  readonly lookup: Lookup
+  readonly config: Config
+  /** Seconds since the epoch. */
+  readonly now: () => number
+}
+
+/** As {@link withStore}, able to ask the tracking server: needs all that the server needs. */
+export async function withGateway<T>(cli: Cli, use: (gateway: Gateway) => Promise<T>): Promise<T> {
+  const config = readConfig({ ...cli.env })
+  const { upstreamUrl: url, upstreamHost: host, upstreamTimeout: idleTimeout } = config
+  const upstream = createUpstream({ url, host, idleTimeout })
+  try {
+    return await openAndUse(cli, config.databaseUrl, (store) =>
+      use({ store, lookup: createLookup({ upstream }), config, now: cli.now }),
+    )
+  } finally {
+    await upstream.close()
+  }
 }
 
 /** Ids of the configured providers, for names that are written without one; as the server derives them. */

@@ -1,0 +1,98 @@
+import type { Command } from 'commander'
+import { explainFor } from '../admin/explanation.ts'
+import { describe, describeVia, explanationText } from '../admin/explanation-text.ts'
+import { type Reach, whoReaches } from '../admin/reach.ts'
+import { CATALOGUE } from '../mlflow/catalogue.ts'
+import { type Subjects, subjectsOf } from '../mlflow/hypothetical.ts'
+import type { Lookup } from '../mlflow/lookup.ts'
+import type { ResourceRef } from '../policy/access.ts'
+import { RESOURCE_TYPES, type ResourceType } from '../policy/grants.ts'
+import { addCommand, type Cli, type OptionSpec, type Outcome, table, UsageError } from './command.ts'
+import { type Gateway, withGateway } from './store-access.ts'
+
+type AccessOptions = Readonly<Partial<Record<string, string>>>
+type ExplainOptions = AccessOptions & { readonly user: string; readonly operation: string }
+
+/** `access` and `explain`: who can reach what, and why. The tracking server is asked who owns what. */
+export function addAccessCommands(cli: Cli, program: Command): void {
+  addCommand<AccessOptions>(cli, program, {
+    usage: 'access',
+    summary: 'list everybody with a right on a resource, and what it comes from',
+    options: RESOURCE_TYPES.map(flagFor),
+    example: 'mlflow-auth-gateway access --experiment 12',
+    run: (_args, options) => withGateway(cli, (gateway) => access(gateway, options)),
+  })
+  addCommand<ExplainOptions>(cli, program, {
+    usage: 'explain',
+    summary: 'tell why somebody may do something or may not, with every grant that was considered',
+    options: [
+      { flags: '--user <name>', summary: 'who', required: true },
+      { flags: '--operation <name>', summary: 'what, as the audit log names it', required: true },
+      ...[...new Set(CATALOGUE.flatMap((row) => [...subjectsOf(row).keys()]))].toSorted().map(flagFor),
+    ],
+    example: 'mlflow-auth-gateway explain --user editor --operation runs.delete --run 6c1e0a0f',
+    run: (_args, options) => withGateway(cli, (gateway) => explain(gateway, options)),
+  })
+}
+
+function flagFor(kind: string): OptionSpec {
+  return { flags: `--${kind.replaceAll('_', '-')} <key>`, summary: `which ${kind.replaceAll('_', ' ')}` }
+}
+
+/** What was given of these, under the names that Commander makes of the flags. */
+function given(options: AccessOptions, kinds: readonly string[]): readonly (readonly [string, string])[] {
+  return kinds.flatMap((kind) => {
+    const value = options[kind.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())]
+    return value === undefined ? [] : [[kind, value] as const]
+  })
+}
+
+async function explain({ store, lookup, config, now }: Gateway, options: ExplainOptions): Promise<Outcome> {
+  const kinds = CATALOGUE.flatMap((row) => [...subjectsOf(row).keys()])
+  const subjects: Subjects = Object.fromEntries(given(options, [...new Set(kinds)]))
+  const question = { username: options.user, operation: options.operation, subjects }
+  const answer = await explainFor(question, { store, lookup, config, now, catalogue: CATALOGUE })
+  return { text: explanationText(answer), json: answer }
+}
+
+/** People looked at for one page; all pages are printed. */
+const PAGE = 500
+
+async function access(gateway: Gateway, options: AccessOptions): Promise<Outcome> {
+  const chosen = given(options, RESOURCE_TYPES)
+  const [only] = chosen
+  if (only === undefined || chosen.length > 1) {
+    const flags = RESOURCE_TYPES.map((type) => flagFor(type).flags.split(' ', 1)[0])
+    throw new UsageError(`Say which one resource, with one of ${flags.join(', ')}.`)
+  }
+  const resource = await named(only[0] as ResourceType, only[1], gateway.lookup)
+  const people: Reach[] = []
+  let byDefault = 'NO_PERMISSIONS'
+  for (let after: string | undefined = ''; after !== undefined; ) {
+    const page = await whoReaches(resource, gateway, { after, limit: PAGE })
+    people.push(...page.people)
+    byDefault = page.byDefault
+    after = page.next
+  }
+  const rows = people.map(({ username, level, isAdmin, through }) => [
+    username,
+    level,
+    isAdmin
+      ? 'administrator'
+      : through
+          .map(({ grant, via }) => `${describe(grant)}, ${via.map(describeVia).join(' and ')}`)
+          .join('; '),
+  ])
+  const others = `Everybody else who signs in has ${byDefault}.\n`
+  return {
+    text: table(['NAME', 'LEVEL', 'THROUGH'], rows, 'Nobody has a right of their own on it.') + others,
+    json: { resource, by_default: byDefault, people },
+  }
+}
+
+/** Patterns are about names, so that one has to be known. */
+async function named(type: ResourceType, key: string, lookup: Lookup): Promise<ResourceRef> {
+  if (type !== 'experiment') return { type, key, name: key }
+  const found = await lookup.experiment(key)
+  return { type, key, name: found?.name }
+}

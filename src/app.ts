@@ -25,6 +25,7 @@ import { CATALOGUE } from './mlflow/catalogue.ts'
 import type { Services } from './mlflow/exchange.ts'
 import { createLookup } from './mlflow/lookup.ts'
 import { createPageTokens } from './mlflow/page-token.ts'
+import { comparableName } from './mlflow/person-name.ts'
 import { createUpstream } from './mlflow/upstream.ts'
 import { createDirectory, type Directory } from './policy/directory.ts'
 import { applyPolicy, parsePolicy } from './policy/policy-file.ts'
@@ -142,6 +143,10 @@ function createServices(config: Config, store: Store, directory: Directory): Ser
     clientIdleTimeout: idleTimeout,
     jsonBodyLimit: config.jsonBodyLimit,
     trustAuthorship: config.trustAuthorship,
+    isUsername: async (name) => {
+      const compared = comparableName(name)
+      return (await store.people.list()).some(({ username }) => comparableName(username) === compared)
+    },
     shellScript: assetPath(config.publicUrl, 'session.js'),
     securityHeaders: Object.entries(commonHeaders(config.publicUrl)).flat(),
   }

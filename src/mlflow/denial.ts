@@ -40,6 +40,9 @@ function sentence(decision: Denied, { operation }: Call, access: Access): string
     // In the same words, whether there is an experiment at that path or not.
     return `${operation.name} asks for ${needed} on the experiment that the path belongs to, and is for administrators where it belongs to none`
   }
+  if (type === 'server' && name !== undefined) {
+    return `${operation.name} asks for being ${name} of it, whatever you are granted, and is for administrators`
+  }
   if (reason === 'admin_only' || type === 'server') return `${operation.name} is for administrators here`
   if (demand.action === 'create') {
     const patterns = access.patterns(type, needed)

@@ -7,10 +7,13 @@ import type { UpstreamResponse } from './upstream.ts'
 
 export type EffectContext = {
   readonly userId: string
+  readonly username: string
   readonly roles: Roles
   /** Announces to every replica what may have changed upstream. */
   readonly note: (kind: 'experiment' | 'resource', key: string) => Promise<void>
   readonly lookup: Lookup
+  /** Has MLflow do something more, in the gateway's own name: a path below `/api/`, and what is posted there. */
+  readonly post: (path: string, body: object) => Promise<UpstreamResponse>
   /** Resolves once what was just written holds here. */
   readonly refresh: () => Promise<void>
 }
@@ -22,18 +25,37 @@ const REGISTRY_TYPES: readonly ResourceType[] = ['registered_model', 'prompt']
  * Carries out what an operation that succeeded means for grants: whoever made a thing manages it, a renamed thing
  * keeps its grants, a deleted one leaves none behind. Done before the answer leaves, so that the caller's next request
  * finds it so.
+ *
+ * @returns The answer that counts: MLflow's, or what it said when it was asked once more.
  */
 export async function applyEffects(
   call: Call,
   response: UpstreamResponse,
   context: EffectContext,
-): Promise<void> {
-  for (const effect of call.operation.effects) await apply(effect, call, response, context)
+): Promise<UpstreamResponse> {
+  let answer = response
+  for (const effect of call.operation.effects) {
+    if (effect.kind === 'give_to_creator') answer = await giveToCreator(effect, answer, context)
+    else await apply(effect, call, response, context)
+  }
   await context.refresh()
+  return answer
+}
+
+async function giveToCreator(
+  { path, where, key, owner }: Effect & { kind: 'give_to_creator' },
+  response: UpstreamResponse,
+  { username, post }: EffectContext,
+): Promise<UpstreamResponse> {
+  const made: unknown = JSON.parse(response.bytes.toString('utf8'))
+  if (valueAt(made, where.at) !== where.is) return response
+  const given = await post(path, { [key.field]: valueAt(made, key.at), [owner]: username })
+  if (given.status !== 200) throw new Error(`${path} answered ${given.status}`)
+  return given
 }
 
 async function apply(
-  effect: Effect,
+  effect: Exclude<Effect, { kind: 'give_to_creator' }>,
   call: Call,
   response: UpstreamResponse,
   context: EffectContext,

@@ -21,6 +21,8 @@ export type Services = {
   /** Most bytes of a JSON body. */
   readonly jsonBodyLimit: number
   readonly trustAuthorship: boolean
+  /** True if somebody the gateway knows is called so, as MLflow compares names. */
+  readonly isUsername: (name: string) => Promise<boolean>
   /** Path of the script that MLflow's page gets, as the browser sees it. */
   readonly shellScript: string
   /** On every answer; names and values alternating, names in lower case. */

@@ -125,13 +125,19 @@ async function settled(
   if (response.status < 200 || response.status >= 300) return response
   try {
     const { lookup, effects } = services
-    await applyEffects(call, response, { ...effects, lookup, userId: caller.principal.userId })
+    const { userId, username } = caller.principal
+    const post = (path: string, body: object) => services.upstream.send(ownPost(path, body))
+    return await applyEffects(call, response, { ...effects, lookup, userId, username, post })
   } catch (cause) {
     const message =
       'MLflow did what was asked, but the grants that go with it could not be kept; tell an administrator'
     throw new GatewayError('ERR_STORE_UNAVAILABLE', message, { cause, reason: 'effect_failed' })
   }
-  return response
+}
+
+function ownPost(path: string, body: object): UpstreamRequest {
+  const headers = ['accept', 'application/json', 'content-type', 'application/json']
+  return { method: 'POST', target: `/api/${path}`, headers, body: Buffer.from(JSON.stringify(body)) }
 }
 
 function upstreamRequest({ request, remoteAddress }: Exchange, call: Call): UpstreamRequest {

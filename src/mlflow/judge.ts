@@ -2,7 +2,7 @@ import { GatewayError } from '../errors.ts'
 import type { Caller } from '../identity/caller.ts'
 import { ALLOW, decide, metBy } from '../policy/decide.ts'
 import { announcesBody, checkLength, readWholeBody } from './body.ts'
-import { type Call, checkFraming, readBody, type Target } from './call.ts'
+import { type Call, checkFraming, readBody, select, type Target } from './call.ts'
 import { operationNamed } from './catalogue.ts'
 import { refusalFor } from './denial.ts'
 import type { Exchange, Services } from './exchange.ts'
@@ -111,13 +111,26 @@ export async function judge(exchange: Exchange, call: Call, services: Services):
       lookup: services.lookup,
       access,
       holding,
+      username,
       operationNamed,
     })
     const decision = isAdmin ? ALLOW : decide(exchange.demands, caller.access)
     if (decision.effect === 'deny') throw refusalFor(decision, call, caller.access)
     if (holding !== undefined) exchange.demands = metBy(exchange.demands, holding)
   }
+  await checkNames(call, services)
   return judgedFirst(services.trustAuthorship ? authored(call, username) : call)
+}
+
+async function checkNames(call: Call, { isUsername }: Services): Promise<void> {
+  for (const rule of call.operation.rules) {
+    if (rule.kind !== 'not_a_username') continue
+    for (const name of select(call, rule.selector)) {
+      if (!(await isUsername(name))) continue
+      const message = `A user is called ${JSON.stringify(name)}; '${rule.selector.text}' must not be what anybody is called`
+      throw new GatewayError('ERR_INVALID_PARAMETER', message, { reason: 'name_of_a_user' })
+    }
+  }
 }
 
 function authored(call: Call, username: string): Call {

@@ -9,7 +9,15 @@ export type Locating = {
   readonly access: Pick<Access, 'needsName'>
   /** What the caller holds, to ask no more than it takes to decide; absent for administrators. */
   readonly holding?: Access | undefined
+  /** The caller, as MLflow knows them; without one nobody stands in any relation to anything. */
+  readonly username?: string | undefined
 }
+
+/** How a caller can stand to a thing, whatever they are granted. */
+export type Standing = 'owner' | 'custom_owner' | 'member'
+
+/** A resource, and how the caller stands to what was found there. */
+export type Found = ResourceRef & { readonly standing?: readonly Standing[] }
 
 /**
  * What a selected value leads to: one resource, several, or none (whatever is nobody's).
@@ -20,7 +28,7 @@ export type Locate = (
   value: string,
   locating: Locating,
   call: Call,
-) => Promise<ResourceRef | readonly ResourceRef[]> | ResourceRef | readonly ResourceRef[]
+) => Promise<Found | readonly Found[]> | Found | readonly Found[]
 
 /** Nothing that a grant could cover: only admins. */
 export const SERVER: ResourceRef = { type: 'server', key: undefined }

@@ -1,15 +1,16 @@
 import { GatewayError } from '../errors.ts'
-import type { ResourceRef } from '../policy/access.ts'
-import type { Demand } from '../policy/decide.ts'
-import type { Tier } from '../policy/grants.ts'
+import { type ResourceRef, satisfies } from '../policy/access.ts'
+import { type Demand, LEVEL_FOR } from '../policy/decide.ts'
+import type { Action, Tier } from '../policy/grants.ts'
 import { type Call, select } from './call.ts'
 import { readGraphql } from './graphql.ts'
 import { readJsonObject } from './json.ts'
-import { type Locate, type Locating, SERVER } from './locate.ts'
+import { type Found, type Locate, type Locating, SERVER } from './locate.ts'
 import { AI_GATEWAY_LOCATORS } from './locators/ai-gateway.ts'
 import { ARTIFACT_LOCATORS } from './locators/artifacts.ts'
 import { DATASET_LOCATORS } from './locators/datasets.ts'
 import { REGISTRY_LOCATORS } from './locators/registry.ts'
+import { REVIEW_LOCATORS } from './locators/reviews.ts'
 import { TRACKING_LOCATORS } from './locators/tracking.ts'
 import type { Locator, LocatorKind, Need, Operation, ResourceNeed } from './operation.ts'
 import { orPublished } from './published.ts'
@@ -20,6 +21,7 @@ const LOCATE: Readonly<Record<LocatorKind, Locate>> = {
   ...REGISTRY_LOCATORS,
   ...DATASET_LOCATORS,
   ...AI_GATEWAY_LOCATORS,
+  ...REVIEW_LOCATORS,
 }
 
 type LocatingQueries = Locating & {
@@ -47,8 +49,8 @@ async function demandsOf(call: Call, need: Need, locating: LocatingQueries): Pro
   if (need.kind !== 'resource') return []
   const demands: Demand[] = []
   for (const { value, resources } of await resourcesByValue(call, need.locator, locating)) {
-    for (const resource of resources)
-      demands.push(await orElse(demandOn(resource, need), value, need, locating))
+    for (const found of resources)
+      demands.push(await orElse(demandOn(found, need), value, need, locating), ...barring(found, need))
   }
   return demands
 }
@@ -63,11 +65,26 @@ async function orElse(
   return orPublished(demand, value, { lookup, access: holding })
 }
 
+/** What nobody can meet, of somebody who does not stand to a thing as they must. */
+function barring({ standing = [] }: Found, { action, only }: ResourceNeed): readonly Demand[] {
+  if (only === undefined || standing.includes(only)) return []
+  return [{ action, resource: { ...SERVER, name: only } }]
+}
+
 /** What a need asks of a resource that was located for it. */
-export function demandOn(located: ResourceRef, { action, tier, inherited, either }: ResourceNeed): Demand {
+export function demandOn(found: Found, need: ResourceNeed): Demand {
+  const { tier, inherited, either } = need
+  const { standing, ...located } = found
+  const action = leastAsked(need, standing)
   const resource = tier === undefined ? located : onTier(located, tier)
   if (inherited === undefined && either === undefined) return { action, resource }
   return { action, resource, inherited, either }
+}
+
+/** The least of what is asked of somebody who stands so to it. */
+function leastAsked({ action, relaxed = {} }: ResourceNeed, standing: Found['standing'] = []): Action {
+  const asked = standing.flatMap((each) => relaxed[each] ?? [])
+  return asked.reduce((least, each) => (satisfies(LEVEL_FOR[least], LEVEL_FOR[each]) ? each : least), action)
 }
 
 const VERSION_TIERS: Readonly<Partial<Record<ResourceRef['type'], Tier>>> = {
@@ -107,7 +124,7 @@ export async function resourcesOf(
   call: Call,
   locator: Locator,
   locating: Locating,
-): Promise<readonly ResourceRef[]> {
+): Promise<readonly Found[]> {
   return (await resourcesByValue(call, locator, locating)).flatMap(({ resources }) => resources)
 }
 
@@ -116,11 +133,11 @@ export async function resourcesByValue(
   call: Call,
   locator: Locator,
   locating: Locating,
-): Promise<readonly { readonly value: string; readonly resources: readonly ResourceRef[] }[]> {
+): Promise<readonly { readonly value: string; readonly resources: readonly Found[] }[]> {
   const values = select(call, locator.selector)
   if (values.length === 0 && ALL_IF_ABSENT.has(locator.kind)) return [{ value: '', resources: [SERVER] }]
   const locateOne = LOCATE[locator.kind]
-  const found: { value: string; resources: readonly ResourceRef[] }[] = []
+  const found: { value: string; resources: readonly Found[] }[] = []
   for (let at = 0; at < values.length; at += AT_ONCE) {
     const some = values.slice(at, at + AT_ONCE)
     const located = await Promise.all(some.map((value) => locateOne(value, locating, call)))
@@ -142,7 +159,11 @@ export async function locateValue(
 }
 
 /** What says of a request without a value that it is about everything: the root of the artifacts, a list of all there is. */
-const ALL_IF_ABSENT: ReadonlySet<LocatorKind> = new Set(['artifact_path', 'gateway_endpoint_or_all'])
+const ALL_IF_ABSENT: ReadonlySet<LocatorKind> = new Set([
+  'artifact_path',
+  'experiment_or_all',
+  'gateway_endpoint_or_all',
+])
 
 /** Most look-ups under way for one request. */
 const AT_ONCE = 16

@@ -1,8 +1,10 @@
 import type { Action, ResourceType, Tier } from '../policy/grants.ts'
 import type { RowKind } from './list-rows.ts'
+import type { Standing } from './locate.ts'
 import type { ArtifactKind } from './locators/artifacts.ts'
 import type { DatasetKind } from './locators/datasets.ts'
 import type { RegistryLocatorKind } from './locators/registry.ts'
+import type { ReviewKind } from './locators/reviews.ts'
 import type { TrackingKind } from './locators/tracking.ts'
 import { compileTemplate, type PathTemplate } from './path.ts'
 import type { QuestionKind } from './questions.ts'
@@ -12,7 +14,7 @@ import { parseStamp, type Stamp } from './stamps.ts'
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 /** How the value of a selector leads to the resource that carries the grants: one entry of a table in `locators/`. */
-export type LocatorKind = TrackingKind | ArtifactKind | RegistryLocatorKind | DatasetKind
+export type LocatorKind = TrackingKind | ArtifactKind | RegistryLocatorKind | DatasetKind | ReviewKind
 
 export type Locator = { readonly kind: LocatorKind; readonly selector: Selector }
 
@@ -30,10 +32,14 @@ export type ResourceNeed = {
   readonly inherited?: Action | undefined
   /** A grant on the sub-resource adds, and takes away by `DENY` only. */
   readonly either?: boolean | undefined
-}
-
+  /** What is asked, instead, of those who stand so to it. */
+  readonly relaxed?: Readonly<Partial<Record<Standing, Action>>> | undefined
+  /** Nobody but those who stand so to it, whatever they are granted, and administrators. */
+  readonly only?: Standing | undefined
   /** Of a path: who may read a registered model may do it to the files of its versions, see `published.ts`. */
   readonly published?: boolean | undefined
+}
+
 /** One thing an operation asks for; every entry of a row must hold. */
 export type Need =
   /** Anybody, signed in or not. */
@@ -77,6 +83,19 @@ export type Effect =
   | { readonly kind: 'delete_model'; readonly selector: Selector }
   /** What was deleted for good leaves no grants on its key behind. */
   | { readonly kind: 'forget_grants'; readonly type: ResourceType; readonly selector: Selector }
+  /**
+   * MLflow is asked once more, with what its answer says and the caller's name, and that answer counts: it takes the
+   * owner of a thing that is made from its own accounts only, but lets it be given away.
+   */
+  | {
+      readonly kind: 'give_to_creator'
+      /** Below `/api/`. */
+      readonly path: string
+      /** Only what is so in its answer. */
+      readonly where: { readonly at: readonly string[]; readonly is: string }
+      readonly key: { readonly field: string; readonly at: readonly string[] }
+      readonly owner: string
+    }
   /** What the gateway has heard of it holds no longer. */
   | { readonly kind: 'forget_answer'; readonly about: QuestionKind; readonly selector: Selector }
 
@@ -94,6 +113,8 @@ export type Rule =
   | { readonly kind: 'plain_segment'; readonly selector: Selector }
   /** The field of the query, if it is there, must be a path below some root, in its only spelling. */
   | { readonly kind: 'plain_path'; readonly field: string }
+  /** Must not be what a user is called: it would be taken for theirs. For admins too; checked once the rest allows it. */
+  | { readonly kind: 'not_a_username'; readonly selector: Selector }
   /** Off unless the operator switched it on, for admins too. */
   | { readonly kind: 'switch'; readonly name: SwitchName }
 
@@ -235,10 +256,15 @@ export const gatewayEndpoint = locate('gateway_endpoint')
 export const gatewayEndpointName = locate('gateway_endpoint_name')
 export const gatewayModelDefinition = locate('gateway_model_definition')
 
-type Verb = (
-  located: Located,
-  options?: Pick<ResourceNeed, 'tier' | 'inherited' | 'either' | 'published'>,
-) => ResourceNeed
+export const experimentOrAll = locate('experiment_or_all')
+export const issue = locate('issue')
+export const labelSchema = locate('label_schema')
+export const reviewQueue = locate('review_queue')
+export const reviewQueueName = locate('review_queue_name')
+export const reviewQueueBeside = locate('review_queue_beside')
+export const reviewQueueUser = locate('review_queue_user')
+
+type Verb = (located: Located, options?: Omit<ResourceNeed, 'kind' | 'action' | 'locator'>) => ResourceNeed
 
 const verb =
   (action: Action): Verb =>
@@ -288,6 +314,10 @@ export const refuseField = (selector: string, hint: string): Rule => ({
 })
 export const plainSegment = (selector: string): Rule => ({
   kind: 'plain_segment',
+  selector: parseSelector(selector),
+})
+export const notAUsername = (selector: string): Rule => ({
+  kind: 'not_a_username',
   selector: parseSelector(selector),
 })
 export const plainPath = (field: string): Rule => ({ kind: 'plain_path', field })

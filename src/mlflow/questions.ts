@@ -1,13 +1,15 @@
 import type { Question } from './question.ts'
 import { DATASET_QUESTIONS } from './questions/datasets.ts'
-
 import { REGISTRY_QUESTIONS } from './questions/registry.ts'
+import { REVIEW_QUESTIONS } from './questions/reviews.ts'
+
 /** Everything the gateway asks MLflow about, beside the owners that `lookup.ts` knows itself: one entry a kind. */
 export const QUESTIONS = {
   ...DATASET_QUESTIONS,
+  ...REGISTRY_QUESTIONS,
+  ...REVIEW_QUESTIONS,
 } as const
 
-  ...REGISTRY_QUESTIONS,
 export type QuestionKind = keyof typeof QUESTIONS
 
 /** What the answer to a kind of question is. */

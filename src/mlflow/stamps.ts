@@ -10,18 +10,22 @@ export type Stamp = {
   readonly field: string
   /** The field is a list of tags, and this is the one. */
   readonly tag: string | undefined
+  /** Not where another field of the body says so. */
+  readonly unless: { readonly field: string; readonly is: string } | undefined
 }
 
 /**
  * Parses the notation of the catalogue: `created_by`; `request.user_id`, in an object that was sent;
- * `items[].completed_by`, in each of them; `tags{mlflow.user}`, one of the tags of a list.
+ * `items[].completed_by`, in each of them; `tags{mlflow.user}`, one of the tags of a list;
+ * `completed_by unless status=PENDING`, but not where another field says so.
  */
 export function parseStamp(text: string): Stamp {
-  const [, fields = '', tag] = /^([\w.[\]]+)(?:\{([\w.]+)\})?$/.exec(text) ?? []
+  const [, fields = '', tag, other, is = ''] =
+    /^([\w.[\]]+)(?:\{([\w.]+)\})?(?: unless (\w+)=(\w+))?$/.exec(text) ?? []
   const path = fields.split('.')
   const field = path.pop() ?? ''
   if (field === '' || field.endsWith('[]')) throw new Error(`Not a field that can be stamped: ${text}`)
-  return { path, field, tag }
+  return { path, field, tag, unless: other === undefined ? undefined : { field: other, is } }
 }
 
 /**
@@ -34,8 +38,9 @@ export function stamped(call: Call, stamps: readonly Stamp[], username: string):
   return stamps.reduce((each, stamp) => stampedOnce(each, stamp, username), call)
 }
 
-function stampedOnce(call: Call, { path, field, tag }: Stamp, username: string): Call {
+function stampedOnce(call: Call, { path, field, tag, unless }: Stamp, username: string): Call {
   const body = call.body ?? readJsonObject(NO_FIELDS)
+  if (unless !== undefined && memberOf(body.value, unless.field) === unless.is) return call
   const value = JSON.stringify(username)
   if (tag === undefined) {
     const objects = objectsAt({ value: body.value, node: body.root }, path)

@@ -15,6 +15,8 @@ let ada: string
 let bob: string
 const noted: string[] = []
 let refreshed = 0
+const posted: (readonly [string, object])[] = []
+let postStatus = 200
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'gateway-effects-'))
@@ -23,6 +25,8 @@ beforeEach(async () => {
   bob = (await store.people.add({ username: 'bob', provider: 'oidc' })).id
   noted.length = 0
   refreshed = 0
+  posted.length = 0
+  postStatus = 200
 })
 
 afterEach(async () => {
@@ -33,6 +37,11 @@ afterEach(async () => {
 function contextOf(userId: string, lookup: Lookup): EffectContext {
   return {
     userId,
+    username: 'ada',
+    post: async (path, body) => {
+      posted.push([path, body])
+      return { status: postStatus, headers: {}, bytes: Buffer.from('{"given":true}') }
+    },
     roles: store.roles,
     lookup,
     note: async (_kind, key) => {
@@ -63,6 +72,31 @@ async function give(userId: string, type: ResourceType, key: string, level: Leve
   const { id } = await store.roles.personal(userId)
   await store.roles.grant(id, { resourceType: type, match: 'exact', pattern: key, level, source: 'manual' })
 }
+
+describe('a review queue that somebody makes, which MLflow leaves without an owner', () => {
+  const made = (queue_type: string) => ({ review_queue: { queue_id: 'rq-1', queue_type } })
+  const create = async (queue_type: string) => {
+    const call = callFor('review_queues.create', { body: { experiment_id: '1', name: 'q' } })
+    const bytes = Buffer.from(JSON.stringify(made(queue_type)))
+    const answer = await applyEffects(call, { status: 200, headers: {}, bytes }, contextOf(ada, lookupIn({})))
+    return answer.bytes.toString('utf8')
+  }
+
+  it('is given to whoever made it, and the answer says so', async () => {
+    expect(await create('CUSTOM')).toBe('{"given":true}')
+    expect(posted).toEqual([['3.0/mlflow/review-queues/update', { queue_id: 'rq-1', new_owner: 'ada' }]])
+  })
+
+  it('is left as it is if it is a user’s own: that cannot be given away', async () => {
+    expect(await create('USER')).toBe(JSON.stringify(made('USER')))
+    expect(posted).toEqual([])
+  })
+
+  it('is a fault if MLflow does not take it', async () => {
+    postStatus = 400
+    await expect(create('CUSTOM')).rejects.toThrow('3.0/mlflow/review-queues/update answered 400')
+  })
+})
 
 const MODEL = { registered_model: { name: 'm' } }
 

@@ -39,6 +39,7 @@ function servicesWith(lookup: Lookup, trustAuthorship = true): Services {
   return {
     lookup,
     trustAuthorship,
+    isUsername: async (name: string) => name === 'ada',
     switches: { presignedUrls: false, assistant: false },
     jsonBodyLimit: 1000,
   } as unknown as Services

@@ -18,6 +18,10 @@ function asAuthor(body: string): Call {
 describe('parseStamp', () => {
   it.each([
     ['created_by', { path: [], field: 'created_by', tag: undefined }],
+    [
+      'completed_by unless status=PENDING',
+      { path: [], field: 'completed_by', tag: undefined, unless: { field: 'status', is: 'PENDING' } },
+    ],
     ['request.user_id', { path: ['request'], field: 'user_id', tag: undefined }],
     ['items[].completed_by', { path: ['items[]'], field: 'completed_by', tag: undefined }],
     ['tags{mlflow.user}', { path: [], field: 'tags', tag: 'mlflow.user' }],
@@ -25,7 +29,7 @@ describe('parseStamp', () => {
     expect(parseStamp(text)).toEqual(parsed)
   })
 
-  it.each(['', 'items[]', 'a b', 'created_by?', 'query:user', 'a.'])('refuses %j', (text) => {
+  it.each(['', 'items[]', 'a b', 'created_by?', 'query:user', 'a.', 'a unless b'])('refuses %j', (text) => {
     expect(() => parseStamp(text)).toThrow('Not a field that can be stamped')
   })
 })
@@ -54,6 +58,18 @@ describe('stamped', () => {
       '{"request":{"user_id":"root","n":1}}',
       ['request.user_id'],
       '{"request":{"user_id":"ada","n":1}}',
+    ],
+    [
+      'not where another field says so',
+      '{"status":"PENDING","by":"root"}',
+      ['by unless status=PENDING'],
+      '{"status":"PENDING","by":"root"}',
+    ],
+    [
+      'but where that is another value',
+      '{"status":0,"by":"root"}',
+      ['by unless status=PENDING'],
+      '{"status":0,"by":"ada"}',
     ],
     ['not in one that was not', '{"n":1}', ['request.user_id'], '{"n":1}'],
     ['not in what is no object', '{"request":[1]}', ['request.user_id'], '{"request":[1]}'],

@@ -3,13 +3,23 @@ import type { Locator, LocatorKind, Operation } from '../../src/mlflow/operation
 import type { PathTemplate } from '../../src/mlflow/path.ts'
 import { MODEL_A, MODEL_B, RUN_A, RUN_B, TRACE_A, TRACE_B } from '../support/mlflow-stand-in.ts'
 import type { Ask } from '../support/spoken-request.ts'
-import { DATASET_A, DATASET_B } from '../support/stand-in-things.ts'
+import {
+  DATASET_A,
+  DATASET_B,
+  ISSUE_A,
+  ISSUE_B,
+  QUEUE_A,
+  QUEUE_B,
+  SCHEMA_A,
+  SCHEMA_B,
+} from '../support/stand-in-things.ts'
 
 /** Whose things a request is about: those alpha's people may reach, or others. */
 export type Side = 'alpha' | 'beta'
 
 const VALUES: Readonly<Record<LocatorKind, Readonly<Record<Side, string>>>> = {
   experiment: { alpha: '1', beta: '2' },
+  experiment_or_all: { alpha: '1', beta: '2' },
   experiment_name: { alpha: 'alpha/one', beta: 'beta/secret' },
   run: { alpha: RUN_A, beta: RUN_B },
   logged_model: { alpha: MODEL_A, beta: MODEL_B },
@@ -19,6 +29,12 @@ const VALUES: Readonly<Record<LocatorKind, Readonly<Record<Side, string>>>> = {
   registered_model: { alpha: 'alpha-model', beta: 'beta-model' },
   registered_model_name: { alpha: 'alpha-new', beta: 'beta-new' },
   registered_model_new_name: { alpha: 'alpha-renamed', beta: 'beta-renamed' },
+  issue: { alpha: ISSUE_A, beta: ISSUE_B },
+  label_schema: { alpha: SCHEMA_A, beta: SCHEMA_B },
+  review_queue: { alpha: QUEUE_A, beta: QUEUE_B },
+  review_queue_name: { alpha: 'queue a', beta: 'queue b' },
+  review_queue_beside: { alpha: 'somebody', beta: 'somebody' },
+  review_queue_user: { alpha: 'editor', beta: 'editor' },
   dataset: { alpha: DATASET_A, beta: DATASET_B },
   model_source: { alpha: `runs:/${RUN_A}/model`, beta: `runs:/${RUN_B}/model` },
 }

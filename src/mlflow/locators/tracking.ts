@@ -2,11 +2,20 @@ import type { ResourceRef } from '../../policy/access.ts'
 import type { Tier } from '../../policy/grants.ts'
 import { experimentById, experimentOrNone, type Locate, type Locating, plainId } from '../locate.ts'
 
-export type TrackingKind = 'experiment' | 'experiment_name' | 'run' | 'logged_model' | 'trace' | 'new_trace'
+export type TrackingKind =
+  | 'experiment'
+  | 'experiment_or_all'
+  | 'experiment_name'
+  | 'run'
+  | 'logged_model'
+  | 'trace'
+  | 'new_trace'
 
 /** Experiments, and what lies in one. */
 export const TRACKING_LOCATORS: Readonly<Record<TrackingKind, Locate>> = {
   experiment: experimentById,
+  /** Without one it is about everything there is. */
+  experiment_or_all: experimentById,
   experiment_name: experimentByName,
   run: async (id, locating) => inside('run', await locating.lookup.experimentOfRun(plainId(id)), locating),
   logged_model: async (id, locating) =>

@@ -21,6 +21,9 @@ const REFUSALS = {
   ERR_WRONG_HOST: { status: 421, oauth: undefined, mlflow: 'INVALID_PARAMETER_VALUE' },
   ERR_NO_SUCH_ROUTE: { status: 404, oauth: undefined, mlflow: 'ENDPOINT_NOT_FOUND' },
   ERR_NOT_FOUND: { status: 404, oauth: undefined, mlflow: 'RESOURCE_DOES_NOT_EXIST' },
+  // RFC 9110 §13.1.1 and RFC 6585 §3.
+  ERR_PRECONDITION_FAILED: { status: 412, oauth: undefined, mlflow: 'RESOURCE_CONFLICT' },
+  ERR_PRECONDITION_REQUIRED: { status: 428, oauth: undefined, mlflow: 'INVALID_PARAMETER_VALUE' },
   ERR_SIGN_IN_FAILED: { status: 400, oauth: undefined, mlflow: 'BAD_REQUEST' },
   ERR_PROVIDER_UNREACHABLE: { status: 503, oauth: undefined, mlflow: 'TEMPORARILY_UNAVAILABLE' },
   ERR_STORE_UNAVAILABLE: { status: 503, oauth: undefined, mlflow: 'TEMPORARILY_UNAVAILABLE' },

@@ -64,7 +64,8 @@ function inForce(db: Database, at: number) {
     .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', at)]))
 }
 
-async function renameRole(
+/** See `RoleEdits.rename`. */
+export async function renameRole(
   trx: Transaction<Schema>,
   roleId: string,
   { name, description }: RoleName,

@@ -37,9 +37,13 @@ export async function listRoles(db: Database): Promise<readonly RoleRecord[]> {
   return withGrants(db, rows)
 }
 
-/** The role of that name with who holds it. */
-export async function readRole(db: Database, name: string): Promise<RoleDetails | undefined> {
-  const row = await db.selectFrom('roles').selectAll().where('name', '=', name).executeTakeFirst()
+/** The role of that name, or of that id, with who holds it. */
+export async function readRole(
+  db: Database,
+  key: { readonly name: string } | { readonly id: string },
+): Promise<RoleDetails | undefined> {
+  const [column, value] = 'id' in key ? (['id', key.id] as const) : (['name', key.name] as const)
+  const row = await db.selectFrom('roles').selectAll().where(column, '=', value).executeTakeFirst()
   if (row === undefined) return undefined
   const [role] = await withGrants(db, [row])
   if (role === undefined) return undefined

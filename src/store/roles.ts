@@ -3,6 +3,7 @@ import { type Carry, createCarry } from './carry.ts'
 import type { Database } from './database.ts'
 import type { StoredGrant } from './grant-row.ts'
 import { type PolicyContent, readPolicy, replacePolicy } from './policy.ts'
+import { changeRole, type RoleChange } from './role-change.ts'
 import { createRoleEdits, type RoleEdits } from './role-edits.ts'
 import { createRoleHoldings, type RoleHoldings } from './role-holdings.ts'
 import { listRoles, type RoleDetails, type RoleRecord, readRole } from './role-reads.ts'
@@ -26,6 +27,19 @@ export type Roles = {
   /** Every role but the personal ones, by name. */
   readonly list: () => Promise<readonly RoleRecord[]>
   readonly get: (name: string) => Promise<RoleDetails | undefined>
+  /** The role by its id, with who holds it; a personal one too. */
+  readonly details: (id: string) => Promise<RoleDetails | undefined>
+  /**
+   * Changes a role only as long as it is what the caller has seen, so that two people do not undo each other's work.
+   *
+   * @throws {GatewayError} `ERR_NOT_FOUND`; `ERR_PRECONDITION_FAILED` if it has changed; `ERR_INVALID_PARAMETER` for what
+   *   the policy file owns; as the single changes.
+   */
+  readonly change: (
+    id: string,
+    isCurrent: (role: RoleDetails) => boolean,
+    change: RoleChange,
+  ) => Promise<RoleDetails | undefined>
   /**
    * Adds a grant to the role; one that says the same already is left as it is.
    *
@@ -68,7 +82,9 @@ export function createRoles(db: Database, now: () => number): Roles {
     create: (role) => write((trx) => writes.createRole(trx, role, now())),
     delete: (roleId) => write((trx) => writes.deleteRole(trx, roleId, now())),
     list: () => listRoles(db),
-    get: (name) => readRole(db, name),
+    get: (name) => readRole(db, { name }),
+    details: (id) => readRole(db, { id }),
+    change: (id, isCurrent, change) => write((trx) => changeRole(trx, { id, isCurrent, change, at: now() })),
     grant: (roleId, grant) => write((trx) => writes.addGrant(trx, roleId, { grant, at: now() })),
     revokeGrant: (grantId) => write((trx) => writes.deleteGrant(trx, grantId, now())),
     assign: (userId, roleId) => write((trx) => writes.assignRole(trx, { userId, roleId }, now())),

@@ -119,7 +119,10 @@ const VALUE_SPELLINGS: readonly ((json: string) => string)[] = [
   inside((text) => (/^\d+$/.test(text) ? String(2n ** 64n + BigInt(text)) : text)),
   inside((text) => (/^\d+$/.test(text) ? String(2n ** 32n + BigInt(text)) : text)),
   inside((text) =>
-    encodeURIComponent(text).replace(/[a-z0-9]/i, (char) => `%${char.charCodeAt(0).toString(16)}`),
+    encodeURIComponent(text.toWellFormed()).replace(
+      /[a-z0-9]/i,
+      (char) => `%${char.charCodeAt(0).toString(16)}`,
+    ),
   ),
   (json) => unquoted(json),
   (json) => `${unquoted(json)}.0`,

@@ -5,6 +5,7 @@ import type { Operation } from './operation.ts'
 import type { ExportedSpans } from './otlp.ts'
 import { buildPath, matchPath, type PathParams, type PathTemplate } from './path.ts'
 import { buildQuery, parseQuery, type Query } from './query.ts'
+import { idsComparedWith, wordsIn } from './search-filter.ts'
 import type { Selector } from './selector.ts'
 
 /** A request as it was read, once: what is judged, and what is forwarded. */
@@ -115,12 +116,20 @@ export function argsInQuery({ method }: Pick<Call, 'method'>): boolean {
 const MAX_VALUES = 1000
 
 /**
- * The distinct values a selector picks.
+ * The distinct values a selector picks; of several fields with filters, those of all.
  *
  * @throws {GatewayError} `ERR_INVALID_PARAMETER` if a value is absent and not optional, or not a non-empty string;
  *   `ERR_AMBIGUOUS_REQUEST` if alternatives of one field differ (`run_id` and `run_uuid`).
  */
 export function select(call: Call, selector: Selector): readonly string[] {
+  const { words = [] } = selector
+  if (selector.in === 'filter') return bounded(idsComparedWith(textsAt(call, selector), words), selector)
+  if (selector.in === 'mention') {
+    return bounded(
+      textsAt(call, selector).flatMap((text) => wordsIn(text, words)),
+      selector,
+    )
+  }
   const given = selector.names
     .map((path) => valuesAt(call, selector, path))
     .filter((values): values is readonly string[] => values !== undefined)
@@ -134,11 +143,35 @@ export function select(call: Call, selector: Selector): readonly string[] {
       throw new GatewayError('ERR_AMBIGUOUS_REQUEST', `'${selector.text}' names two different things`)
     }
   }
-  const distinct = [...new Set(first)]
+  return bounded(first, selector)
+}
+
+function bounded(values: readonly string[], selector: Selector): readonly string[] {
+  const distinct = [...new Set(values)]
   if (distinct.length > MAX_VALUES) {
     throw new GatewayError('ERR_INVALID_PARAMETER', `'${selector.text}' names more than ${MAX_VALUES} things`)
   }
   return distinct
+}
+
+/** The texts at all of the selector's names, which need not be there. */
+function textsAt(call: Call, selector: Selector): readonly string[] {
+  return selector.names.flatMap((path) => {
+    if (argsInQuery(call)) return call.query.get(path[0]?.replace('[]', '') ?? '') ?? []
+    return textsIn(call.body?.value, path, selector)
+  })
+}
+
+function textsIn(value: unknown, path: readonly string[], selector: Selector): readonly string[] {
+  if (value === undefined || value === null) return []
+  if (Array.isArray(value)) return value.flatMap((item) => textsIn(item, path, selector))
+  const [step, ...others] = path
+  if (step === undefined) {
+    if (typeof value !== 'string') throw wrongType(selector)
+    return [value]
+  }
+  if (typeof value !== 'object') throw wrongType(selector)
+  return textsIn(memberOf(value as Record<string, unknown>, step.replace('[]', '')), others, selector)
 }
 
 function valuesAt(call: Call, selector: Selector, path: readonly string[]): readonly string[] | undefined {
@@ -157,6 +190,8 @@ function valuesAt(call: Call, selector: Selector, path: readonly string[]): read
     case 'args':
       if (argsInQuery(call)) return call.query.get(name)?.map((value) => checked(value, selector))
       return call.body === undefined ? undefined : walk(call.body.value, path, selector)
+    default:
+      return undefined
   }
 }
 

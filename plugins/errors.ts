@@ -18,7 +18,8 @@ export const errors = fp<ErrorsOptions>(
       const username = await signedInAs(refusal, request, reply)
       return sendRefusal(refusal, request, reply, { ...options, username })
     })
-    app.setNotFoundHandler((request, reply) => {
+    app.setNotFoundHandler(async (request, reply) => {
+      if (app.hasDecorator('noteUnknownRoute')) await app.noteUnknownRoute(request, reply)
       const refusal = new GatewayError('ERR_NO_SUCH_ROUTE', 'This address is not one the gateway serves')
       return sendRefusal(refusal, request, reply, options)
     })

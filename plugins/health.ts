@@ -3,9 +3,17 @@ import fp from 'fastify-plugin'
 /** Looks whether a part works; rejects, for whatever reason, if not. */
 export type HealthCheck = () => Promise<unknown>
 
+export type HealthPart = {
+  readonly check: HealthCheck
+  /** What is wrong if the check fails; holds no address. */
+  readonly reason: string
+  /** What else to say of the part, well or not; for everybody to read. */
+  readonly detail?: (() => object) | undefined
+}
+
 export type HealthOptions = {
-  /** Parts without which no request can be answered, by name. `reason` says what is wrong, and holds no address. */
-  readonly required: Readonly<Record<string, { readonly check: HealthCheck; readonly reason: string }>>
+  /** Parts without which no request can be answered, by name. */
+  readonly required: Readonly<Record<string, HealthPart>>
   /** Parts the gateway can do without for a while: shown, but still ready without them. */
   readonly optional?: HealthOptions['required'] | undefined
   /** Milliseconds. */
@@ -22,7 +30,8 @@ const KEEP_MS = 1000
 
 /**
  * `GET /healthz`: the process answers. `GET /readyz`: 200 if all required parts work, else 503, with each part's state.
- * Open to anybody on any host name, since probes come by address; so they say no more than which part fails and how.
+ * Open to anybody on any host name, since probes come by address; so they say no more than which part fails and how, and of the tracking
+ * server its version and what of it the gateway does not know.
  */
 export const health = fp<HealthOptions>(
   async (app, options) => {
@@ -50,9 +59,10 @@ function keepShortly(look: () => Promise<Readiness>, nowMs: () => number): () =>
 }
 
 async function look({ required, optional = {}, timeoutMs = 2000 }: HealthOptions): Promise<Readiness> {
-  const states = Object.entries({ ...required, ...optional }).map(async ([name, { check, reason }]) => {
-    const works = await worksWithin(check, timeoutMs)
-    return [name, works ? { status: 'ok' } : { status: 'failed', reason }] as [string, PartState]
+  const states = Object.entries({ ...required, ...optional }).map(async ([name, part]) => {
+    const works = await worksWithin(part.check, timeoutMs)
+    const state: PartState = works ? { status: 'ok' } : { status: 'failed', reason: part.reason }
+    return [name, { ...state, ...part.detail?.() }] as [string, PartState]
   })
   const parts = Object.fromEntries(await Promise.all(states))
   return { ready: Object.keys(required).every((name) => parts[name]?.status === 'ok'), parts }

@@ -12,6 +12,8 @@ import { metrics } from '../plugins/metrics.ts'
 import { mlflowAuthApi } from '../plugins/mlflow-auth-api.ts'
 import { security } from '../plugins/security.ts'
 import { token } from '../plugins/token.ts'
+import { unknownRoutes } from '../plugins/unknown-routes.ts'
+import { upstreamVersion } from '../plugins/upstream-version.ts'
 import { createMetrics } from './audit/metrics.ts'
 import { programLog } from './audit/program-log.ts'
 import { createRequestIds } from './audit/request-id.ts'
@@ -26,7 +28,9 @@ import type { Services } from './mlflow/exchange.ts'
 import { createLookup } from './mlflow/lookup.ts'
 import { createPageTokens } from './mlflow/page-token.ts'
 import { comparableName } from './mlflow/person-name.ts'
+import { createUnknownRoutes } from './mlflow/unknown-routes.ts'
 import { createUpstream } from './mlflow/upstream.ts'
+import { createUpstreamVersion, describeVersion, type UpstreamVersion } from './mlflow/upstream-version.ts'
 import { createDirectory, type Directory } from './policy/directory.ts'
 import { applyPolicy, parsePolicy } from './policy/policy-file.ts'
 import { openStore, type Store } from './store/store.ts'
@@ -81,13 +85,13 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     now,
     onFault,
   })
-  const services = createServices(config, store, directory)
+  const { services, version } = createServices(config, store, directory)
   app.addHook('onClose', async () => {
     await Promise.all([services.upstream.close(), services.publicUpstream.close()])
   })
   const sink = await createAuditSink({ ...sinkOptions(config, store), onFault })
 
-  await registerPlugins(app, { config, store, directory, identity, services, sink, now })
+  await registerPlugins(app, { config, store, directory, identity, services, version, sink, now })
   return app
 }
 
@@ -122,14 +126,19 @@ async function applyPolicyFile({ policyFile, providers }: Config, store: Store):
   await applyPolicy(store, policy)
 }
 
-function createServices(config: Config, store: Store, directory: Directory): Services {
+function createServices(
+  config: Config,
+  store: Store,
+  directory: Directory,
+): { readonly services: Services; readonly version: UpstreamVersion } {
   const { upstreamUrl: url, upstreamHost: host, upstreamTimeout: idleTimeout } = config
-  const upstream = createUpstream({ url, host, idleTimeout })
+  const upstream = createUpstream({ url, host, idleTimeout, onConnect: () => version.readSoon() })
+  const version = createUpstreamVersion({ upstream })
   const lookup = createLookup({ upstream })
   directory.onChange(({ kind, key }) => {
     if (kind === 'experiment' || kind === 'model' || kind === 'resource') lookup.forget(kind, key)
   })
-  return {
+  const services: Services = {
     upstream,
     publicUpstream: createUpstream({ url, host, idleTimeout, connections: PUBLIC_CONNECTIONS }),
     lookup,
@@ -150,6 +159,7 @@ function createServices(config: Config, store: Store, directory: Directory): Ser
     shellScript: assetPath(config.publicUrl, 'session.js'),
     securityHeaders: Object.entries(commonHeaders(config.publicUrl)).flat(),
   }
+  return { services, version }
 }
 
 function sinkOptions(config: Config, store: Store): Parameters<typeof createAuditSink>[0] {
@@ -167,14 +177,21 @@ type Parts = {
   readonly directory: Directory
   readonly identity: Identity
   readonly services: Services
+  readonly version: UpstreamVersion
   readonly sink: AuditSink
   readonly now: () => number
 }
 
 async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void> {
-  const { config, store, directory, identity, services, sink, now } = parts
+  const { config, store, directory, identity, services, version, sink, now } = parts
   const { publicUrl, metricsPort } = config
-  const counters = createMetrics({ auditDropped: sink.dropped, cacheSizes: services.lookup.sizes })
+  const unknown = createUnknownRoutes(CATALOGUE)
+  const counters = createMetrics({
+    auditDropped: sink.dropped,
+    cacheSizes: services.lookup.sizes,
+    unknownRoutes: unknown.refused,
+    upstreamVersion: version.current,
+  })
   await app.register(errors, { publicUrl })
   await app.register(audit, { sink, observers: [counters.observe] })
   await app.register(housekeeping, {
@@ -191,10 +208,16 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
   await app.register(health, {
     required: {
       store: { check: store.changes.latest, reason: 'the database does not answer' },
-      upstream: { check: () => assertHealthy(services), reason: 'the tracking server does not answer' },
+      upstream: {
+        check: () => assertHealthy(services),
+        reason: 'the tracking server does not answer',
+        detail: () => describeVersion(version, unknown),
+      },
     },
   })
+  await app.register(upstreamVersion, { version })
   await app.register(identify, { identity })
+  await app.register(unknownRoutes, { routes: unknown })
   await app.register(login, { identity, directory, publicUrl, sessionTokenTtl: config.sessionTokenTtl, now })
   await app.register(token, {
     publicUrl,
@@ -206,7 +229,11 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
     now,
   })
   await app.register(console, { publicUrl })
-  await app.register(mlflowAuthApi)
+  await app.register(mlflowAuthApi, {
+    services: { store, directory, lookup: services.lookup, config },
+    publicUrl,
+    refresh: directory.refresh,
+  })
   await app.register(gateway, { catalogue: CATALOGUE, services, publicUrl })
   if (metricsPort !== undefined)
     await app.register(metrics, { metrics: counters, port: metricsPort, host: config.host })

@@ -7,6 +7,10 @@ export type MetricSources = {
   readonly auditDropped: () => number
   /** Entries per cache, by the cache's name. */
   readonly cacheSizes: () => Readonly<Record<string, number>>
+  /** Requests refused because no row of the catalogue describes their route. */
+  readonly unknownRoutes: () => number
+  /** What the tracking server says it is, once it has. */
+  readonly upstreamVersion: () => string | undefined
 }
 
 export type Metrics = {
@@ -88,7 +92,8 @@ function observeDurations(registry: Registry): (event: AuditEvent) => void {
   return ({ effect, durationMs }) => children[effect]?.observe(durationMs / 1000)
 }
 
-function readSources(registry: Registry, { auditDropped, cacheSizes }: MetricSources): void {
+function readSources(registry: Registry, sources: MetricSources): void {
+  const { auditDropped, cacheSizes, unknownRoutes, upstreamVersion } = sources
   new Counter({
     name: 'gateway_audit_dropped_total',
     help: 'Audit events that did not reach one of their destinations',
@@ -105,6 +110,25 @@ function readSources(registry: Registry, { auditDropped, cacheSizes }: MetricSou
     registers: [registry],
     collect() {
       for (const [cache, size] of Object.entries(cacheSizes())) this.set({ cache }, size)
+    },
+  })
+  new Counter({
+    name: 'gateway_unknown_routes_total',
+    help: 'Requests refused since no row of the catalogue describes their route',
+    registers: [registry],
+    collect() {
+      this.reset()
+      this.inc(unknownRoutes())
+    },
+  })
+  new Gauge({
+    name: 'gateway_upstream_info',
+    help: 'The version of the tracking server, as it says itself',
+    labelNames: ['version'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      this.set({ version: upstreamVersion() ?? 'unknown' }, 1)
     },
   })
 }

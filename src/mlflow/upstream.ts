@@ -47,6 +47,8 @@ export type UpstreamOptions = {
   /** Most bytes of an answer that is read whole. */
   readonly bufferLimit?: number
   readonly connections?: number
+  /** A new connection is open. */
+  readonly onConnect?: (() => void) | undefined
 }
 
 const DEFAULT_BUFFER_LIMIT = 64 * 1024 * 1024
@@ -60,6 +62,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     bodyTimeout: idleTimeoutMs,
     connect: { timeout: Math.min(idleTimeoutMs, 10_000) },
   })
+  if (options.onConnect !== undefined) pool.on('connect', options.onConnect)
   const host = options.host ?? options.url.host
   const prefix = options.url.pathname.replace(/\/$/, '')
   const limit = options.bufferLimit ?? DEFAULT_BUFFER_LIMIT

@@ -42,6 +42,17 @@ describe('/readyz', () => {
     expect(body.parts.upstream).toEqual({ status: 'failed', reason: 'the tracking server does not answer' })
   })
 
+  it('says what else there is to say of a part, whether it works or not', async () => {
+    const detail = () => ({ version: '3.17.2' })
+    const { body } = await ask('/readyz', {
+      required: { store: { ...works, detail }, upstream: { ...fails, detail } },
+    })
+    expect(body.parts).toEqual({
+      store: { status: 'ok', version: '3.17.2' },
+      upstream: { status: 'failed', reason: fails.reason, version: '3.17.2' },
+    })
+  })
+
   it('asks the parts once a second, however often it is asked', async () => {
     let asked = 0
     let nowMs = 0

@@ -6,7 +6,12 @@ import { decision } from '../audit/event-examples.ts'
 
 async function start() {
   const app = Fastify()
-  const values = createMetrics({ auditDropped: () => 7, cacheSizes: () => ({ tokens: 12, members: 3 }) })
+  const values = createMetrics({
+    auditDropped: () => 7,
+    cacheSizes: () => ({ tokens: 12, members: 3 }),
+    unknownRoutes: () => 5,
+    upstreamVersion: () => '3.17.2',
+  })
   await app.register(metrics, { metrics: values, port: 0, host: '127.0.0.1' })
   await app.listen({ port: 0, host: '127.0.0.1' })
   return { app, values, url: `http://127.0.0.1:${app.metricsAddress()?.port}` }
@@ -41,6 +46,8 @@ describe('the metrics', () => {
       'gateway_events_total{event="sign_in",effect="allow"} 1',
       'gateway_audit_dropped_total 7',
       'gateway_cache_entries{cache="tokens"} 12',
+      'gateway_unknown_routes_total 5',
+      'gateway_upstream_info{version="3.17.2"} 1',
     ]) {
       expect(lines).toContain(line)
     }

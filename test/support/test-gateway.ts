@@ -27,6 +27,8 @@ export type TestGatewaySettings = {
   readonly onStatement?: (sql: string) => void
   /** Milliseconds between two looks for what other processes changed. */
   readonly pollMs?: number
+  /** What the tracking server says its version is, told afresh each time; it says none if absent. */
+  readonly version?: () => string | undefined
 }
 
 /** What became of a request: what the client got, what was recorded of it, and what it made reach MLflow. */
@@ -77,7 +79,7 @@ const TURNS = 50
  */
 export async function startTestGateway(settings: TestGatewaySettings = {}): Promise<TestGateway> {
   const dir = mkdtempSync(join(tmpdir(), 'gateway-regression-'))
-  const upstream = await startUpstream(mlflowStandIn(settings.mlflow))
+  const upstream = await startUpstream(mlflowStandIn(settings.mlflow), settings.version)
   const port = await freePort()
   const file = join(dir, 'gateway.db')
   const config = readConfig({ ...environment(port, upstream.url, file), ...settings.env })

@@ -42,11 +42,27 @@ export type RecordingUpstream = {
   readonly stop: () => Promise<void>
 }
 
+/** What the gateway reads of the server's version, at the start and after connecting: apart from what clients ask. */
+export function isVersionRead(request: RecordedRequest): boolean {
+  return (
+    request.method === 'GET' &&
+    request.url === '/version' &&
+    headerValues(request, 'accept').join() === 'text/plain' &&
+    request.rawHeaders.length <= 6
+  )
+}
+
 /**
  * A plain HTTP server on loopback that stands where MLflow would, records every request and answers from a script:
- * 404 with MLflow's error body unless a handler says otherwise. Whatever Node's parser accepts is recorded.
+ * 404 with MLflow's error body unless a handler says otherwise. Whatever Node's parser accepts is recorded, but not that
+ * the gateway reads the version.
+ *
+ * @param version What it then says; told afresh each time. Without it, it has none.
  */
-export async function startUpstream(handlers: UpstreamHandlers = {}): Promise<RecordingUpstream> {
+export async function startUpstream(
+  handlers: UpstreamHandlers = {},
+  version?: () => string | undefined,
+): Promise<RecordingUpstream> {
   const requests: RecordedRequest[] = []
   let script = handlers
   let bytesRead = 0
@@ -56,6 +72,11 @@ export async function startUpstream(handlers: UpstreamHandlers = {}): Promise<Re
     })
     if (body === undefined) return
     const request = recorded(incoming, body)
+    if (isVersionRead(request)) {
+      const text = version?.()
+      response.writeHead(text === undefined ? 404 : 200, { 'content-type': 'text/html' }).end(text)
+      return
+    }
     requests.push(request)
     await answer(script, request, response)
   })

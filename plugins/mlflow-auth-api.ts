@@ -1,38 +1,108 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { OWN_BODY_LIMIT } from '../src/console/own-body.ts'
+import { GatewayError } from '../src/errors.ts'
+import type { Caller } from '../src/identity/caller.ts'
+import { announcesBody } from '../src/mlflow/body.ts'
+import type { AuthServices } from '../src/mlflow-auth/ask.ts'
+import { readParameters } from '../src/mlflow-auth/parameters.ts'
+import { AUTH_ROUTES, type AuthRoute } from '../src/mlflow-auth/routes.ts'
 import { eventOf } from './audit.ts'
+import { toGatewayError } from './errors.ts'
+import { assertSameOrigin } from './origin.ts'
 
-const USERS_CURRENT = [
-  '/api/2.0/mlflow/users/current',
-  '/ajax-api/2.0/mlflow/users/current',
-  '/api/3.0/mlflow/users/current',
-  '/ajax-api/3.0/mlflow/users/current',
-]
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks MLflow's auth API for something. */
+    authCaller: Caller | undefined
+  }
+}
+
+export type MlflowAuthApiOptions = {
+  readonly services: AuthServices
+  readonly publicUrl: URL
+  /** Has this process see what was just changed. */
+  readonly refresh: () => Promise<void>
+}
 
 /**
- * Routes of MLflow's own auth app that the gateway answers, so that MLflow's pages and clients find what they look
- * for (mlflow/server/auth, 3.17.2). A bare tracking server has none of them.
+ * The routes of MLflow's own auth app, answered by the gateway: its client, its Account and Admin pages and people's
+ * scripts work unchanged. A bare tracking server has none of them.
  */
-export const mlflowAuthApi = fp(
-  async (app) => {
-    for (const url of USERS_CURRENT) {
-      app.get(url, async (request, reply) => {
-        const { principal, credential } = await app.identify(request, reply)
-        reply.header('cache-control', 'no-store')
-        app.audit.record(
-          eventOf(request, reply, {
-            event: 'decision',
-            operation: 'users.current',
-            effect: 'allow',
-            status: 200,
-            principal,
-            credential,
-          }),
-        )
-        const { userId: id, username, isAdmin } = principal
-        // Not basic auth: the interface then offers no change of password.
-        return { user: { id, username, is_admin: isAdmin }, is_basic_auth: false }
-      })
+export const mlflowAuthApi = fp<MlflowAuthApiOptions>(
+  async (app, options) => {
+    app.removeAllContentTypeParsers()
+    app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: OWN_BODY_LIMIT }, (_request, body, done) =>
+      done(null, body),
+    )
+    app.decorateRequest('authCaller', undefined)
+    for (const route of AUTH_ROUTES) {
+      for (const url of route.urls) {
+        app.route({
+          ...{ url, method: route.method },
+          onRequest: (request, reply) => stand(app, { request, reply, route }, options.publicUrl),
+          handler: (request, reply) => answer(app, { request, reply, route }, options),
+          onError: async (request, reply, fault) => record(app, { request, reply, route }, outcomeOf(fault)),
+        })
+      }
     }
   },
-  { name: 'mlflow-auth-api', dependencies: ['audit', 'errors', 'identify'], fastify: '5.x' },
+  {
+    name: 'mlflow-auth-api',
+    dependencies: ['audit', 'errors', 'identify'],
+    fastify: '5.x',
+    encapsulate: true,
+  },
 )
+
+type Step = { readonly request: FastifyRequest; readonly reply: FastifyReply; readonly route: AuthRoute }
+
+/** What can be said before a byte of the body is read. */
+async function stand(app: FastifyInstance, { request, reply, route }: Step, publicUrl: URL): Promise<void> {
+  const caller = await app.identify(request, reply)
+  request.authCaller = caller
+  assertSameOrigin(request, caller.credential, publicUrl)
+  if (route.method !== 'GET' && caller.credential.scope.includes('read')) {
+    const message = `This token may only read; ${route.name} does more. Make one without the read-only mark`
+    throw new GatewayError('ERR_INSUFFICIENT_SCOPE', message, { reason: 'read_only_token' })
+  }
+  if (route.method === 'GET' && announcesBody(request.raw))
+    throw new GatewayError('ERR_AMBIGUOUS_REQUEST', 'A GET has no body here; send its fields in the query')
+}
+
+async function answer(
+  app: FastifyInstance,
+  { request, reply, route }: Step,
+  { services, refresh }: MlflowAuthApiOptions,
+): Promise<object> {
+  const caller = request.authCaller
+  if (caller === undefined) throw new Error('a request came this far without a caller')
+  const parameters = readParameters({
+    method: request.method,
+    url: request.raw.url ?? '',
+    contentType: request.headers['content-type'],
+    body: request.body,
+  })
+  const ask = { caller, parameters, services }
+  await route.standing(ask)
+  const { answer, changed, resources } = await route.run(ask)
+  const event = changed ?? 'decision'
+  record(app, { request, reply, route }, { event, effect: 'allow', status: 200, resources })
+  // It is done and on record: what comes now cannot undo it.
+  if (changed !== undefined) await refresh()
+  reply.header('cache-control', 'no-store')
+  return answer
+}
+
+type Outcome = Pick<Parameters<typeof eventOf>[2], 'event' | 'effect' | 'status' | 'reason' | 'resources'>
+
+function outcomeOf(fault: unknown): Outcome {
+  const { code, reason, refusal } = toGatewayError(fault)
+  const effect = refusal.status >= 500 ? 'error' : 'deny'
+  return { event: 'decision', effect, status: refusal.status, reason: reason ?? code }
+}
+
+function record(app: FastifyInstance, { request, reply, route }: Step, outcome: Outcome): void {
+  const { principal, credential } = request.authCaller ?? {}
+  app.audit.record(eventOf(request, reply, { ...outcome, operation: route.name, principal, credential }))
+}

@@ -17,6 +17,8 @@ export type Holding = {
 export type RoleHoldings = {
   /** The role by its id, a personal one too. */
   readonly find: (roleId: string) => Promise<PlacedRole | undefined>
+  /** Those of them that exist, by name. */
+  readonly findAll: (roleIds: Iterable<string>) => Promise<readonly PlacedRole[]>
   /** Every role, personal ones too, by name. */
   readonly listAll: () => Promise<readonly PlacedRole[]>
   /** Who holds what, by whichever way: of everybody, of one person or of one role. Somebody may hold a role in several. */
@@ -32,9 +34,9 @@ export type NamedSo = { readonly users: readonly ProviderName[]; readonly groups
 
 /** Roles and who holds them, for many people in few statements; `people.membership` is the same for one. */
 export function createRoleHoldings(db: Database, now: () => number): RoleHoldings {
-  const placed = async (where?: string): Promise<readonly PlacedRole[]> => {
+  const placed = async (ids?: Iterable<string>): Promise<readonly PlacedRole[]> => {
     const query = db.selectFrom('roles').selectAll().orderBy('name')
-    const rows = await (where === undefined ? query : query.where('id', '=', where)).execute()
+    const rows = await (ids === undefined ? query : query.where('id', 'in', [...new Set(ids)])).execute()
     const at = now()
     return (await withGrants(db, rows)).map((role, index) => ({
       ...role,
@@ -43,7 +45,8 @@ export function createRoleHoldings(db: Database, now: () => number): RoleHolding
     }))
   }
   return {
-    find: async (roleId) => (await placed(roleId))[0],
+    find: async (roleId) => (await placed([roleId]))[0],
+    findAll: (roleIds) => placed(roleIds),
     listAll: () => placed(),
     holdings: async (providers, of) => {
       const held = db.selectFrom(selectHoldings(db, providers).as('held')).selectAll().orderBy('userId')

@@ -1,0 +1,92 @@
+import { GatewayError } from '../errors.ts'
+import { satisfies } from '../policy/access.ts'
+import type { Level } from '../policy/grants.ts'
+import type { Person } from '../store/people.ts'
+import type { GrantTarget } from '../store/role-edits.ts'
+import { type Ask, askedPerson, type Done, heldRoles } from './ask.ts'
+import { levelOn } from './level.ts'
+import { readLevel, readPattern } from './pattern.ts'
+import { grantableType } from './standing.ts'
+import { audited } from './wire.ts'
+
+export async function grantUserPermission(ask: Ask): Promise<Done> {
+  const person = await askedPerson(ask)
+  const target = readPattern(grantableType(ask), ask.parameters.text('resource_id'))
+  const level = readLevel(target.resourceType, ask.parameters.text('permission'))
+  return { answer: {}, ...(await grantTo(ask, person, { target, level })) }
+}
+
+export async function revokeUserPermission(ask: Ask): Promise<Done> {
+  const person = await askedPerson(ask)
+  const target = readPattern(grantableType(ask), ask.parameters.text('resource_id'))
+  return { answer: {}, ...(await revokeFrom(ask, person, target)) }
+}
+
+/** What a request of that user's would be judged by, in every way they hold something: `allowed` tells of USE. */
+export async function getUserPermission(ask: Ask): Promise<Done> {
+  const { parameters, services } = ask
+  const person = await askedPerson(ask)
+  const target = readPattern(grantableType(ask), parameters.text('resource_id'))
+  if (target.match === 'name')
+    throw new GatewayError('ERR_INVALID_PARAMETER', 'Ask about one resource, or * for all')
+  const member = await services.directory.resolve(person.id)
+  const permission: Level =
+    member === undefined
+      ? 'NO_PERMISSIONS'
+      : member.principal.isAdmin
+        ? 'MANAGE'
+        : await levelOn(target, member.access, services.lookup)
+  return { answer: { allowed: satisfies(permission, 'USE'), permission } }
+}
+
+type Wanted = { readonly target: GrantTarget; readonly level: Level }
+
+/** Gives somebody a permission directly. @throws {GatewayError} `ERR_ALREADY_EXISTS` */
+export async function grantTo({ caller, services }: Ask, person: Person, { target, level }: Wanted) {
+  const { roles } = services.store
+  const { id } = await roles.personal(person.id)
+  const createdBy = caller.principal.username
+  const grant = await roles.addGrant(id, { ...target, level, source: 'manual', createdBy })
+  return changeOf(person, grant)
+}
+
+/** Takes it away. @throws {GatewayError} `ERR_NOT_FOUND` where nothing was given directly on exactly that. */
+export async function revokeFrom({ services }: Ask, person: Person, target: GrantTarget) {
+  const role = await personalRole(person, services)
+  const count = role === undefined ? 0 : await services.store.roles.removeGrants(role.id, target)
+  if (count === 0) throw noPermission()
+  return changeOf(person, { ...target, level: 'NO_PERMISSIONS' })
+}
+
+/** Another level in place of the one that was given directly. @throws {GatewayError} `ERR_NOT_FOUND` */
+export async function changeFor(ask: Ask, person: Person, { target, level }: Wanted) {
+  const ids = (await directGrants(ask, person, target)).map(({ id }) => id)
+  const by = ask.caller.principal.username
+  if ((await ask.services.store.roles.setLevel(ids, { level, by })) === 0) throw noPermission()
+  return changeOf(person, { ...target, level })
+}
+
+/** What somebody was given directly on exactly that, and not by a role. */
+export async function directGrants({ services }: Ask, person: Person, target: GrantTarget) {
+  const role = await personalRole(person, services)
+  return (role?.grants ?? []).filter(
+    ({ resourceType, match, pattern }) =>
+      resourceType === target.resourceType && match === target.match && pattern === target.pattern,
+  )
+}
+
+/** @throws {GatewayError} `ERR_NOT_FOUND` */
+export function noPermission(): GatewayError {
+  return new GatewayError('ERR_NOT_FOUND', 'This user was given no permission on that directly')
+}
+
+async function personalRole({ id }: Person, services: Ask['services']) {
+  return (await heldRoles(id, services)).find(({ ownerUserId }) => ownerUserId === id)
+}
+
+function changeOf(person: Person, grant: Wanted['target'] & { readonly level: Level }) {
+  return {
+    changed: 'role_changed',
+    resources: [audited.user(person), audited.grant(grant)],
+  } as const
+}

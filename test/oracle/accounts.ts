@@ -51,12 +51,16 @@ function lacking(type: ResourceType, held: 'READ' | 'DENY' | undefined): Account
   }
 }
 
-/** Who holds READ or EDIT on all of one's own, and a level on everything of one sub-resource type. */
-export const TIER_ACCOUNTS: readonly Account[] = TIERS.flatMap((tier) =>
-  (['READ', 'EDIT', 'MANAGE', 'DENY'] as const).flatMap((level) =>
-    (['READ', 'EDIT', 'MANAGE'] as const).map((held) => tiered(tier, level, held)),
+/**
+ * Who holds READ or EDIT on all of one's own and a level on everything of one sub-resource type, or MANAGE and is denied
+ * the sub-resources.
+ */
+export const TIER_ACCOUNTS: readonly Account[] = TIERS.flatMap((tier) => [
+  ...(['READ', 'EDIT', 'MANAGE', 'DENY'] as const).flatMap((level) =>
+    (['READ', 'EDIT'] as const).map((held) => tiered(tier, level, held)),
   ),
-)
+  tiered(tier, 'DENY', 'MANAGE'),
+])
 
 function tiered(tier: Tier, level: GrantedLevel, held: GrantedLevel): Account {
   return {

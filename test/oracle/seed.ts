@@ -264,7 +264,9 @@ async function seedRegistry(call: Client, side: Side, { experiment, run }: Track
   return { model, prompt, scorer, scorerId: at(registered, 'scorer_id') }
 }
 
-async function seedRegistered(call: Client, model: { readonly name: string }, version: object) {
+type Model = { readonly name: string; readonly tags: readonly object[] }
+
+async function seedRegistered(call: Client, model: Model, version: object) {
   const { name } = model
   await call('POST', '/api/2.0/mlflow/registered-models/create', model)
   await call('POST', '/api/2.0/mlflow/model-versions/create', version)

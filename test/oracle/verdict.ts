@@ -1,0 +1,98 @@
+import type { Case } from './cases.ts'
+import { createComparison, type Difference } from './comparison.ts'
+import type { Form, Part } from './forms.ts'
+import { startOracle } from './oracle.ts'
+import { REASONS, type Reason, reasonFor } from './reasons.ts'
+
+export type Tally = {
+  readonly title: string
+  readonly asked: number
+  readonly same: number
+  readonly stricter: number
+  readonly lenient: number
+}
+
+export type Verdict = {
+  readonly tallies: readonly Tally[]
+  /** How often each reason applied. */
+  readonly applied: ReadonlyMap<Reason, number>
+  /** One line for whatever must not be. */
+  readonly faults: readonly string[]
+}
+
+/**
+ * Asks everything of a form on both sides and judges the differences: each has to be a stricter gateway, with a reason.
+ *
+ * @param onProgress Called once an account has asked everything.
+ */
+export async function judgeForm(form: Form, onProgress: (line: string) => void): Promise<Verdict> {
+  const oracle = await startOracle(form.accounts)
+  try {
+    const compare = createComparison()
+    const applied = new Map<Reason, number>(REASONS.map((reason) => [reason, 0]))
+    const tallies: Tally[] = []
+    const faults: string[] = []
+    for (const part of form.parts) {
+      const differences = await ask(part, async (each) => compare(await oracle.ask(each)), onProgress)
+      for (const difference of differences) {
+        const reason = reasonFor(difference)
+        if (reason === undefined) faults.push(inOneLine(difference))
+        else applied.set(reason, (applied.get(reason) ?? 0) + 1)
+      }
+      tallies.push(tallyOf(part, differences))
+    }
+    return { tallies, applied, faults }
+  } finally {
+    await oracle.stop()
+  }
+}
+
+async function ask(
+  { title, cases }: Part,
+  compare: (asked: Case) => Promise<Difference | undefined>,
+  onProgress: (line: string) => void,
+): Promise<readonly Difference[]> {
+  const differences: Difference[] = []
+  for (const [index, asked] of cases.entries()) {
+    const difference = await compare(asked)
+    if (difference !== undefined) differences.push(difference)
+    if (cases[index + 1]?.account !== asked.account) {
+      onProgress(
+        `${title}: ${index + 1} of ${cases.length}, ${differences.length} differ (${asked.account.says})`,
+      )
+    }
+  }
+  return differences
+}
+
+function tallyOf({ title, cases }: Part, differences: readonly Difference[]): Tally {
+  const stricter = differences.filter(({ kind }) => kind === 'stricter').length
+  const [asked, differ] = [cases.length, differences.length]
+  return { title, asked, same: asked - differ, stricter, lenient: differ - stricter }
+}
+
+function inOneLine(difference: Difference): string {
+  const { kind, method, operation, variant, account, side, theirs, ours, oursOnly, theirsOnly } = difference
+  const what = [method, operation, ...(variant === '' ? [] : [`(${variant})`])].join(' ')
+  const rows = [...oursOnly.map((marker) => `+${marker}`), ...theirsOnly.map((marker) => `-${marker}`)]
+  return `${kind}: ${what} by ${account} on ${side}: MLflow ${theirs}, gateway ${ours} ${rows.join(' ')}`.trim()
+}
+
+/** The counts as lines of text. */
+export function countsOf({ tallies, applied }: Verdict): readonly string[] {
+  const reasons = [...applied.values()].filter((count) => count > 0).length
+  return [
+    ...tallies.map(
+      ({ title, asked, same, stricter, lenient }) =>
+        `${title}: ${asked} asked, ${same} the same, ${stricter} stricter, ${lenient} more lenient`,
+    ),
+    `${reasons} reasons applied`,
+  ]
+}
+
+/** Reasons for differences that were not met: only a run of everything can tell. */
+export function unusedReasons({ applied }: Verdict): readonly string[] {
+  return [...applied].flatMap(([reason, count]) =>
+    count === 0 ? [`no longer a difference: ${reason.of.join(', ')} (${reason.recorded ?? 'rows'})`] : [],
+  )
+}

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Account } from './accounts.ts'
+import { ELSEWHERE } from './comparison.ts'
 import type { Template, Templates } from './request.ts'
 import { AI_GATEWAY } from './requests/ai-gateway.ts'
 import { ARTIFACTS } from './requests/artifacts.ts'
@@ -68,7 +69,9 @@ export function questions(spellings: 'all' | 'first'): readonly Question[] {
     }),
   )
   for (const key of unused) throw new Error(`no operation for the request ${key}`)
-  return asked
+  // What MLflow gives elsewhere has to be known before.
+  const first = new Set(Object.values(ELSEWHERE))
+  return asked.toSorted((a, b) => Number(first.has(b.operation)) - Number(first.has(a.operation)))
 }
 
 /** True for `GetRun`, `GetRun/variant` and `GetRun|GET`. */

@@ -14,6 +14,8 @@ The effect must be the same: let through or refused, and of a list which rows ar
 the stricter one, for a reason given below. Being more lenient fails the test, as does a difference without a reason or a
 reason without a difference. A search in several experiments is narrowed by the gateway to those that may be read, where
 MLflow refuses the whole of it; this counts as the same if MLflow tells the same person each of the rows that are left.
+A file of a model version is given by its path, too, to whoever may read the model: MLflow gives the same file to the same
+person at \`/model-versions/get-artifact\`.
 
 This file is generated from \`test/oracle/reasons.ts\` by \`npm run docs:parity\`, with the counts of that run.
 `

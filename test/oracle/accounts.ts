@@ -11,8 +11,12 @@ import type { Things } from './seed.ts'
 
 export type GrantedLevel = Exclude<Level, 'NO_PERMISSIONS'>
 
-/** What an account holds on the own things; a tier's grant is on all there is of it. */
-export type AccountGrant = { readonly type: GrantType; readonly level: GrantedLevel }
+/** What an account holds on one's own things, or on all of a type; a sub-resource type's grant is always on all. */
+export type AccountGrant = {
+  readonly type: GrantType
+  readonly level: GrantedLevel
+  readonly on?: 'own' | 'all'
+}
 
 export type Account = {
   readonly name: string
@@ -25,7 +29,8 @@ export type Account = {
 export const ADMIN: Account = { name: 'admin', isAdmin: true, grants: [], says: 'admin' }
 export const LEVELS = ['READ', 'USE', 'EDIT', 'MANAGE', 'DENY'] as const satisfies readonly GrantedLevel[]
 
-const onAll = (level: GrantedLevel): AccountGrant[] => RESOURCE_TYPES.map((type) => ({ type, level }))
+const onAll = (level: GrantedLevel, on: 'own' | 'all' = 'own'): AccountGrant[] =>
+  RESOURCE_TYPES.map((type) => ({ type, level, on }))
 
 /** Who holds nothing, each level on everything of one's own, and the administrator. */
 export const PLAIN_ACCOUNTS: readonly Account[] = [
@@ -34,6 +39,25 @@ export const PLAIN_ACCOUNTS: readonly Account[] = [
     ...{ name: level.toLowerCase(), isAdmin: false, grants: onAll(level), says: level },
   })),
   ADMIN,
+]
+
+/** Who holds a level on all there is, and those for whom it is another on one's own. */
+export const WILDCARD_ACCOUNTS: readonly Account[] = [
+  ...(['READ', 'EDIT', 'MANAGE', 'DENY'] as const).map((level) => ({
+    ...{ name: `all-${level.toLowerCase()}`, isAdmin: false, grants: onAll(level, 'all') },
+    says: `${level} on all`,
+  })),
+  ...(
+    [
+      ['MANAGE', 'DENY'],
+      ['DENY', 'MANAGE'],
+      ['READ', 'EDIT'],
+      ['EDIT', 'READ'],
+    ] as const
+  ).map(([all, own]) => ({
+    ...{ name: `all-${all.toLowerCase()}-own-${own.toLowerCase()}`, isAdmin: false },
+    ...{ grants: [...onAll(all, 'all'), ...onAll(own)], says: `${all} on all, ${own} on one's own` },
+  })),
 ]
 
 /** Who holds a level on all of one's own save one type, on which they hold nothing or are denied. */
@@ -72,7 +96,8 @@ function tiered(tier: Tier, level: GrantedLevel, held: GrantedLevel): Account {
 }
 
 /** What a grant of MLflow's on a thing names it by; the gateway takes the same. */
-export function keyOf(type: GrantType, things: Things): string {
+export function keyOf({ type, on }: AccountGrant, things: Things): string {
+  if (on === 'all') return '*'
   const keys: Partial<Record<GrantType, string>> = {
     experiment: things.experiment,
     registered_model: things.model,

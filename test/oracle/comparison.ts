@@ -1,4 +1,5 @@
 import type { Effect } from './asking.ts'
+import type { Question } from './cases.ts'
 import type { Outcome } from './oracle.ts'
 import type { Side } from './seed.ts'
 
@@ -42,8 +43,10 @@ const LISTS: ReadonlySet<string> = new Set([
   ...['BatchGetTraceInfos', 'serve_get_metric_history_bulk'],
 ])
 
-/** Variants that ask about things of both sides at once. */
-const NARROWED: ReadonlySet<string> = new Set(['in both', 'of both'])
+/** True if it asks about things of both sides at once. */
+export function isOfBoth({ variant }: Pick<Question, 'variant'>): boolean {
+  return variant === 'in both' || variant === 'of both'
+}
 
 /**
  * What MLflow gives at another address as well: a file of a model version to whoever may read the model. Clients ask for
@@ -72,7 +75,7 @@ export function createComparison(): (outcome: Outcome) => Difference | undefined
     for (const marker of theirs.visible) known.add(marker)
     told.set(key, known)
     if (!theirs.refused) letThrough.add(`${key} ${side}`)
-    const difference = compare(outcome, NARROWED.has(question.variant) ? known : theirs.visible)
+    const difference = compare(outcome, isOfBoth(question) ? known : theirs.visible)
     const elsewhere = `${account.name} ${ELSEWHERE[question.operation]} ${side}`
     return difference?.kind === 'lenient' && letThrough.has(elsewhere) ? undefined : difference
   }

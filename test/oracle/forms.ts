@@ -1,5 +1,13 @@
-import { type Account, ADMIN, LACKING_ACCOUNTS, PLAIN_ACCOUNTS, TIER_ACCOUNTS } from './accounts.ts'
+import {
+  type Account,
+  ADMIN,
+  LACKING_ACCOUNTS,
+  PLAIN_ACCOUNTS,
+  TIER_ACCOUNTS,
+  WILDCARD_ACCOUNTS,
+} from './accounts.ts'
 import { type Case, type Question, questions } from './cases.ts'
+import { isOfBoth } from './comparison.ts'
 import type { Side } from './seed.ts'
 
 /** Cases with a title, asked in this order. */
@@ -7,23 +15,25 @@ export type Part = { readonly title: string; readonly cases: readonly Case[] }
 
 export type Form = { readonly accounts: readonly Account[]; readonly parts: readonly Part[] }
 
-/** Account by account: what a person was told before counts for what they are told later. */
+/** Account by account: what somebody was told before counts for what they are told of both sides later. */
 function product(accounts: readonly Account[], sides: readonly Side[], asked: readonly Question[]): Case[] {
-  return accounts.flatMap((account) =>
-    sides.flatMap((side) => asked.map((question) => ({ question, account, side }))),
-  )
+  return accounts.flatMap((account) => {
+    const cases = sides.flatMap((side) => asked.map((question) => ({ question, account, side })))
+    return cases.toSorted((a, b) => Number(isOfBoth(a.question)) - Number(isOfBoth(b.question)))
+  })
 }
 
 /**
  * Everything: each operation under each of its paths for each level on one's own and another's; and, under one path, for
- * whoever lacks one type of grant or has one for a sub-resource type.
+ * whoever has a level on all there is, lacks one type of grant, or has one for a sub-resource type.
  */
 export function wholeForm(): Form {
   const [all, first] = [questions('all'), questions('first')]
   return {
-    accounts: [...PLAIN_ACCOUNTS, ...LACKING_ACCOUNTS, ...TIER_ACCOUNTS],
+    accounts: [...PLAIN_ACCOUNTS, ...WILDCARD_ACCOUNTS, ...LACKING_ACCOUNTS, ...TIER_ACCOUNTS],
     parts: [
       { title: 'one level on everything', cases: product(PLAIN_ACCOUNTS, ['own', 'other'], all) },
+      { title: 'a level on all', cases: product(WILDCARD_ACCOUNTS, ['own', 'other'], first) },
       { title: 'MANAGE, save on one type', cases: product(LACKING_ACCOUNTS, ['own'], first) },
       { title: 'a sub-resource type', cases: product(TIER_ACCOUNTS, ['own'], first) },
     ],

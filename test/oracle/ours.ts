@@ -97,10 +97,12 @@ async function seedAccounts(seeding: Seeding): Promise<ReadonlyMap<string, strin
     const { token } = await tokens.create({ userId, name: 'test', scope: [], ttl: DAY })
     credentials.set(username, `Bearer ${token}`)
     const role = await store.roles.create({ name: `of ${username}` })
-    for (const { type: resourceType, level } of grants) {
-      const key = keyOf(resourceType, seed.own)
-      const match = key === '*' ? 'any' : 'exact'
-      await store.roles.grant(role.id, { resourceType, match, pattern: key, level, source: 'manual' })
+    for (const grant of grants) {
+      const pattern = keyOf(grant, seed.own)
+      await store.roles.grant(role.id, {
+        ...{ resourceType: grant.type, match: pattern === '*' ? 'any' : 'exact', pattern },
+        ...{ level: grant.level, source: 'manual' },
+      })
     }
     await store.roles.assign(userId, role.id)
   }

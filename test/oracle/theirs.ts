@@ -59,9 +59,10 @@ export async function seedBasicAuth(url: string, accounts: readonly Account[], {
     const { role } = await post('/api/3.0/mlflow/roles/create', {
       ...{ name: `of ${account.name}`, workspace: 'default' },
     })
-    for (const { type, level } of account.grants) {
+    for (const grant of account.grants) {
       await post('/api/3.0/mlflow/roles/permissions/add', {
-        ...{ role_id: role?.id, resource_type: type, resource_pattern: keyOf(type, own), permission: level },
+        ...{ role_id: role?.id, resource_type: grant.type, permission: grant.level },
+        resource_pattern: keyOf(grant, own),
       })
     }
     await post('/api/3.0/mlflow/roles/assign', { username: account.name, role_id: role?.id })

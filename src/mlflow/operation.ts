@@ -213,7 +213,10 @@ export function row(
 }
 
 function isReading(need: Need, methods: readonly Method[]): boolean {
-  if (need.kind === 'resource') return need.action === 'read' || need.action === 'not_denied'
+  if (need.kind === 'resource') {
+    const asked = [need.action, ...Object.values(need.relaxed ?? {})]
+    return asked.includes('read') || need.action === 'not_denied'
+  }
   return need.kind === 'admin' ? methods.every((method) => method === 'GET') : true
 }
 

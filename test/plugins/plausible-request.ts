@@ -44,6 +44,7 @@ const FILLERS: Readonly<Record<string, unknown>> = {
   key: 'k',
   max_results: '5',
   metric_key: 'm',
+  name: 'a name',
   version: '1',
 }
 

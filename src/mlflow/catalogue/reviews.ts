@@ -50,7 +50,10 @@ const forgetQueue: Effect = {
  */
 export const REVIEWS: readonly Operation[] = [
   // issue
-  row('issues.search', 'POST', '3.0/mlflow/issues/search', [read(experimentOrAll('experiment_id?')), ADMIN]),
+  row('issues.search', 'POST', '3.0/mlflow/issues/search', [
+    read(experimentOrAll('experiment_id?')),
+    read(run('filter:filter_string#source_run_id?')),
+  ]),
   row('issues.create', 'POST', '3.0/mlflow/issues', [update(IN), read(run('source_run_id?'))], {
     stamps: ['created_by'],
   }),
@@ -112,12 +115,10 @@ export const REVIEWS: readonly Operation[] = [
     { stamps: ['created_by'] },
   ),
   row('review_queues.get', 'GET', '3.0/mlflow/review-queues/get', manage(QUEUE, { relaxed: VIEWERS })),
-  row(
-    'review_queues.get_by_name',
-    'GET',
-    '3.0/mlflow/review-queues/get-by-name',
+  row('review_queues.get_by_name', 'GET', '3.0/mlflow/review-queues/get-by-name', [
+    read(IN, { tier: 'review_queue' }),
     manage(reviewQueueName('name'), { relaxed: VIEWERS }),
-  ),
+  ]),
   row('review_queues.list', 'GET', '3.0/mlflow/review-queues/list', [
     read(IN, { tier: 'review_queue' }),
     ADMIN,

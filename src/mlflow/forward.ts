@@ -13,6 +13,7 @@ import { listReadable } from './lists.ts'
 import { narrow } from './narrow.ts'
 import type { Operation } from './operation.ts'
 import type { UpstreamRequest, UpstreamResponse } from './upstream.ts'
+import { mayWithhold, withhold } from './withhold.ts'
 
 /**
  * Sends what was judged to MLflow and what the caller may see of the answer to the caller.
@@ -27,26 +28,45 @@ export async function forward(exchange: Exchange, judged: Call, services: Servic
   if (operation.answer !== undefined) return sendWhole(exchange, services, json(operation.answer))
   const call = caller === undefined ? judged : await narrowed(judged, caller, services)
   if (call === undefined) return sendWhole(exchange, services, json({}))
-  if (operation.list !== undefined && caller !== undefined) {
-    return sendWhole(exchange, services, await listed(exchange, call, caller, services))
-  }
-  if (
-    operation.needs.some((need) => need.kind === 'graphql') &&
-    caller !== undefined &&
-    !caller.principal.isAdmin
-  ) {
-    return sendWhole(exchange, services, await queried(exchange, call, caller, services))
-  }
-  if (operation.effects.length > 0 && caller !== undefined) {
-    return sendWhole(exchange, services, await settled(exchange, call, caller, services))
-  }
-  if (operation.shell) return sendWhole(exchange, services, await shell(exchange, call, services))
+  const answer = await wholeAnswer(exchange, call, services)
+  if (answer !== undefined) return sendWhole(exchange, services, answer)
   if (operation.body === 'stream') inviteBody(exchange)
   const headers = answerHeaders(exchange, services, operation)
   const upstream = caller === undefined ? services.publicUpstream : services.upstream
   const relayed = await upstream.pipe(upstreamRequest(exchange, call), exchange.response, headers)
   exchange.bytesOut = relayed.bytesOut
   return relayed.status
+}
+
+/** The answer where it has to be read before it leaves, as the caller may see it; `undefined` where it may just pass. */
+async function wholeAnswer(
+  exchange: Exchange,
+  call: Call,
+  services: Services,
+): Promise<UpstreamResponse | undefined> {
+  const { caller } = exchange
+  const { operation } = call
+  if (operation.shell) return shell(exchange, call, services)
+  if (caller === undefined) return undefined
+  const { isAdmin } = caller.principal
+  const answer = await readAnswerOf(exchange, call, caller, services)
+  if (isAdmin || !mayWithhold(operation.withhold, caller.access)) return answer
+  const whole = answer ?? (await services.upstream.send(upstreamRequest(exchange, call), exchange.response))
+  return withhold(whole, operation.withhold, { access: caller.access, lookup: services.lookup })
+}
+
+async function readAnswerOf(
+  exchange: Exchange,
+  call: Call,
+  caller: Caller,
+  services: Services,
+): Promise<UpstreamResponse | undefined> {
+  const { list, needs, effects } = call.operation
+  if (list !== undefined) return listed(exchange, call, caller, services)
+  if (needs.some((need) => need.kind === 'graphql') && !caller.principal.isAdmin) {
+    return queried(exchange, call, caller, services)
+  }
+  return effects.length > 0 ? settled(exchange, call, caller, services) : undefined
 }
 
 /** @returns `undefined` if of what was asked about the caller may see nothing. */

@@ -5,7 +5,7 @@ import { assertModest, MAX_DEPTH, MAX_VALUES, tooDeep } from './json-size.ts'
 export type JsonNode = {
   readonly start: number
   readonly end: number
-  /** By {@link jsonName}, so that `run_id` and `runId` are one member; in order. Present on objects. */
+  /** By name (of a request: by {@link jsonName}, so that `run_id` and `runId` are one member); in order. Present on objects. */
   readonly members?: ReadonlyMap<string, JsonMember>
   /** Present on arrays. */
   readonly items?: readonly JsonNode[]
@@ -43,9 +43,14 @@ const UNDERSCORED = /_+(.?)/gu
  * twice in an object, under either protobuf spelling (field report 1), nothing after it.
  *
  * @param maxValues Most values in it.
+ * @param nameOf Which keys are one member.
  * @throws {GatewayError} `ERR_AMBIGUOUS_REQUEST`; `ERR_BODY_TOO_LARGE` for more values.
  */
-export function readJsonObject(bytes: Uint8Array, maxValues = MAX_VALUES): JsonDocument {
+export function readJsonObject(
+  bytes: Uint8Array,
+  maxValues = MAX_VALUES,
+  nameOf: (key: string) => string = jsonName,
+): JsonDocument {
   assertModest(bytes, maxValues)
   const text = decode(bytes)
   if (text.charCodeAt(0) === 0xfeff) throw ambiguous('The body starts with a byte order mark')
@@ -54,7 +59,7 @@ export function readJsonObject(bytes: Uint8Array, maxValues = MAX_VALUES): JsonD
     // A string that holds JSON is decoded a second time by MLflow (field report 89).
     throw ambiguous('The body must be a JSON object')
   }
-  return { text, value: value as Record<string, unknown>, root: new Scanner(text).scan() }
+  return { text, value: value as Record<string, unknown>, root: new Scanner(text, nameOf).scan() }
 }
 
 function decode(bytes: Uint8Array): string {
@@ -90,11 +95,13 @@ const [QUOTE, BACKSLASH, COMMA, OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARR
  */
 class Scanner {
   readonly #text: string
+  readonly #nameOf: (key: string) => string
   readonly #names = new Map<string, string>()
   #at = 0
 
-  constructor(text: string) {
+  constructor(text: string, nameOf: (key: string) => string) {
     this.#text = text
+    this.#nameOf = nameOf
   }
 
   scan(): JsonNode {
@@ -147,13 +154,13 @@ class Scanner {
     return { start, end: ++this.#at, items }
   }
 
-  /** The JSON name of the key at hand. Keys repeat from item to item, so each spelling is converted once. */
+  /** The name of the key at hand. Keys repeat from item to item, so each spelling is converted once. */
   #name(): string {
     const { start, end } = this.#string()
     const raw = this.#text.slice(start + 1, end - 1)
     const known = this.#names.get(raw)
     if (known !== undefined) return known
-    const name = jsonName(raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw)
+    const name = this.#nameOf(raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw)
     this.#names.set(raw, name)
     return name
   }

@@ -1,24 +1,28 @@
-import type { ResourceRef } from '../policy/access.ts'
-import type { ResourceType, Tier } from '../policy/grants.ts'
-import { hasPromptTag, type Lookup } from './lookup.ts'
+import { type Access, type ResourceRef, satisfies } from '../policy/access.ts'
+import { decide, LEVEL_FOR } from '../policy/decide.ts'
+import type { Action, ResourceType, Tier } from '../policy/grants.ts'
+import { AI_GATEWAY_ROWS, type AiGatewayRow } from './locators/ai-gateway.ts'
+import { hasPromptTag, isObject, type Lookup } from './lookup.ts'
 
 /** What the rows of a list are. */
-export type RowKind = 'experiment' | 'registry' | 'version'
+export type RowKind = 'experiment' | 'registry' | 'version' | AiGatewayRow
 
 type Row = Readonly<Record<string, unknown>>
 
 export type RowSpec = {
   /** What the rows can be, so that it can be told beforehand whether all of them may be read. */
   readonly types: readonly ResourceType[]
-  readonly tiers?: readonly Tier[]
-  /** What has to be readable for a row to be seen; `undefined` for a row that does not say what it is. */
-  readonly resourceOf: (
-    row: Row,
-    lookup: Lookup,
-  ) => Promise<ResourceRef | undefined> | ResourceRef | undefined
+  readonly tiers?: readonly (Tier | 'scorer')[]
+  /** What the caller must be able to do with it; to read it, if absent. */
+  readonly action?: Action
+  /** What has to be readable, all of it, for a row to be seen; `undefined` for a row that does not say what it is. */
+  readonly resourceOf: (row: Row, lookup: Lookup) => RowResource | Promise<RowResource>
 }
 
+type RowResource = ResourceRef | readonly ResourceRef[] | undefined
+
 export const ROWS: Readonly<Record<RowKind, RowSpec>> = {
+  ...AI_GATEWAY_ROWS,
   experiment: {
     types: ['experiment'],
     resourceOf: ({ experiment_id: key, name }) =>
@@ -36,6 +40,28 @@ export const ROWS: Readonly<Record<RowKind, RowSpec>> = {
     tiers: ['registered_model_version', 'prompt_version'],
     resourceOf: versionRow,
   },
+}
+
+/** True if these grants hide no row of that kind, whatever it is about. */
+export function seesAllRows(kind: RowKind, access: Access): boolean {
+  const { types, tiers = [], action = 'read' } = ROWS[kind]
+  const level = LEVEL_FOR[action]
+  return (
+    types.every((type) => satisfies(access.uniform(type) ?? 'NO_PERMISSIONS', level)) &&
+    tiers.every((tier) => satisfies(access.levelOfAll(tier) ?? level, level))
+  )
+}
+
+/** True if the caller may see this row of an answer; never for one that does not say what it is. */
+export async function isReadable(
+  kind: RowKind,
+  row: unknown,
+  { access, lookup }: { readonly access: Access; readonly lookup: Lookup },
+): Promise<boolean> {
+  const { resourceOf, action = 'read' } = ROWS[kind]
+  const resources = isObject(row) ? [(await resourceOf(row, lookup)) ?? []].flat() : []
+  const demands = resources.map((resource) => ({ action, resource }))
+  return demands.length > 0 && decide(demands, access).effect === 'allow'
 }
 
 /** A version's own tags are its editors' to set, so what kind it is of is asked of the model. */

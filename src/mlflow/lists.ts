@@ -1,10 +1,10 @@
 import { GatewayError } from '../errors.ts'
-import { type Access, satisfies } from '../policy/access.ts'
-import { decide } from '../policy/decide.ts'
+import type { Access } from '../policy/access.ts'
 import { argsInQuery, type Call, memberOf } from './call.ts'
-import { type JsonDocument, jsonName, readJsonObject, splice } from './json.ts'
-import { ROWS } from './list-rows.ts'
-import { isObject, type Lookup } from './lookup.ts'
+import { readJsonObject, splice } from './json.ts'
+import { readAnswer, unreadableAnswer } from './json-answer.ts'
+import { isReadable, seesAllRows } from './list-rows.ts'
+import type { Lookup } from './lookup.ts'
 import type { ListSpec } from './operation.ts'
 import type { PageTokens, Position } from './page-token.ts'
 import { setField, withChanges } from './rewrite.ts'
@@ -75,7 +75,7 @@ async function wholeReadable(
   if (response.status !== 200 || seesAll(spec, context.caller)) return response
   const { rows } = await readPage(response, spec, context)
   const { text, root } = readAnswer(response.bytes)
-  const list = root.members?.get(jsonName(spec.field))
+  const list = root.members?.get(spec.field)
   if (list === undefined) return response
   const kept = rows.filter(({ visible }) => visible).map((row) => row.text)
   const bytes = Buffer.from(splice(text, [{ start: list.start, end: list.end, text: `[${kept.join(',')}]` }]))
@@ -142,48 +142,25 @@ function withPage(call: Call, size: number, token: string): Call {
 }
 
 function seesAll({ rows }: ListSpec, { isAdmin, access }: ListContext['caller']): boolean {
-  if (isAdmin) return true
-  const { types, tiers = [] } = ROWS[rows]
-  return (
-    types.every((type) => satisfies(access.uniform(type) ?? 'NO_PERMISSIONS', 'READ')) &&
-    tiers.every((tier) => satisfies(access.levelOfAll(tier) ?? 'READ', 'READ'))
-  )
+  return isAdmin || seesAllRows(rows, access)
 }
 
 async function readPage(response: UpstreamResponse, spec: ListSpec, context: ListContext): Promise<Page> {
   const { text, value, root } = readAnswer(response.bytes)
   const rows = value[spec.field] ?? []
   const next = value['next_page_token'] ?? ''
-  const items = root.members?.get(jsonName(spec.field))?.items ?? []
-  if (!Array.isArray(rows) || typeof next !== 'string') throw unreadable()
+  const items = root.members?.get(spec.field)?.items ?? []
+  if (!Array.isArray(rows) || typeof next !== 'string') throw unreadableAnswer()
   const all = seesAll(spec, context.caller)
+  const reading = { access: context.caller.access, lookup: context.lookup }
   const found: Row[] = []
   for (const [index, row] of rows.entries()) {
     const item = items[index]
     if (item === undefined) continue
     found.push({
       text: text.slice(item.start, item.end),
-      visible: all || (await isReadable(row, spec, context)),
+      visible: all || (await isReadable(spec.rows, row, reading)),
     })
   }
   return { rows: found, next }
-}
-
-/** What the tracking server says wrong is no fault of the caller's. */
-function readAnswer(bytes: Uint8Array): JsonDocument {
-  try {
-    return readJsonObject(bytes, Number.POSITIVE_INFINITY)
-  } catch (cause) {
-    throw unreadable(cause)
-  }
-}
-
-function unreadable(cause?: unknown): GatewayError {
-  const message = 'The tracking server answered with a list that cannot be filtered'
-  return new GatewayError('ERR_UPSTREAM_INVALID', message, { cause })
-}
-
-async function isReadable(row: unknown, spec: ListSpec, { caller, lookup }: ListContext): Promise<boolean> {
-  const resource = isObject(row) ? await ROWS[spec.rows].resourceOf(row, lookup) : undefined
-  return resource !== undefined && decide([{ action: 'read', resource }], caller.access).effect === 'allow'
 }

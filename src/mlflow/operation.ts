@@ -1,6 +1,7 @@
 import type { Action, ResourceType, Tier } from '../policy/grants.ts'
 import type { RowKind } from './list-rows.ts'
 import type { Standing } from './locate.ts'
+import type { AiGatewayKind } from './locators/ai-gateway.ts'
 import type { ArtifactKind } from './locators/artifacts.ts'
 import type { DatasetKind } from './locators/datasets.ts'
 import type { RegistryLocatorKind } from './locators/registry.ts'
@@ -10,11 +11,18 @@ import { compileTemplate, type PathTemplate } from './path.ts'
 import type { QuestionKind } from './questions.ts'
 import { parseSelector, type Selector } from './selector.ts'
 import { parseStamp, type Stamp } from './stamps.ts'
+import type { Withholding } from './withhold.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 /** How the value of a selector leads to the resource that carries the grants: one entry of a table in `locators/`. */
-export type LocatorKind = TrackingKind | ArtifactKind | RegistryLocatorKind | DatasetKind | ReviewKind
+export type LocatorKind =
+  | TrackingKind
+  | ArtifactKind
+  | RegistryLocatorKind
+  | DatasetKind
+  | AiGatewayKind
+  | ReviewKind
 
 export type Locator = { readonly kind: LocatorKind; readonly selector: Selector }
 
@@ -156,6 +164,8 @@ export type Operation = {
   readonly cacheable: boolean
   /** Changes nothing: what a read-only token may call. */
   readonly readOnly: boolean
+  /** What the caller may not see of the answer, though it is theirs. */
+  readonly withhold: readonly Withholding[]
 }
 
 type Options = {
@@ -174,6 +184,7 @@ type Options = {
   readonly cacheable?: boolean
 }
 
+  readonly withhold?: readonly Withholding[]
 /**
  * Makes a row.
  *
@@ -210,6 +221,7 @@ export function row(
     cacheable: options.cacheable ?? false,
     readOnly: all.every((need) => isReading(need, verbs)),
   }
+    withhold: options.withhold ?? [],
 }
 
 function isReading(need: Need, methods: readonly Method[]): boolean {

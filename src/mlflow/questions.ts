@@ -1,10 +1,12 @@
 import type { Question } from './question.ts'
+import { AI_GATEWAY_QUESTIONS } from './questions/ai-gateway.ts'
 import { DATASET_QUESTIONS } from './questions/datasets.ts'
 import { REGISTRY_QUESTIONS } from './questions/registry.ts'
 import { REVIEW_QUESTIONS } from './questions/reviews.ts'
 
 /** Everything the gateway asks MLflow about, beside the owners that `lookup.ts` knows itself: one entry a kind. */
 export const QUESTIONS = {
+  ...AI_GATEWAY_QUESTIONS,
   ...DATASET_QUESTIONS,
   ...REGISTRY_QUESTIONS,
   ...REVIEW_QUESTIONS,

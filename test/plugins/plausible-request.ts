@@ -4,6 +4,18 @@ import type { PathTemplate } from '../../src/mlflow/path.ts'
 import { MODEL_A, MODEL_B, RUN_A, RUN_B, TRACE_A, TRACE_B } from '../support/mlflow-stand-in.ts'
 import type { Ask } from '../support/spoken-request.ts'
 import {
+  DEFINITION_A,
+  DEFINITION_B,
+  ENDPOINT_A,
+  ENDPOINT_B,
+  GUARDRAIL_A,
+  GUARDRAIL_B,
+  SCORER_A,
+  SCORER_B,
+  SECRET_A,
+  SECRET_B,
+} from '../support/stand-in-ai-gateway.ts'
+import {
   DATASET_A,
   DATASET_B,
   ISSUE_A,
@@ -35,6 +47,21 @@ const VALUES: Readonly<Record<LocatorKind, Readonly<Record<Side, string>>>> = {
   review_queue_name: { alpha: 'queue a', beta: 'queue b' },
   review_queue_beside: { alpha: 'somebody', beta: 'somebody' },
   review_queue_user: { alpha: 'editor', beta: 'editor' },
+  gateway_secret: { alpha: SECRET_A, beta: SECRET_B },
+  gateway_endpoint: { alpha: ENDPOINT_A, beta: ENDPOINT_B },
+  gateway_endpoint_or_all: { alpha: ENDPOINT_A, beta: ENDPOINT_B },
+  gateway_endpoint_name: { alpha: 'alpha-endpoint', beta: 'beta-endpoint' },
+  gateway_endpoint_new_name: { alpha: 'alpha-new', beta: 'beta-new' },
+  gateway_endpoint_renamed: { alpha: 'alpha-renamed', beta: 'beta-renamed' },
+  gateway_secret_new_name: { alpha: 'alpha-new', beta: 'beta-new' },
+  gateway_secret_redirected: { alpha: SECRET_A, beta: SECRET_B },
+  gateway_model_definition: { alpha: DEFINITION_A, beta: DEFINITION_B },
+  gateway_model_definition_new_name: { alpha: 'alpha-new', beta: 'beta-new' },
+  gateway_model_definition_renamed: { alpha: 'alpha-renamed', beta: 'beta-renamed' },
+  gateway_guardrail: { alpha: GUARDRAIL_A, beta: GUARDRAIL_B },
+  gateway_bound: { alpha: SCORER_A, beta: SCORER_B },
+  experiment_of_new_endpoint: { alpha: 'alpha-new', beta: 'beta-new' },
+  experiment_of_endpoint: { alpha: ENDPOINT_A, beta: ENDPOINT_B },
   dataset: { alpha: DATASET_A, beta: DATASET_B },
   model_source: { alpha: `runs:/${RUN_A}/model`, beta: `runs:/${RUN_B}/model` },
 }
@@ -44,6 +71,7 @@ const FILLERS: Readonly<Record<string, unknown>> = {
   key: 'k',
   max_results: '5',
   metric_key: 'm',
+  resource_type: 'scorer',
   name: 'a name',
   version: '1',
 }

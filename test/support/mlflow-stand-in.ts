@@ -82,7 +82,7 @@ export function mlflowStandIn(more: UpstreamHandlers = {}): UpstreamHandlers {
 const answerLikeMlflow: UpstreamHandler = ({ method, url, body }) => {
   const { pathname, searchParams } = new URL(url, 'http://mlflow')
   const path = pathname.replace(/^\/(?:api|ajax-api)\/2\.0\/mlflow\//, '')
-  const thing = method === 'GET' ? thingAt(pathname, searchParams) : undefined
+  const thing = thingAt(method, pathname, searchParams)
   if (thing !== undefined) return thing
   const traceId = /^\/api\/3\.0\/mlflow\/traces\/(tr-[^/]+)$/.exec(pathname)?.[1]
   if (method === 'GET' && traceId !== undefined) return trace(traceId)
@@ -108,8 +108,13 @@ function versionsFrom(value: string): object {
 }
 
 /** What one of the {@link THINGS} answers, if the path is one of theirs. */
-function thingAt(pathname: string, query: URLSearchParams): ScriptedAnswer | undefined {
-  for (const { path, answer } of THINGS) {
+function thingAt(
+  asked: string,
+  pathname: string,
+  query: URLSearchParams,
+): ScriptedAnswer | undefined {
+  for (const { method = 'GET', path, answer } of THINGS) {
+    if (method !== asked) continue
     const match = path.exec(pathname.replace(/^\/(?:api|ajax-api)\//, ''))
     if (match === null) continue
     const body = answer(decodeURIComponent(match[1] ?? ''), query)

@@ -1,5 +1,9 @@
+import { AI_GATEWAY_THINGS } from './stand-in-ai-gateway.ts'
+
 /** Something that the stand-in for MLflow knows beside experiments, runs, models and traces. */
 export type Thing = {
+  /** `GET` if absent. */
+  readonly method?: string
   /** Path below `/api/`; what the first group matched is the id. */
   readonly path: RegExp
   /** The answer's body; `undefined` for 404. */
@@ -30,6 +34,7 @@ const experimentIn = (id: string, prefix: string): string | undefined =>
   ({ [`${prefix}a`]: '1', [`${prefix}b`]: '2' })[id.slice(0, prefix.length + 1)]
 
 export const THINGS: readonly Thing[] = [
+  ...AI_GATEWAY_THINGS,
   {
     path: /^3\.0\/mlflow\/datasets\/([^/]+)\/experiment-ids$/,
     answer: (id) => {

@@ -28,7 +28,14 @@ export type Member = {
 type Seeding = { readonly store: Store; readonly config: Config; readonly now: () => number }
 
 const DAY = 86_400
-const TYPES: readonly ResourceType[] = ['experiment', 'registered_model', 'prompt']
+const TYPES: readonly ResourceType[] = [
+  'experiment',
+  'registered_model',
+  'prompt',
+  'gateway_secret',
+  'gateway_endpoint',
+  'gateway_model_definition',
+]
 
 /** Puts everybody into the store and makes each an access token and a browser session, by the parts that make real ones. */
 export async function seedMembers(seeding: Seeding): Promise<Readonly<Record<MemberName, Member>>> {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { type FastifyInstance, type FastifyServerOptions, fastify, LogController } from 'fastify'
+import { api } from '../plugins/api.ts'
 import { audit } from '../plugins/audit.ts'
 import { console } from '../plugins/console.ts'
 import { clientErrorHandler, errors, frameworkErrors } from '../plugins/errors.ts'
@@ -14,6 +15,7 @@ import { security } from '../plugins/security.ts'
 import { token } from '../plugins/token.ts'
 import { unknownRoutes } from '../plugins/unknown-routes.ts'
 import { upstreamVersion } from '../plugins/upstream-version.ts'
+import { ENDPOINTS } from './admin/endpoints.ts'
 import { createMetrics } from './audit/metrics.ts'
 import { programLog } from './audit/program-log.ts'
 import { createRequestIds } from './audit/request-id.ts'
@@ -229,6 +231,12 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
     now,
   })
   await app.register(console, { publicUrl })
+  await app.register(api, {
+    endpoints: ENDPOINTS,
+    parts: { store, config, now, lookup: services.lookup, catalogue: CATALOGUE },
+    publicUrl,
+    refresh: directory.refresh,
+  })
   await app.register(mlflowAuthApi, {
     services: { store, directory, lookup: services.lookup, config },
     publicUrl,

@@ -143,6 +143,15 @@ const WORDS: Readonly<Record<ErrorCode, Words>> = {
     title: 'This exists already',
     advice: 'Choose another name, or change what is there.',
   },
+  ERR_PRECONDITION_FAILED: {
+    title: 'It has changed meanwhile',
+    advice:
+      'Somebody else has changed it since this page was made. Open the page again and look before you change it.',
+  },
+  ERR_PRECONDITION_REQUIRED: {
+    title: 'Say what you have seen',
+    advice: 'A change has to name the version that it changes, so that nobody undoes the work of another.',
+  },
   ERR_UNSUPPORTED_MEDIA_TYPE: NOT_READABLE,
   ERR_BODY_TOO_LARGE: { title: 'This is too large', advice: 'Send less at once.' },
   ERR_TOO_MANY_REQUESTS: { title: 'Too many requests', advice: 'Wait a moment, then try again.' },

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Transaction } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import { GatewayError } from '../errors.ts'
 import { noteChange } from './changes.ts'
 import type { Database } from './database.ts'
@@ -23,6 +23,15 @@ export type SignIn = {
   readonly groups: readonly string[]
 }
 
+export type PeopleQuery = {
+  readonly search?: string | undefined
+  /** Username after which to begin; '' for the first. */
+  readonly after: string
+  readonly limit: number
+}
+
+export type GroupSize = { readonly provider: string; readonly name: string; readonly people: number }
+
 export type People = {
   /**
    * Finds or makes the person with this issuer and subject, with the name, email and groups the provider gives now.
@@ -40,6 +49,10 @@ export type People = {
   readonly find: (key: PersonKey) => Promise<Person | undefined>
   /** Everybody, by username. */
   readonly list: () => Promise<readonly Person[]>
+  /** Some of them, by username; `search` is found anywhere in the username, name or e-mail address, in whichever case. */
+  readonly page: (query: PeopleQuery) => Promise<readonly Person[]>
+  /** Every group that somebody is in, with how many are. */
+  readonly groups: () => Promise<readonly GroupSize[]>
   /** @throws {GatewayError} `ERR_NOT_FOUND` */
   readonly setDisabled: (id: string, disabled: boolean) => Promise<void>
   /**
@@ -68,6 +81,19 @@ export function createPeople(db: Database, now: () => number): People {
 
     list: async () => (await selectPeople(db).orderBy('users.username').execute()).map(toPerson),
 
+    page: (query) => pageOfPeople(db, query),
+
+    groups: async () => {
+      const rows = await db
+        .selectFrom('user_groups')
+        .select((eb) => ['provider', 'group_name as name', eb.fn.countAll<number>().as('people')])
+        .groupBy(['provider', 'group_name'])
+        .orderBy('provider')
+        .orderBy('group_name')
+        .execute()
+      return rows.map((row) => ({ ...row, people: Number(row.people) }))
+    },
+
     setDisabled: (id, disabled) =>
       db.transaction().execute(async (trx) => {
         const { numUpdatedRows } = await trx
@@ -94,6 +120,25 @@ export function createPeople(db: Database, now: () => number): People {
 
     reaching: (query) => reachCandidates(db, query),
   }
+}
+
+async function pageOfPeople(
+  db: Database,
+  { search = '', after, limit }: PeopleQuery,
+): Promise<readonly Person[]> {
+  // `%` and `_` of a search are those characters.
+  const wanted = `%${search.toLowerCase().replaceAll(/[\\%_]/g, (character) => `\\${character}`)}%`
+  const rows = await selectPeople(db)
+    .where('users.username', '>', after)
+    .$if(search !== '', (query) =>
+      query.where(
+        sql<boolean>`lower(users.username || ' ' || coalesce(users.display_name, '') || ' ' || coalesce(users.email, '')) like ${wanted} escape '\\'`,
+      ),
+    )
+    .orderBy('users.username')
+    .limit(limit)
+    .execute()
+  return rows.map(toPerson)
 }
 
 async function recordSignIn(trx: Transaction<Schema>, signIn: SignIn, at: number): Promise<Person> {

@@ -1,0 +1,321 @@
+import { Type } from 'typebox'
+import { GatewayError } from '../../errors.ts'
+import type { Caller } from '../../identity/caller.ts'
+import type { LocatorKind } from '../../mlflow/operation.ts'
+import { type ResourceRef, satisfies } from '../../policy/access.ts'
+import { type ConsideredGrant, type Explanation, explain, type Remedy } from '../../policy/explain.ts'
+import { type Grant, RESOURCE_TYPES, type ResourceType } from '../../policy/grants.ts'
+import { type AdminParts, type Endpoint, endpoint } from '../endpoint.ts'
+import { explainFor } from '../explanation.ts'
+import { describe } from '../explanation-text.ts'
+import { whoReaches } from '../reach.ts'
+import { bareGrantToWire, GrantWire, grantToWire, LevelSchema, ViaWire, viaToWire } from '../wire.ts'
+import { readNewGrant } from './roles.ts'
+
+const ResourceTypeSchema = Type.Enum([...RESOURCE_TYPES])
+const BareGrantWire = Type.Omit(GrantWire, ['id', 'source'])
+
+const ConsideredWire = Type.Object({
+  role: Type.String(),
+  personal: Type.Boolean(),
+  via: Type.Array(ViaWire),
+  grant: BareGrantWire,
+  decides: Type.Boolean(),
+})
+
+function consideredToWire({ role, personal, via, grant, decides }: ConsideredGrant) {
+  return { role, personal, via: via.map(viaToWire), grant: bareGrantToWire(grant), decides }
+}
+
+const ReachWire = Type.Object({
+  user_id: Type.String(),
+  username: Type.String(),
+  level: Type.String(),
+  is_admin: Type.Boolean(),
+  through: Type.Array(ConsideredWire),
+})
+
+const ExplanationWire = Type.Object({
+  action: Type.String(),
+  resource: Type.Object({
+    type: Type.String(),
+    key: Type.Union([Type.String(), Type.Null()]),
+    name: Type.Union([Type.String(), Type.Null()]),
+    tier: Type.Union([Type.String(), Type.Null()]),
+  }),
+  effect: Type.Enum(['allow', 'deny']),
+  reason: Type.Union([Type.String(), Type.Null()]),
+  needed: Type.String(),
+  held: Type.String(),
+  by_default: Type.Boolean(),
+  grants: Type.Array(ConsideredWire),
+  remedy: Type.Union([
+    Type.Null(),
+    Type.Object({
+      kind: Type.Enum(['grant', 'revoke', 'admin']),
+      grants: Type.Array(BareGrantWire, { description: 'To add, or to take away.' }),
+      text: Type.String(),
+    }),
+  ]),
+})
+
+function explanationToWire({ demand, effect, reason, needed, held, byDefault, grants, remedy }: Explanation) {
+  const { type, key, name, tier } = demand.resource
+  return {
+    action: demand.action,
+    resource: { type, key: key ?? null, name: name ?? null, tier: tier ?? null },
+    effect,
+    reason: reason ?? null,
+    needed,
+    held,
+    by_default: byDefault,
+    grants: grants.map(consideredToWire),
+    remedy: remedy === undefined ? null : remedyToWire(remedy),
+  }
+}
+
+function remedyToWire(remedy: Remedy) {
+  const grants = remedy.kind === 'grant' ? [remedy.grant] : remedy.kind === 'revoke' ? remedy.grants : []
+  const verb = { grant: 'Add', revoke: 'Take away', admin: '' }[remedy.kind]
+  const text =
+    remedy.kind === 'admin'
+      ? 'No grant covers it: only an administrator may'
+      : `${verb} ${grants.map(describe).join(' and ')}`
+  return { kind: remedy.kind, grants: grants.map(bareGrantToWire), text }
+}
+
+/** What somebody asks about their own rights goes without an administrator. */
+function assertSelfOrAdmin({ principal }: Caller, username: string): void {
+  if (principal.isAdmin || principal.username === username) return
+  throw new GatewayError(
+    'ERR_PERMISSION_DENIED',
+    "Permission denied: other people's rights are for administrators",
+    {
+      reason: 'admin_only',
+    },
+  )
+}
+
+/** @throws {GatewayError} `ERR_PERMISSION_DENIED` unless the caller manages the resource, or everything. */
+async function assertManages(caller: Caller, resource: ResourceRef): Promise<void> {
+  if (caller.principal.isAdmin || caller.access.levelOf(resource) === 'MANAGE') return
+  throw new GatewayError(
+    'ERR_PERMISSION_DENIED',
+    `Permission denied: it takes MANAGE on the ${resource.type.replaceAll('_', ' ')} to see or change who may do what with it`,
+    { reason: 'level_too_low' },
+  )
+}
+
+/** The resource with its name, so that grants by name count; one that does not exist is covered by nobody's. */
+async function resourceOf(type: ResourceType, key: string, { lookup }: AdminParts): Promise<ResourceRef> {
+  if (type !== 'experiment') return { type, key, name: key }
+  const found = /^[0-9]{1,20}$/.test(key) ? await lookup.experiment(key) : undefined
+  return found === undefined ? { type, key: undefined } : { type, key: found.id, name: found.name }
+}
+
+/** A grant that outlives the right it is made from would be more than the giver has. */
+async function assertNotWider(
+  caller: Caller,
+  resource: ResourceRef,
+  grant: Grant,
+  parts: AdminParts,
+): Promise<void> {
+  if (caller.principal.isAdmin) return
+  const { store, config, now } = parts
+  const membership = await store.people.membership(caller.principal.userId, config.providers)
+  const [own] = explain([{ action: 'manage', resource }], membership ?? { roles: [] }, {
+    defaultPermission: config.defaultPermission,
+    now: now(),
+  })
+  const until = Math.max(
+    0,
+    ...(own?.grants ?? [])
+      .filter(({ decides }) => decides)
+      .map(({ grant: { expiresAt } }) => expiresAt ?? Number.POSITIVE_INFINITY),
+  )
+  if (own?.byDefault !== true && (grant.expiresAt ?? Number.POSITIVE_INFINITY) > until) {
+    const message = `Your own right ends at ${new Date(until * 1000).toISOString()}: give expires_at, and no later`
+    throw new GatewayError('ERR_PERMISSION_DENIED', message, { reason: 'wider_than_own' })
+  }
+}
+
+const About = {
+  resource_type: ResourceTypeSchema,
+  key: Type.String({
+    minLength: 1,
+    maxLength: 1000,
+    description: 'Its id, or the name where names are keys.',
+  }),
+}
+
+export const ACCESS_ENDPOINTS: readonly Endpoint[] = [
+  endpoint({
+    name: 'access.list',
+    method: 'GET',
+    path: '/access',
+    summary: 'Who can reach a resource and through what; for whoever manages it',
+    who: 'signed_in',
+    query: Type.Object({
+      ...About,
+      after: Type.Optional(Type.String()),
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 200 })),
+    }),
+    answer: Type.Object({
+      by_default: Type.String(),
+      people: Type.Array(ReachWire),
+      next: Type.Union([Type.String(), Type.Null()]),
+    }),
+    handle: async ({ caller, query }, parts) => {
+      const resource = await resourceOf(query.resource_type as ResourceType, query.key, parts)
+      await assertManages(caller, resource)
+      const page = await whoReaches(resource, parts, query)
+      const people = page.people.map(({ userId, username, level, isAdmin, through }) => ({
+        user_id: userId,
+        username,
+        level,
+        is_admin: isAdmin,
+        through: through.map(consideredToWire),
+      }))
+      return { body: { by_default: page.byDefault, people, next: page.next ?? null } }
+    },
+  }),
+  endpoint({
+    name: 'access.explain',
+    method: 'GET',
+    path: '/explain',
+    summary:
+      'Why somebody may do something or may not, with every grant considered; of oneself, or for administrators',
+    who: 'signed_in',
+    query: Type.Object({
+      username: Type.Optional(Type.String({ description: 'Oneself, if absent.' })),
+      operation: Type.String({ description: 'As the record names it: runs.delete.' }),
+      about: Type.Optional(
+        Type.Array(Type.String({ pattern: '^[a-z_]+=.+$', description: 'What it is about: run=6c1e...' }), {
+          maxItems: 10,
+        }),
+      ),
+    }),
+    answer: Type.Object({
+      username: Type.String(),
+      operation: Type.String(),
+      effect: Type.Enum(['allow', 'deny']),
+      reason: Type.Union([Type.String(), Type.Null()]),
+      is_admin: Type.Boolean(),
+      explanations: Type.Array(ExplanationWire),
+    }),
+    handle: async (
+      { caller, query: { username = caller.principal.username, operation, about = [] } },
+      parts,
+    ) => {
+      assertSelfOrAdmin(caller, username)
+      const subjects = Object.fromEntries(
+        about.map((each): [LocatorKind, string] => {
+          const at = each.indexOf('=')
+          return [each.slice(0, at) as LocatorKind, each.slice(at + 1)]
+        }),
+      )
+      const answer = await explainFor({ username, operation, subjects }, parts)
+      return {
+        body: {
+          username,
+          operation,
+          effect: answer.effect,
+          reason: answer.reason ?? null,
+          is_admin: answer.isAdmin,
+          explanations: answer.explanations.map((each) => hidingFrom(caller, explanationToWire(each))),
+        },
+      }
+    },
+  }),
+  endpoint({
+    name: 'grants.create',
+    method: 'POST',
+    path: '/grants',
+    summary: 'Grant somebody a level on one resource; for whoever manages it',
+    who: 'signed_in',
+    body: Type.Object(
+      {
+        username: Type.String({ minLength: 1 }),
+        ...About,
+        level: LevelSchema,
+        expires_at: Type.Optional(Type.Integer()),
+      },
+      { additionalProperties: false },
+    ),
+    answer: GrantWire,
+    event: 'role_changed',
+    handle: async ({ caller, body }, parts) => {
+      const { store, now } = parts
+      const resource = await resourceOf(body.resource_type as ResourceType, body.key, parts)
+      await assertManages(caller, resource)
+      const wanted = { ...body, match: 'exact', pattern: body.key } as Parameters<typeof readNewGrant>[0]
+      const grant = readNewGrant(wanted, now())
+      await assertNotWider(caller, resource, grant, parts)
+      const person = await store.people.find({ username: body.username })
+      if (person === undefined) throw new GatewayError('ERR_NOT_FOUND', `Nobody is known as ${body.username}`)
+      const { id } = await store.roles.personal(person.id)
+      const made = await store.roles.grant(id, {
+        ...grant,
+        source: 'manual',
+        createdBy: caller.principal.username,
+      })
+      return {
+        status: 201,
+        body: grantToWire(made),
+        resources: [
+          { type: 'user', id: person.id, name: person.username },
+          { type: resource.type, id: body.key, name: resource.name },
+        ],
+      }
+    },
+  }),
+  endpoint({
+    name: 'grants.delete',
+    method: 'DELETE',
+    path: '/grants/:id',
+    summary: 'Take away what was granted to somebody on one resource; for whoever manages it',
+    who: 'signed_in',
+    params: Type.Object({ id: Type.String() }),
+    event: 'role_changed',
+    handle: async ({ caller, params }, parts) => {
+      const found = await parts.store.roles.findGrant(params.id)
+      const role = found && (await parts.store.roles.details(found.roleId))
+      if (found === undefined || role?.ownerUserId === undefined || found.grant.match !== 'exact')
+        throw noSuchGrant()
+      const { resourceType, pattern, source } = found.grant
+      if (!RESOURCE_TYPES.some((type) => type === resourceType)) throw noSuchGrant()
+      const resource = await resourceOf(resourceType as ResourceType, pattern, parts)
+      // Who does not manage it learns nothing of who has what on it.
+      if (!caller.principal.isAdmin && caller.access.levelOf(resource) !== 'MANAGE') throw noSuchGrant()
+      if (source === 'policy' || !(await parts.store.roles.revokeGrant(params.id))) throw noSuchGrant()
+      return {
+        resources: [
+          { type: 'user', id: role.ownerUserId },
+          { type: resourceType, id: pattern, name: resource.name },
+        ],
+      }
+    },
+  }),
+]
+
+function noSuchGrant(): GatewayError {
+  return new GatewayError('ERR_NOT_FOUND', 'There is no such grant that you could take away')
+}
+
+/** What was looked up is shown to those only who may read what it is of; the others learn what a refusal tells. */
+function hidingFrom({ principal }: Caller, shown: ReturnType<typeof explanationToWire>) {
+  if (principal.isAdmin || satisfies(shown.held, 'READ')) return shown
+  const { remedy, resource } = shown
+  return {
+    ...shown,
+    resource: { ...resource, key: null, name: null },
+    held: 'NO_PERMISSIONS' as const,
+    reason: shown.reason && 'no_grant',
+    grants: [],
+    remedy: remedy && {
+      kind: 'grant' as const,
+      grants: [],
+      text: 'Ask somebody who manages it, or an administrator',
+    },
+  }
+}

@@ -1,0 +1,196 @@
+import { Type } from 'typebox'
+import { GatewayError } from '../../errors.ts'
+import { createMemberCompiler } from '../../policy/member.ts'
+import type { Membership } from '../../store/membership.ts'
+import { type AdminParts, assertMatch, type Endpoint, endpoint, etagOf } from '../endpoint.ts'
+import {
+  GrantWire,
+  grantToWire,
+  PersonSummaryWire,
+  personToWire,
+  SessionWire,
+  sessionToWire,
+  TokenWire,
+  tokenToWire,
+  ViaWire,
+  viaToWire,
+} from '../wire.ts'
+
+const Id = Type.Object({ id: Type.String({ description: 'Of the person.' }) })
+const Paging = {
+  after: Type.Optional(Type.String({ description: 'Go on after this one: `next` of the page before.' })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 100 })),
+}
+const Next = { next: Type.Union([Type.String(), Type.Null()]) }
+
+const PersonWire = Type.Object({
+  ...PersonSummaryWire.properties,
+  is_admin: Type.Boolean({ description: 'Named in ADMIN_USERS or ADMIN_GROUPS.' }),
+  groups: Type.Array(Type.Object({ provider: Type.String(), name: Type.String() })),
+  roles: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      name: Type.String(),
+      personal: Type.Boolean({ description: 'Holds what was granted to the person directly.' }),
+      via: Type.Array(ViaWire),
+      grants: Type.Array(GrantWire),
+    }),
+  ),
+})
+
+async function membershipOf(id: string, { store, config }: AdminParts): Promise<Membership> {
+  const membership = await store.people.membership(id, config.providers)
+  if (membership === undefined) throw new GatewayError('ERR_NOT_FOUND', 'There is no such person')
+  return membership
+}
+
+/** A person as the API shows one, with all they hold. */
+export function personDetails({ person, groups, roles }: Membership, isAdmin: boolean) {
+  return {
+    ...personToWire(person),
+    is_admin: isAdmin,
+    groups: groups.map(({ provider, name }) => ({ provider, name })),
+    roles: roles.map(({ id, name, personal, via, grants }) => ({
+      id,
+      name,
+      personal,
+      via: via.map(viaToWire),
+      grants: grants.map(grantToWire),
+    })),
+  }
+}
+
+async function detailsOf(id: string, parts: AdminParts) {
+  const membership = await membershipOf(id, parts)
+  const member = createMemberCompiler(parts.config, parts.now)(membership)?.member
+  return personDetails(membership, member?.principal.isAdmin ?? false)
+}
+
+const resource = (person: { readonly id: string; readonly username: string }) => [
+  { type: 'user', id: person.id, name: person.username },
+]
+
+export const PEOPLE_ENDPOINTS: readonly Endpoint[] = [
+  endpoint({
+    name: 'people.list',
+    method: 'GET',
+    path: '/people',
+    summary: 'People the gateway knows, by username',
+    who: 'admin',
+    query: Type.Object({ search: Type.Optional(Type.String({ maxLength: 200 })), ...Paging }),
+    answer: Type.Object({ people: Type.Array(PersonSummaryWire), ...Next }),
+    handle: async ({ query: { search, after = '', limit = 100 } }, { store }) => {
+      const people = await store.people.page({ search, after, limit })
+      const next = people.length === limit ? (people.at(-1)?.username ?? null) : null
+      return { body: { people: people.map(personToWire), next } }
+    },
+  }),
+  endpoint({
+    name: 'people.get',
+    method: 'GET',
+    path: '/people/:id',
+    summary: 'A person with groups, roles and grants, and how each is held',
+    who: 'admin',
+    params: Id,
+    answer: PersonWire,
+    handle: async ({ params }, parts) => {
+      const body = await detailsOf(params.id, parts)
+      return { body, etag: etagOf(body) }
+    },
+  }),
+  endpoint({
+    name: 'people.update',
+    method: 'PATCH',
+    path: '/people/:id',
+    summary: 'Disable somebody, which ends all they have at once, or let them in again',
+    who: 'admin',
+    params: Id,
+    body: Type.Object({ disabled: Type.Boolean() }, { additionalProperties: false }),
+    answer: PersonWire,
+    event: 'user_changed',
+    handle: async ({ caller, params, body: { disabled }, ifMatch }, parts) => {
+      const before = await detailsOf(params.id, parts)
+      assertMatch(ifMatch, before)
+      if (disabled) assertOther(caller.principal.userId, params.id)
+      await parts.store.people.setDisabled(params.id, disabled)
+      const body = await detailsOf(params.id, parts)
+      return { body, etag: etagOf(body), resources: resource(body) }
+    },
+  }),
+  endpoint({
+    name: 'people.delete',
+    method: 'DELETE',
+    path: '/people/:id',
+    summary: 'Forget somebody with all they hold; cannot be undone',
+    who: 'admin',
+    params: Id,
+    event: 'user_changed',
+    handle: async ({ caller, params, ifMatch }, parts) => {
+      const before = await detailsOf(params.id, parts)
+      assertMatch(ifMatch, before)
+      assertOther(caller.principal.userId, params.id)
+      await parts.store.people.remove(params.id)
+      return { resources: resource(before) }
+    },
+  }),
+  endpoint({
+    name: 'people.tokens',
+    method: 'GET',
+    path: '/people/:id/tokens',
+    summary: 'Access tokens of a person, newest first',
+    who: 'admin',
+    params: Id,
+    answer: Type.Object({ tokens: Type.Array(TokenWire) }),
+    handle: async ({ params }, parts) => {
+      await membershipOf(params.id, parts)
+      return { body: { tokens: (await parts.store.tokens.list(params.id)).map(tokenToWire) } }
+    },
+  }),
+  endpoint({
+    name: 'people.revoke_token',
+    method: 'DELETE',
+    path: '/people/:id/tokens/:token',
+    summary: 'Revoke an access token of a person',
+    who: 'admin',
+    params: Type.Object({ ...Id.properties, token: Type.String() }),
+    event: 'token_revoked',
+    handle: async ({ params }, { store }) => {
+      const token = await store.tokens.get(params.token)
+      if (token?.userId !== params.id || !(await store.tokens.revoke(params.token)))
+        throw new GatewayError('ERR_NOT_FOUND', 'The person has no such token, or it was revoked before')
+      return { resources: [{ type: 'access_token', id: token.jti, name: token.name }] }
+    },
+  }),
+  endpoint({
+    name: 'people.sessions',
+    method: 'GET',
+    path: '/people/:id/sessions',
+    summary: 'Browser sessions of a person, newest first',
+    who: 'admin',
+    params: Id,
+    answer: Type.Object({ sessions: Type.Array(SessionWire) }),
+    handle: async ({ params }, parts) => {
+      await membershipOf(params.id, parts)
+      return { body: { sessions: (await parts.store.sessions.list(params.id)).map(sessionToWire) } }
+    },
+  }),
+  endpoint({
+    name: 'people.end_sessions',
+    method: 'DELETE',
+    path: '/people/:id/sessions',
+    summary: 'Sign a person out everywhere',
+    who: 'admin',
+    params: Id,
+    answer: Type.Object({ ended: Type.Integer() }),
+    event: 'session_ended',
+    handle: async ({ params }, parts) => {
+      const { person } = await membershipOf(params.id, parts)
+      return { body: { ended: await parts.store.sessions.destroyOf(params.id) }, resources: resource(person) }
+    },
+  }),
+]
+
+/** Whoever locks themselves out has nobody to let them in again. */
+function assertOther(own: string, id: string): void {
+  if (own === id) throw new GatewayError('ERR_INVALID_PARAMETER', 'Ask another administrator: this is you')
+}

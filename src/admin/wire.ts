@@ -1,0 +1,147 @@
+import { type TSchema, Type } from 'typebox'
+import { GRANT_TYPES, type Grant } from '../policy/grants.ts'
+import type { StoredGrant } from '../store/grant-row.ts'
+import type { RoleVia } from '../store/membership.ts'
+import type { Person } from '../store/person.ts'
+import type { RoleDetails, RoleRecord } from '../store/roles.ts'
+import type { SessionRecord } from '../store/sessions.ts'
+import type { TokenRecord } from '../store/tokens.ts'
+
+/*
+ * How things look in the JSON API: the schema of each, and what makes it of ours. Times are seconds since the epoch.
+ */
+
+const Time = Type.Integer({ description: 'Seconds since the epoch.' })
+const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+const strict = { additionalProperties: false } as const
+
+export const LevelSchema = Type.Enum(['READ', 'USE', 'EDIT', 'MANAGE', 'DENY'])
+export const GrantTypeSchema = Type.Enum([...GRANT_TYPES])
+const MatchSchema = Type.Enum(['exact', 'name', 'any'], {
+  description:
+    'exact: the pattern is a key (an id, or a name that is one); name: a glob over names; any: all, pattern *.',
+})
+
+/** What a grant is asked for with. */
+export const NewGrantSchema = Type.Object(
+  {
+    resource_type: GrantTypeSchema,
+    match: MatchSchema,
+    pattern: Type.String({ minLength: 1, maxLength: 1000 }),
+    level: LevelSchema,
+    expires_at: Type.Optional(Time),
+  },
+  strict,
+)
+
+export const GrantWire = Type.Object({
+  id: Type.String(),
+  resource_type: GrantTypeSchema,
+  match: MatchSchema,
+  pattern: Type.String(),
+  level: Type.String(),
+  expires_at: orNull(Time),
+  source: Type.Enum(['manual', 'policy', 'creator']),
+})
+
+export function grantToWire({ id, source, ...grant }: StoredGrant) {
+  return { id, ...bareGrantToWire(grant), source }
+}
+
+/** A grant that is kept nowhere, as explanations suggest them. */
+export function bareGrantToWire({ resourceType, match, pattern, level, expiresAt }: Grant) {
+  return { resource_type: resourceType, match, pattern, level, expires_at: expiresAt ?? null }
+}
+
+export const ViaWire = Type.Object({
+  kind: Type.Enum(['assigned', 'personal', 'group', 'name']),
+  provider: Type.Optional(Type.String()),
+  name: Type.Optional(Type.String()),
+})
+
+export function viaToWire(via: RoleVia): object {
+  return via
+}
+
+export const RoleSummaryWire = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  description: orNull(Type.String()),
+  source: Type.String({ description: 'policy: changed in the policy file only.' }),
+  grants: Type.Array(GrantWire),
+})
+
+export function roleSummaryToWire({ id, name, description, source, grants }: RoleRecord) {
+  return { id, name, description: description ?? null, source, grants: grants.map(grantToWire) }
+}
+
+const HeldBy = { source: Type.String() }
+
+export const RoleWire = Type.Object({
+  ...RoleSummaryWire.properties,
+  users: Type.Array(Type.Object({ id: Type.String(), username: Type.String(), ...HeldBy })),
+  groups: Type.Array(Type.Object({ provider: Type.String(), name: Type.String(), ...HeldBy })),
+  names: Type.Array(Type.Object({ provider: Type.String(), name: Type.String(), ...HeldBy })),
+})
+
+export function roleToWire(role: RoleDetails) {
+  const { users, groups, names } = role
+  return { ...roleSummaryToWire(role), users, groups, names }
+}
+
+export const PersonSummaryWire = Type.Object({
+  id: Type.String(),
+  username: Type.String(),
+  display_name: orNull(Type.String()),
+  email: orNull(Type.String()),
+  provider: orNull(Type.String()),
+  disabled: Type.Boolean(),
+  created_at: Time,
+  last_seen_at: orNull(Time),
+})
+
+export function personToWire(person: Person) {
+  return {
+    id: person.id,
+    username: person.username,
+    display_name: person.displayName ?? null,
+    email: person.email ?? null,
+    provider: person.provider ?? null,
+    disabled: person.disabled,
+    created_at: person.createdAt,
+    last_seen_at: person.lastSeenAt ?? null,
+  }
+}
+
+export const TokenWire = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  scope: Type.String({ description: 'Empty: all its owner may do; read: changes nothing.' }),
+  created_at: Time,
+  expires_at: Time,
+  revoked_at: orNull(Time),
+  last_used_at: orNull(Time),
+})
+
+export function tokenToWire({ jti, name, scope, ...times }: TokenRecord) {
+  return {
+    id: jti,
+    name,
+    scope: scope.join(' '),
+    created_at: times.createdAt,
+    expires_at: times.expiresAt,
+    revoked_at: times.revokedAt ?? null,
+    last_used_at: times.lastUsedAt ?? null,
+  }
+}
+
+export const SessionWire = Type.Object({
+  id: Type.String({ description: 'What the store knows it by; nobody can sign in with it.' }),
+  created_at: Time,
+  idle_expires_at: Time,
+  expires_at: Time,
+})
+
+export function sessionToWire({ id, createdAt, idleExpiresAt, absoluteExpiresAt }: SessionRecord) {
+  return { id, created_at: createdAt, idle_expires_at: idleExpiresAt, expires_at: absoluteExpiresAt }
+}

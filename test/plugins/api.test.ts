@@ -1,0 +1,269 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ENDPOINTS } from '../../src/admin/endpoints.ts'
+import { A, B, RUN_B } from '../support/mlflow-stand-in.ts'
+import { startTestGateway, type TestGateway } from '../support/test-gateway.ts'
+import type { MemberName } from '../support/test-members.ts'
+
+let gateway: TestGateway
+
+beforeAll(async () => {
+  gateway = await startTestGateway()
+})
+afterAll(() => gateway.stop())
+
+type Sent = { readonly as?: MemberName; readonly json?: unknown; readonly match?: string }
+
+async function call(method: string, path: string, { as = 'admin', json, match }: Sent = {}) {
+  const headers = match === undefined ? [] : [`If-Match: ${match}`]
+  const answer = await gateway.ask({ method, target: `/auth/api/v1${path}`, as, headers, json })
+  const body = answer.text === '' ? undefined : JSON.parse(answer.text)
+  return { ...answer, json: body, etag: answer.headers['etag']?.toString() ?? '' }
+}
+
+const READ_ALPHA = { resource_type: 'experiment', match: 'name', pattern: 'alpha/*', level: 'READ' }
+
+async function role(name: string) {
+  const { json, etag } = await call('POST', '/roles', { json: { name } })
+  return { id: json.id as string, etag }
+}
+
+describe('every endpoint', () => {
+  const filled = (path: string) => path.replaceAll(/:\w+/g, 'x')
+
+  it.each(ENDPOINTS.map((each) => [each.name, each] as const))(
+    '%s is nothing to a stranger',
+    async (_, each) => {
+      const { status, forwarded } = await gateway.ask({
+        method: each.method,
+        target: `/auth/api/v1${filled(each.path)}`,
+      })
+      expect([status, forwarded]).toEqual([401, []])
+    },
+  )
+
+  it.each(ENDPOINTS.filter(({ who }) => who === 'admin').map((each) => [each.name, each] as const))(
+    '%s is for administrators, before anything is read',
+    async (_, each) => {
+      const ask = {
+        method: each.method,
+        target: `/auth/api/v1${filled(each.path)}`,
+        as: 'editor',
+        body: '{',
+      } as const
+      const { line, event } = await gateway.ask(ask)
+      expect(line).toBe('403 PERMISSION_DENIED admin_only')
+      expect(event?.operation).toBe(`admin.${each.name}`)
+    },
+  )
+
+  it.each(ENDPOINTS.filter(({ method }) => method !== 'GET').map((each) => [each.name, each] as const))(
+    '%s is nothing to a token that may only read',
+    async (_, each) => {
+      const { line } = await gateway.ask({
+        method: each.method,
+        target: `/auth/api/v1${filled(each.path)}`,
+        as: 'observer',
+      })
+      expect(line).toBe('403 PERMISSION_DENIED read_only_token')
+    },
+  )
+
+  it.each(ENDPOINTS.filter(({ method }) => method !== 'GET').map((each) => [each.name, each] as const))(
+    '%s is not done for a page of somebody else',
+    async (_, each) => {
+      const headers = [`Cookie: ${gateway.members.admin.cookie}`, 'Origin: https://evil.example']
+      const { status, code } = await gateway.ask({
+        method: each.method,
+        target: `/auth/api/v1${filled(each.path)}`,
+        headers,
+      })
+      expect([status, code]).toEqual([403, 'PERMISSION_DENIED'])
+    },
+  )
+})
+
+describe('a role', () => {
+  it('is made, granted, given, shown and deleted, each on record and in force at once', async () => {
+    const made = await role('team')
+    const granted = await call('POST', `/roles/${made.id}/grants`, { json: READ_ALPHA, match: made.etag })
+    expect([granted.status, granted.json.grants]).toEqual([
+      200,
+      [{ id: expect.any(String), ...READ_ALPHA, expires_at: null, source: 'manual' }],
+    ])
+    expect(granted.event).toMatchObject({
+      event: 'role_changed',
+      operation: 'admin.roles.grant',
+      username: 'admin',
+      resources: [{ type: 'role', id: made.id, name: 'team' }],
+    })
+    const outsider = gateway.members.outsider.userId
+    const target = `/api/2.0/mlflow/experiments/get?experiment_id=${A}`
+    expect((await gateway.ask({ target, as: 'outsider' })).status).toBe(403)
+    const given = await call('PUT', `/roles/${made.id}/people/${outsider}`, { match: granted.etag })
+    expect(given.json.users).toEqual([{ id: outsider, username: 'outsider', source: 'manual' }])
+    expect((await gateway.ask({ target, as: 'outsider' })).status).toBe(200)
+
+    const gone = await call('DELETE', `/roles/${made.id}`, { match: given.etag })
+    expect([gone.status, gone.text]).toEqual([204, ''])
+    expect((await gateway.ask({ target, as: 'outsider' })).status).toBe(403)
+  })
+
+  it.each([
+    ['nothing', undefined, 428],
+    ['anything', '*', 428],
+    ['what it was before', 'stale', 412],
+  ])('is not changed by somebody who has seen %s', async (_, match, status) => {
+    const made = await role(`guarded ${status} ${match}`)
+    const changed = await call('POST', `/roles/${made.id}/grants`, { json: READ_ALPHA, match: made.etag })
+    const second = await call('DELETE', `/roles/${made.id}`, {
+      ...(match && { match: match === 'stale' ? made.etag : match }),
+    })
+    expect(second.status).toBe(status)
+    expect((await call('GET', `/roles/${made.id}`)).etag).toBe(changed.etag)
+  })
+
+  it.each<[string, object, string]>([
+    [
+      'a level the type does not have',
+      { ...READ_ALPHA, resource_type: 'workspace', match: 'any', pattern: '*' },
+      'USE, MANAGE',
+    ],
+    ['one run', { ...READ_ALPHA, resource_type: 'run', match: 'exact', pattern: '1' }, 'on all of them'],
+    ['all, with a pattern', { ...READ_ALPHA, match: 'any' }, "the pattern is '*'"],
+    ['the past', { ...READ_ALPHA, expires_at: 1 }, 'in the past'],
+    ['an unknown key', { ...READ_ALPHA, levle: 'READ' }, 'Invalid request: body'],
+    ['no pattern', { ...READ_ALPHA, pattern: '' }, 'Invalid request: body/pattern'],
+    ['a number', { ...READ_ALPHA, pattern: 1 }, 'Invalid request: body/pattern'],
+  ])('is not granted %s', async (name, grant, message) => {
+    const made = await role(`fault ${name}`)
+    const answer = await call('POST', `/roles/${made.id}/grants`, { json: grant, match: made.etag })
+    expect([answer.status, answer.code]).toEqual([400, 'INVALID_PARAMETER_VALUE'])
+    expect(answer.message).toContain(message)
+    expect((await call('GET', `/roles/${made.id}`)).json.grants).toEqual([])
+  })
+})
+
+describe('people', () => {
+  it('are found by what they are called, a page at a time', async () => {
+    const first = await call('GET', '/people?limit=2')
+    expect(first.json.people.map(({ username }: { username: string }) => username)).toEqual([
+      'admin',
+      'editor',
+    ])
+    const second = await call('GET', `/people?limit=2&after=${first.json.next}`)
+    expect(second.json.people.map(({ username }: { username: string }) => username)).toEqual([
+      'outsider',
+      'reader',
+    ])
+    const found = await call('GET', '/people?search=DIT')
+    expect(found.json.people.map(({ username }: { username: string }) => username)).toEqual(['editor'])
+    expect((await call('GET', '/people?search=%25')).json.people).toEqual([])
+  })
+
+  it('are shown with all they hold, and how', async () => {
+    const { json } = await call('GET', `/people/${gateway.members.editor.userId}`)
+    expect(json).toMatchObject({
+      username: 'editor',
+      is_admin: false,
+      disabled: false,
+      roles: [{ name: 'alpha-editor', personal: false, via: [{ kind: 'assigned' }] }],
+    })
+  })
+
+  it('are locked out at once and let in again; nobody locks themselves out', async () => {
+    const path = `/people/${gateway.members.reader.userId}`
+    const before = await call('GET', path)
+    const locked = await call('PATCH', path, { json: { disabled: true }, match: before.etag })
+    expect(locked.json.disabled).toBe(true)
+    expect((await call('GET', '/me', { as: 'reader' })).status).toBe(401)
+    await call('PATCH', path, { json: { disabled: false }, match: locked.etag })
+    expect((await call('GET', '/me', { as: 'reader' })).status).toBe(200)
+
+    const own = `/people/${gateway.members.admin.userId}`
+    const self = await call('GET', own)
+    expect((await call('PATCH', own, { json: { disabled: true }, match: self.etag })).message).toContain(
+      'this is you',
+    )
+    expect((await call('DELETE', own, { match: self.etag })).message).toContain('this is you')
+  })
+})
+
+describe('whoever manages a resource', () => {
+  const grant = (as: MemberName, changes: object = {}) =>
+    call('POST', '/grants', {
+      as,
+      json: { username: 'outsider', resource_type: 'experiment', key: A, level: 'READ', ...changes },
+    })
+
+  it('grants on it and sees who reaches it, and nobody else does', async () => {
+    expect((await grant('editor')).line).toBe('403 PERMISSION_DENIED level_too_low')
+    expect((await call('GET', `/access?resource_type=experiment&key=${A}`, { as: 'editor' })).status).toBe(
+      403,
+    )
+    const personal = await gateway.store.roles.personal(gateway.members.editor.userId)
+    const until = Math.floor(Date.now() / 1000) + 3600
+    await gateway.store.roles.grant(personal.id, {
+      ...{
+        resourceType: 'experiment',
+        match: 'exact',
+        pattern: A,
+        level: 'MANAGE',
+        expiresAt: until,
+        source: 'manual',
+      },
+    })
+    await expect.poll(async () => (await grant('editor')).line).toBe('403 PERMISSION_DENIED wider_than_own')
+    const made = await grant('editor', { expires_at: until })
+    expect([made.status, made.json.level]).toEqual([201, 'READ'])
+    const { json } = await call('GET', `/access?resource_type=experiment&key=${A}`, { as: 'editor' })
+    expect(json.people.map(({ username, level }: Record<string, string>) => [username, level])).toEqual([
+      ['admin', 'MANAGE'],
+      ['editor', 'MANAGE'],
+      ['outsider', 'READ'],
+      ['reader', 'READ'],
+    ])
+    // Not on another resource, and not on one that does not exist.
+    expect((await grant('editor', { key: B })).status).toBe(403)
+    expect((await grant('editor', { key: '999' })).status).toBe(403)
+    expect((await call('DELETE', `/grants/${made.json.id}`, { as: 'reader' })).status).toBe(404)
+    expect((await call('DELETE', `/grants/${made.json.id}`, { as: 'editor' })).status).toBe(204)
+  })
+})
+
+describe('an explanation', () => {
+  it('is for oneself, or for administrators', async () => {
+    const path = `/explain?operation=runs.get&about=run%3D${RUN_B}`
+    const own = await call('GET', path, { as: 'outsider' })
+    expect(own.json).toMatchObject({
+      effect: 'deny',
+      reason: 'no_grant',
+      // What was looked up stays here: whether there is such a run, and where.
+      explanations: [{ resource: { key: null, name: null }, grants: [] }],
+    })
+    const missing = await call('GET', '/explain?operation=runs.get&about=run%3Dnone', { as: 'outsider' })
+    expect(missing.json).toEqual(own.json)
+    expect((await call('GET', `${path}&username=editor`, { as: 'outsider' })).status).toBe(403)
+    const told = await call('GET', `${path}&username=editor`)
+    expect(told.json.explanations[0]).toMatchObject({
+      resource: { type: 'experiment', key: B, name: 'beta/secret', tier: 'run' },
+      remedy: { kind: 'grant', text: 'Add READ on experiment 2' },
+    })
+  })
+})
+
+describe('the OpenAPI document', () => {
+  it('describes every endpoint, with what it takes and answers', async () => {
+    const answer = await gateway.ask({ target: '/auth/api/openapi.json', as: 'reader' })
+    const document = JSON.parse(answer.text)
+    expect(document.openapi).toBe('3.1.0')
+    const operations = Object.values<Record<string, { operationId: string }>>(document.paths).flatMap(
+      (path) => Object.values(path).map(({ operationId }) => operationId),
+    )
+    expect(operations.toSorted()).toEqual(ENDPOINTS.map(({ name }) => name).toSorted())
+    expect(document.paths['/auth/api/v1/roles/{id}/grants'].post.requestBody).toBeDefined()
+  })
+
+  it('is not for strangers', async () => {
+    expect((await gateway.ask({ target: '/auth/api/openapi.json' })).status).toBe(401)
+  })
+})

@@ -39,6 +39,9 @@ import { openStore, type Store } from './store/store.ts'
 
 const DAY = 86_400
 
+/** Seconds that it is remembered who started a job. */
+const JOBS_KEPT = 90 * DAY
+
 /** Connections to MLflow for those who are not signed in: enough for the files of MLflow's page, and out of the others' way. */
 const PUBLIC_CONNECTIONS = 64
 
@@ -149,8 +152,11 @@ function createServices(
       roles: store.roles,
       note: store.changes.note,
       refresh: directory.refresh,
+      jobs: store.jobs,
     },
     switches: { presignedUrls: config.presignedUrls, assistant: false },
+    webhookHosts: config.webhookHosts,
+    jobs: store.jobs,
     clientIdleTimeout: idleTimeout,
     jsonBodyLimit: config.jsonBodyLimit,
     trustAuthorship: config.trustAuthorship,
@@ -200,6 +206,7 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
     tasks: {
       sessions: () => store.sessions.prune(now()),
       audit: () => store.audit.prune(now() - config.auditStoreDays * DAY),
+      jobs: () => store.jobs.prune(now() - JOBS_KEPT),
     },
   })
   await app.register(security, {

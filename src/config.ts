@@ -78,6 +78,8 @@ export type Config = {
   readonly jsonBodyLimit: number
   readonly trustAuthorship: boolean
   readonly presignedUrls: boolean
+  /** As {@link Config.allowedHosts}. Empty: webhooks may call any host but those of private networks. */
+  readonly webhookHosts: readonly string[]
   readonly auditStdout: boolean
   readonly auditFile: string | undefined
   readonly auditFileMaxMb: number
@@ -141,6 +143,7 @@ function derive(variables: GatewayVariables, source: Source, faults: FaultList):
     accessTokenMaxTtl: variables.ACCESS_TOKEN_MAX_TTL,
     jsonBodyLimit: variables.JSON_BODY_LIMIT,
     trustAuthorship: variables.TRUSTED_AUTHORSHIP,
+    webhookHosts: readHosts('WEBHOOK_ALLOWED_HOSTS', variables.WEBHOOK_ALLOWED_HOSTS, faults),
     presignedUrls: variables.ALLOW_PRESIGNED_URLS_THAT_OUTLIVE_REVOCATION,
     auditStdout: variables.AUDIT_STDOUT,
     auditFile: variables.AUDIT_FILE,
@@ -173,18 +176,17 @@ function readUpstreamHost(entry: string | undefined, url: URL, faults: FaultList
 /** The public URL's own host, in all of loopback's spellings if it is one, and the further ones. */
 function readAllowedHosts(entries: readonly string[], publicUrl: URL, faults: FaultList): readonly string[] {
   const own = isLoopback(publicUrl.hostname) ? ['localhost', '127.0.0.1', '[::1]'] : []
-  const hosts = new Set([publicUrl.hostname, ...own])
-  for (const entry of entries) {
+  return [...new Set([publicUrl.hostname, ...own, ...readHosts('ALLOWED_HOSTS', entries, faults)])]
+}
+
+function readHosts(name: string, entries: readonly string[], faults: FaultList): readonly string[] {
+  return entries.flatMap((entry) => {
     const host = parseAllowedHost(entry)
-    if (host !== undefined) hosts.add(host)
-    else
-      faults.add(
-        'ALLOWED_HOSTS',
-        'holds an entry that is no host name',
-        'Set it to names such as mlflow.internal:8443.',
-      )
-  }
-  return [...hosts]
+    if (host === undefined) {
+      faults.add(name, 'holds an entry that is no host name', 'Set it to names such as mlflow.internal:8443.')
+    }
+    return host ?? []
+  })
 }
 
 function readNames(

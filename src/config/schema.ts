@@ -85,6 +85,12 @@ const upstream = {
     default: true,
     description: 'Sets the author of a new run to the caller, whatever the client says.',
   }),
+  WEBHOOK_ALLOWED_HOSTS: list({
+    section: 'Tracking server',
+    description:
+      'Hosts that webhooks may call, comma-separated; by https only, and no others. Unset: any but those of private networks. A name without a port allows every port.',
+    example: 'hooks.example.com,ci.internal:8443',
+  }),
   ALLOW_PRESIGNED_URLS_THAT_OUTLIVE_REVOCATION: flag({
     section: 'Tracking server',
     default: false,

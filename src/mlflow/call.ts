@@ -1,12 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../errors.ts'
 import { type JsonDocument, jsonName, readJsonObject } from './json.ts'
+import { readJsonTexts } from './json-text.ts'
 import type { Operation } from './operation.ts'
 import type { ExportedSpans } from './otlp.ts'
 import { buildPath, matchPath, type PathParams, type PathTemplate } from './path.ts'
 import { buildQuery, parseQuery, type Query } from './query.ts'
 import { idsComparedWith, wordsIn } from './search-filter.ts'
 import type { Selector } from './selector.ts'
+import { type Mark, stepOf } from './step.ts'
 
 /** A request as it was read, once: what is judged, and what is forwarded. */
 export type Call = {
@@ -200,17 +202,35 @@ function walk(value: unknown, path: readonly string[], selector: Selector): read
   const [step, ...others] = path
   if (step === undefined) return [checked(value, selector)]
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongType(selector)
-  const isList = step.endsWith('[]')
-  const isMap = step.endsWith('{}')
-  const member = memberOf(value as Record<string, unknown>, isList || isMap ? step.slice(0, -2) : step)
+  const { field, marks } = stepOf(step)
+  const member = memberOf(value as Record<string, unknown>, field)
   if (member === undefined || member === null) return undefined
-  if (isMap) {
-    if (typeof member !== 'object' || Array.isArray(member)) throw wrongType(selector)
-    return Object.keys(member)
+  return unfold(member, marks, others, selector)
+}
+
+/** What a member holds, seen through its marks. */
+function unfold(
+  value: unknown,
+  [mark, ...marks]: readonly Mark[],
+  path: readonly string[],
+  selector: Selector,
+): readonly string[] | undefined {
+  if (mark === undefined) return walk(value, path, selector)
+  if (mark === '{}') {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongType(selector)
+    return Object.keys(value)
   }
-  if (!isList) return walk(member, others, selector)
-  if (!Array.isArray(member)) throw wrongType(selector)
-  return member.flatMap((item) => walk(item, others, selector) ?? [])
+  if (mark === '!') {
+    const [text] = readJsonTexts([value], selector.text)
+    return unfold(text?.value, marks, path, selector)
+  }
+  if (!Array.isArray(value)) throw wrongType(selector)
+  if (marks[0] === '!') {
+    // All at once, for together they must not hold more than a body may.
+    const texts = readJsonTexts(value, selector.text)
+    return texts.flatMap((text) => unfold(text.value, marks.slice(1), path, selector) ?? [])
+  }
+  return value.flatMap((item) => unfold(item, marks, path, selector) ?? [])
 }
 
 /** A field of a JSON body under either protobuf spelling; that both are there was refused when it was read. */

@@ -1,6 +1,9 @@
 import type { ResourceType } from '../policy/grants.ts'
+import type { Jobs } from '../store/jobs.ts'
 import type { Roles } from '../store/roles.ts'
 import { type Call, select } from './call.ts'
+import { scorerRef } from './locators/scorers.ts'
+import { resourcesOf } from './locators.ts'
 import { isObject, type Lookup } from './lookup.ts'
 import type { Effect } from './operation.ts'
 import type { UpstreamResponse } from './upstream.ts'
@@ -12,6 +15,7 @@ export type EffectContext = {
   /** Announces to every replica what may have changed upstream. */
   readonly note: (kind: 'experiment' | 'resource', key: string) => Promise<void>
   readonly lookup: Lookup
+  readonly jobs: Pick<Jobs, 'remember'>
   /** Has MLflow do something more, in the gateway's own name: a path below `/api/`, and what is posted there. */
   readonly post: (path: string, body: object) => Promise<UpstreamResponse>
   /** Resolves once what was just written holds here. */
@@ -47,7 +51,7 @@ async function giveToCreator(
   response: UpstreamResponse,
   { username, post }: EffectContext,
 ): Promise<UpstreamResponse> {
-  const made: unknown = JSON.parse(response.bytes.toString('utf8'))
+  const made = answerOf(response)
   if (valueAt(made, where.at) !== where.is) return response
   const given = await post(path, { [key.field]: valueAt(made, key.at), [owner]: username })
   if (given.status !== 200) throw new Error(`${path} answered ${given.status}`)
@@ -89,6 +93,15 @@ async function apply(
     case 'forget_grants':
       for (const key of select(call, effect.selector)) await roles.carry.forgetResource(effect.type, key)
       return
+    case 'forget_located':
+      for (const { type, key } of await resourcesOf(call, effect.locator, { lookup, access: BY_KEY })) {
+        if (type !== 'server' && key !== undefined) await roles.carry.forgetResource(type, key)
+      }
+      return
+    case 'grant_scorer_creator':
+      return grantScorerCreator(response, context)
+    case 'remember_jobs':
+      return context.jobs.remember(context.userId, textsAt(answerOf(response), effect.at))
     case 'forget_answer':
       for (const key of select(call, effect.selector)) {
         lookup.forget('resource', `${effect.about}/${key}`)
@@ -96,6 +109,9 @@ async function apply(
       }
   }
 }
+
+/** Grants are kept by the keys of things. */
+const BY_KEY = { needsName: () => false }
 
 /** The name that grants know a thing by, as it was found before; a database may take it under another spelling too. */
 async function ownName(asked: string, lookup: Lookup): Promise<string> {
@@ -105,9 +121,10 @@ async function ownName(asked: string, lookup: Lookup): Promise<string> {
 async function grantCreator(
   effect: Effect & { kind: 'grant_creator' },
   response: UpstreamResponse,
-  { lookup, roles, userId }: EffectContext,
+  context: EffectContext,
 ): Promise<void> {
-  const key = valueAt(JSON.parse(response.bytes.toString('utf8')), effect.at)
+  const { lookup } = context
+  const key = valueAt(answerOf(response), effect.at)
   if (typeof key !== 'string' || key === '')
     throw new Error(`No ${effect.at.join('.')} in the answer to a creation`)
   let type = effect.type
@@ -115,6 +132,27 @@ async function grantCreator(
     lookup.forget('model', key)
     type = (await lookup.registryKind(key)) ?? 'registered_model'
   }
+  await giveManage(type, key, context)
+}
+
+/** MLflow gives it to whoever registers any version (`set_can_manage_scorer_permission`, 3.17.2): to those who may edit, more than they had. */
+async function grantScorerCreator(response: UpstreamResponse, context: EffectContext): Promise<void> {
+  const answer = answerOf(response)
+  const [id, name, version] = ['experiment_id', 'name', 'version'].map((field) => valueAt(answer, [field]))
+  if (
+    typeof name !== 'string' ||
+    name === '' ||
+    !/^[0-9]+$/.test(String(id)) ||
+    typeof version !== 'number'
+  ) {
+    throw new Error('No scorer in the answer to a registration')
+  }
+  if (version !== 1) return
+  const { key = '' } = await scorerRef(String(id), name, { lookup: context.lookup, access: BY_KEY })
+  await giveManage('scorer', key, context)
+}
+
+async function giveManage(type: ResourceType, key: string, { roles, userId }: EffectContext): Promise<void> {
   await roles.carry.forgetCreators(type, key)
   const { id } = await roles.personal(userId)
   await roles.grant(id, {
@@ -129,4 +167,17 @@ async function grantCreator(
 
 function valueAt(value: unknown, path: readonly string[]): unknown {
   return path.reduce((at: unknown, step) => (isObject(at) ? at[step] : undefined), value)
+}
+
+function answerOf({ bytes }: UpstreamResponse): unknown {
+  return JSON.parse(bytes.toString('utf8'))
+}
+
+/** The texts that a path leads to, `[]` walking a list. What is not there is nobody's. */
+function textsAt(value: unknown, [step, ...others]: readonly string[]): readonly string[] {
+  if (step === undefined) return typeof value === 'string' ? [value] : []
+  const member = valueAt(value, [step.replace('[]', '')])
+  return step.endsWith('[]')
+    ? [member].flat().flatMap((each) => textsAt(each, others))
+    : textsAt(member, others)
 }

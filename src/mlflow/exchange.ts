@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Caller } from '../identity/caller.ts'
 import type { Demand } from '../policy/decide.ts'
+import type { Jobs } from '../store/jobs.ts'
 import type { EffectContext } from './effects.ts'
 import type { Lookup } from './lookup.ts'
 import type { Operation, SwitchName } from './operation.ts'
@@ -14,8 +15,12 @@ export type Services = {
   readonly publicUpstream: Upstream
   readonly lookup: Lookup
   readonly pageTokens: PageTokens
-  readonly effects: Pick<EffectContext, 'roles' | 'note' | 'refresh'>
+  readonly effects: Pick<EffectContext, 'roles' | 'note' | 'refresh' | 'jobs'>
+  /** Whose MLflow's jobs are. */
+  readonly jobs: Pick<Jobs, 'isOwner' | 'startedBy'>
   readonly switches: Readonly<Record<SwitchName, boolean>>
+  /** Hosts that MLflow may be told to call; empty: any that is public. */
+  readonly webhookHosts: readonly string[]
   /** Seconds that a client may stand still in the middle of a request or an answer. */
   readonly clientIdleTimeout: number
   /** Most bytes of a JSON body. */

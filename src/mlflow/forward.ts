@@ -92,6 +92,7 @@ function listed(
   return listReadable(call, call.operation.list, {
     caller: { userId, isAdmin, access: caller.access },
     lookup: services.lookup,
+    ownJobs: () => services.jobs.startedBy(userId),
     tokens: services.pageTokens,
     send: (page) => services.upstream.send(upstreamRequest(exchange, page), exchange.response),
   })

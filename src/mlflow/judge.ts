@@ -1,6 +1,7 @@
 import { GatewayError } from '../errors.ts'
 import type { Caller } from '../identity/caller.ts'
 import { ALLOW, decide, metBy } from '../policy/decide.ts'
+import { withAuthorTag } from './author-tag.ts'
 import { announcesBody, checkLength, readWholeBody } from './body.ts'
 import { type Call, checkFraming, readBody, select, type Target } from './call.ts'
 import { operationNamed } from './catalogue.ts'
@@ -102,8 +103,8 @@ const BY_ID = { needsName: () => false }
 export async function judge(exchange: Exchange, call: Call, services: Services): Promise<Call> {
   const { caller } = exchange
   if (caller === undefined) return call
-  const { isAdmin, username } = caller.principal
-  checkRules(call, { isAdmin, switches: services.switches })
+  const { isAdmin, username, userId } = caller.principal
+  checkRules(call, { isAdmin, switches: services.switches, webhookHosts: services.webhookHosts })
   if (call.operation.needs.some((need) => need.kind === 'resource' || need.kind === 'graphql')) {
     const access = isAdmin ? BY_ID : caller.access
     const holding = isAdmin ? undefined : caller.access
@@ -112,6 +113,7 @@ export async function judge(exchange: Exchange, call: Call, services: Services):
       access,
       holding,
       username,
+      ownsJob: (jobId) => services.jobs.isOwner(userId, jobId),
       operationNamed,
     })
     const decision = isAdmin ? ALLOW : decide(exchange.demands, caller.access)
@@ -134,7 +136,8 @@ async function checkNames(call: Call, { isUsername }: Services): Promise<void> {
 }
 
 function authored(call: Call, username: string): Call {
-  const { stamps, sources } = call.operation
+  const { stamps, sources, authorTags } = call.operation
   const signed = sources === undefined ? call : asSource(call, sources, username)
-  return stamped(signed, stamps, username)
+  const tagged = authorTags === undefined ? signed : withAuthorTag(signed, authorTags, username)
+  return stamped(tagged, stamps, username)
 }

@@ -1,11 +1,12 @@
 import { type Access, type ResourceRef, satisfies } from '../policy/access.ts'
 import { decide, LEVEL_FOR } from '../policy/decide.ts'
 import type { Action, ResourceType, Tier } from '../policy/grants.ts'
+import { GENAI_ROWS, type GenaiRow } from './genai-rows.ts'
 import { AI_GATEWAY_ROWS, type AiGatewayRow } from './locators/ai-gateway.ts'
 import { hasPromptTag, isObject, type Lookup } from './lookup.ts'
 
 /** What the rows of a list are. */
-export type RowKind = 'experiment' | 'registry' | 'version' | AiGatewayRow
+export type RowKind = 'experiment' | 'registry' | 'version' | AiGatewayRow | GenaiRow
 
 type Row = Readonly<Record<string, unknown>>
 
@@ -17,12 +18,17 @@ export type RowSpec = {
   readonly action?: Action
   /** What has to be readable, all of it, for a row to be seen; `undefined` for a row that does not say what it is. */
   readonly resourceOf: (row: Row, lookup: Lookup) => RowResource | Promise<RowResource>
+  /** To know what a row is takes a question, so no more rows are fetched at first than may be shown. */
+  readonly asks?: boolean
+  /** The id of the job that a row is; it is seen by whoever started it, and by nobody because of grants. */
+  readonly jobOf?: (row: Row) => unknown
 }
 
 type RowResource = ResourceRef | readonly ResourceRef[] | undefined
 
 export const ROWS: Readonly<Record<RowKind, RowSpec>> = {
   ...AI_GATEWAY_ROWS,
+  ...GENAI_ROWS,
   experiment: {
     types: ['experiment'],
     resourceOf: ({ experiment_id: key, name }) =>
@@ -42,9 +48,17 @@ export const ROWS: Readonly<Record<RowKind, RowSpec>> = {
   },
 }
 
+/** Rows that are fetched at first for a page of that size, so that some can be left out of it. */
+export function firstFetch(kind: RowKind, size: number): number {
+  return ROWS[kind].asks === true ? size + 1 : Math.max(size + 1, FIRST_FETCH)
+}
+
+const FIRST_FETCH = 1000
+
 /** True if these grants hide no row of that kind, whatever it is about. */
 export function seesAllRows(kind: RowKind, access: Access): boolean {
-  const { types, tiers = [], action = 'read' } = ROWS[kind]
+  const { types, tiers = [], action = 'read', jobOf } = ROWS[kind]
+  if (jobOf !== undefined) return false
   const level = LEVEL_FOR[action]
   return (
     types.every((type) => satisfies(access.uniform(type) ?? 'NO_PERMISSIONS', level)) &&
@@ -52,13 +66,24 @@ export function seesAllRows(kind: RowKind, access: Access): boolean {
   )
 }
 
+type Reading = {
+  readonly access: Access
+  readonly lookup: Lookup
+  /** True for a job that the caller started; without it nobody started any. */
+  readonly ownsJob?: ((jobId: string) => Promise<boolean>) | undefined
+}
+
 /** True if the caller may see this row of an answer; never for one that does not say what it is. */
 export async function isReadable(
   kind: RowKind,
   row: unknown,
-  { access, lookup }: { readonly access: Access; readonly lookup: Lookup },
+  { access, lookup, ownsJob }: Reading,
 ): Promise<boolean> {
-  const { resourceOf, action = 'read' } = ROWS[kind]
+  const { resourceOf, action = 'read', jobOf } = ROWS[kind]
+  if (jobOf !== undefined) {
+    const id = isObject(row) ? jobOf(row) : undefined
+    return typeof id === 'string' && ownsJob !== undefined && ownsJob(id)
+  }
   const resources = isObject(row) ? [(await resourceOf(row, lookup)) ?? []].flat() : []
   const demands = resources.map((resource) => ({ action, resource }))
   return demands.length > 0 && decide(demands, access).effect === 'allow'

@@ -3,7 +3,7 @@ import type { Access } from '../policy/access.ts'
 import { argsInQuery, type Call, memberOf } from './call.ts'
 import { readJsonObject, splice } from './json.ts'
 import { readAnswer, unreadableAnswer } from './json-answer.ts'
-import { isReadable, seesAllRows } from './list-rows.ts'
+import { firstFetch, isReadable, seesAllRows } from './list-rows.ts'
 import type { Lookup } from './lookup.ts'
 import type { ListSpec } from './operation.ts'
 import type { PageTokens, Position } from './page-token.ts'
@@ -13,6 +13,8 @@ import type { UpstreamResponse } from './upstream.ts'
 export type ListContext = {
   readonly caller: { readonly userId: string; readonly isAdmin: boolean; readonly access: Access }
   readonly lookup: Lookup
+  /** The jobs that the caller started. */
+  readonly ownJobs?: (() => Promise<ReadonlySet<string>>) | undefined
   readonly tokens: PageTokens
   /** Sends one page's request to MLflow. */
   readonly send: (call: Call) => Promise<UpstreamResponse>
@@ -20,7 +22,6 @@ export type ListContext = {
 
 /** Most pages of MLflow that are read for one page of ours; a caller with few rows in very many gets a short page. */
 export const MAX_FETCHES = 20
-const FIRST_FETCH = 1000
 const LARGEST_FETCH = 5000
 
 type PagedSpec = ListSpec & { readonly pages: 'token' }
@@ -44,7 +45,7 @@ export async function listReadable(
   const size = pageSize(call, spec)
   const sealedFor = tokenContext(call, context.caller.userId)
   let at = startOf(call, context.tokens, sealedFor)
-  let fetchSize = seesAll(spec, context.caller) ? size : Math.min(Math.max(size + 1, FIRST_FETCH), spec.cap)
+  let fetchSize = seesAll(spec, context.caller) ? size : Math.min(firstFetch(spec.rows, size), spec.cap)
   const rows: string[] = []
   for (let fetches = 1; ; fetches++) {
     const response = await context.send(withPage(call, Math.max(fetchSize, at.skip + 1), at.token))
@@ -119,7 +120,7 @@ function startOf(call: Call, tokens: PageTokens, context: string): Position {
 
 /** A token is good for the same caller asking the same question. */
 function tokenContext(call: Call, userId: string): string {
-  const question = ['filter', 'order_by', 'view_type'].map((name) =>
+  const question = ['filter', 'filter_string', 'order_by', 'view_type'].map((name) =>
     argsInQuery(call) ? call.query.get(name) : argument(call, name),
   )
   return JSON.stringify([call.operation.name, userId, ...question])
@@ -152,15 +153,28 @@ async function readPage(response: UpstreamResponse, spec: ListSpec, context: Lis
   const items = root.members?.get(spec.field)?.items ?? []
   if (!Array.isArray(rows) || typeof next !== 'string') throw unreadableAnswer()
   const all = seesAll(spec, context.caller)
-  const reading = { access: context.caller.access, lookup: context.lookup }
-  const found: Row[] = []
-  for (const [index, row] of rows.entries()) {
-    const item = items[index]
-    if (item === undefined) continue
-    found.push({
-      text: text.slice(item.start, item.end),
-      visible: all || (await isReadable(spec.rows, row, reading)),
-    })
-  }
+  const visible = all ? rows.map(() => true) : await readableOf(rows, spec, context)
+  const found = items.map((item, index) => ({
+    text: text.slice(item.start, item.end),
+    visible: visible[index] === true,
+  }))
   return { rows: found, next }
+}
+
+/** Most rows that are asked about at once, where it takes a question to know what a row is. */
+const AT_ONCE = 16
+
+async function readableOf(
+  rows: readonly unknown[],
+  spec: ListSpec,
+  { caller, lookup, ownJobs }: ListContext,
+): Promise<readonly boolean[]> {
+  const own = spec.rows === 'job' ? await ownJobs?.() : undefined
+  const reading = { access: caller.access, lookup, ownsJob: async (id: string) => own?.has(id) === true }
+  const readable: boolean[] = []
+  for (let at = 0; at < rows.length; at += AT_ONCE) {
+    const some = rows.slice(at, at + AT_ONCE)
+    readable.push(...(await Promise.all(some.map((row) => isReadable(spec.rows, row, reading)))))
+  }
+  return readable
 }

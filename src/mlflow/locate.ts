@@ -9,6 +9,8 @@ export type Locating = {
   readonly access: Pick<Access, 'needsName'>
   /** What the caller holds, to ask no more than it takes to decide; absent for administrators. */
   readonly holding?: Access | undefined
+  /** True for a job that the caller started; without it nobody started any. */
+  readonly ownsJob?: ((jobId: string) => Promise<boolean>) | undefined
   /** The caller, as MLflow knows them; without one nobody stands in any relation to anything. */
   readonly username?: string | undefined
 }

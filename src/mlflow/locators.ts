@@ -9,8 +9,10 @@ import { type Found, type Locate, type Locating, SERVER } from './locate.ts'
 import { AI_GATEWAY_LOCATORS } from './locators/ai-gateway.ts'
 import { ARTIFACT_LOCATORS } from './locators/artifacts.ts'
 import { DATASET_LOCATORS } from './locators/datasets.ts'
+import { JOB_LOCATORS } from './locators/jobs.ts'
 import { REGISTRY_LOCATORS } from './locators/registry.ts'
 import { REVIEW_LOCATORS } from './locators/reviews.ts'
+import { SCORER_LOCATORS } from './locators/scorers.ts'
 import { TRACKING_LOCATORS } from './locators/tracking.ts'
 import type { Locator, LocatorKind, Need, Operation, ResourceNeed } from './operation.ts'
 import { orPublished } from './published.ts'
@@ -20,6 +22,8 @@ const LOCATE: Readonly<Record<LocatorKind, Locate>> = {
   ...ARTIFACT_LOCATORS,
   ...REGISTRY_LOCATORS,
   ...DATASET_LOCATORS,
+  ...SCORER_LOCATORS,
+  ...JOB_LOCATORS,
   ...AI_GATEWAY_LOCATORS,
   ...REVIEW_LOCATORS,
 }
@@ -39,10 +43,15 @@ export async function locate(call: Call, locating: LocatingQueries): Promise<rea
   const demands: Demand[] = []
   for (const need of call.operation.needs) demands.push(...(await demandsOf(call, need, locating)))
   if (demands.length === 0) {
+    // Open to whoever is signed in, but for what it may name.
+    if (call.operation.needs.some(({ kind }) => kind === 'signed_in')) return [NOTHING]
     throw new GatewayError('ERR_INVALID_PARAMETER', 'The request does not say what it is about')
   }
   return demands
 }
+
+/** What everybody meets. */
+const NOTHING: Demand = { action: 'not_denied', resource: SERVER }
 
 async function demandsOf(call: Call, need: Need, locating: LocatingQueries): Promise<readonly Demand[]> {
   if (need.kind === 'graphql') return demandsOfQuery(call, locating)
@@ -134,7 +143,8 @@ export async function resourcesByValue(
   locator: Locator,
   locating: Locating,
 ): Promise<readonly { readonly value: string; readonly resources: readonly Found[] }[]> {
-  const values = select(call, locator.selector)
+  const given = select(call, locator.selector)
+  const values = given.length === 0 && WHATEVER_IS_ASKED.has(locator.kind) ? [''] : given
   if (values.length === 0 && ALL_IF_ABSENT.has(locator.kind)) return [{ value: '', resources: [SERVER] }]
   const locateOne = LOCATE[locator.kind]
   const found: { value: string; resources: readonly Found[] }[] = []
@@ -164,6 +174,9 @@ const ALL_IF_ABSENT: ReadonlySet<LocatorKind> = new Set([
   'experiment_or_all',
   'gateway_endpoint_or_all',
 ])
+
+/** What is the same for every request. */
+const WHATEVER_IS_ASKED: ReadonlySet<LocatorKind> = new Set(['demo'])
 
 /** Most look-ups under way for one request. */
 const AT_ONCE = 16

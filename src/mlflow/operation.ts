@@ -1,11 +1,14 @@
 import type { Action, ResourceType, Tier } from '../policy/grants.ts'
+import { parseTaggedText, type TaggedText } from './author-tag.ts'
 import type { RowKind } from './list-rows.ts'
 import type { Standing } from './locate.ts'
 import type { AiGatewayKind } from './locators/ai-gateway.ts'
 import type { ArtifactKind } from './locators/artifacts.ts'
 import type { DatasetKind } from './locators/datasets.ts'
+import type { JobKind } from './locators/jobs.ts'
 import type { RegistryLocatorKind } from './locators/registry.ts'
 import type { ReviewKind } from './locators/reviews.ts'
+import type { ScorerKind } from './locators/scorers.ts'
 import type { TrackingKind } from './locators/tracking.ts'
 import { compileTemplate, type PathTemplate } from './path.ts'
 import type { QuestionKind } from './questions.ts'
@@ -23,6 +26,8 @@ export type LocatorKind =
   | DatasetKind
   | AiGatewayKind
   | ReviewKind
+  | ScorerKind
+  | JobKind
 
 export type Locator = { readonly kind: LocatorKind; readonly selector: Selector }
 
@@ -104,6 +109,12 @@ export type Effect =
       readonly key: { readonly field: string; readonly at: readonly string[] }
       readonly owner: string
     }
+  /** The same for whatever a locator leads to. */
+  | { readonly kind: 'forget_located'; readonly locator: Locator }
+  /** Who registered the first version of a scorer manages it; a further version gives nobody anything. */
+  | { readonly kind: 'grant_scorer_creator' }
+  /** The jobs whose ids are there in the answer are the caller's, see {@link Jobs}. */
+  | { readonly kind: 'remember_jobs'; readonly at: readonly string[] }
   /** What the gateway has heard of it holds no longer. */
   | { readonly kind: 'forget_answer'; readonly about: QuestionKind; readonly selector: Selector }
 
@@ -121,6 +132,8 @@ export type Rule =
   | { readonly kind: 'plain_segment'; readonly selector: Selector }
   /** The field of the query, if it is there, must be a path below some root, in its only spelling. */
   | { readonly kind: 'plain_path'; readonly field: string }
+  /** Where MLflow is to send requests: not into private networks, see `outbound-url.ts`; for admins too. */
+  | { readonly kind: 'outbound_url'; readonly selector: Selector }
   /** Must not be what a user is called: it would be taken for theirs. For admins too; checked once the rest allows it. */
   | { readonly kind: 'not_a_username'; readonly selector: Selector }
   /** Off unless the operator switched it on, for admins too. */
@@ -156,6 +169,8 @@ export type Operation = {
   readonly shell: boolean
   /** Fields of the body that become the caller's name, see {@link parseStamp}. */
   readonly stamps: readonly Stamp[]
+  /** A text of the body that holds tags, of which one becomes the caller's name, see {@link parseTaggedText}. */
+  readonly authorTags: TaggedText | undefined
   /** Where the sources of assessments are; of those that are people, the caller becomes the one. */
   readonly sources: readonly string[] | undefined
   /** The answer holds what users uploaded: it must not run as a page of ours. */
@@ -179,12 +194,13 @@ type Options = {
   readonly answer?: object
   readonly shell?: boolean
   readonly stamps?: readonly string[]
+  readonly authorTags?: string
   readonly sources?: string
   readonly untrusted?: boolean
   readonly cacheable?: boolean
+  readonly withhold?: readonly Withholding[]
 }
 
-  readonly withhold?: readonly Withholding[]
 /**
  * Makes a row.
  *
@@ -216,12 +232,13 @@ export function row(
     answer: options.answer,
     shell: options.shell ?? false,
     stamps: (options.stamps ?? []).map(parseStamp),
+    authorTags: options.authorTags === undefined ? undefined : parseTaggedText(options.authorTags),
     sources: options.sources?.split('.'),
     untrusted: options.untrusted ?? false,
     cacheable: options.cacheable ?? false,
+    withhold: options.withhold ?? [],
     readOnly: all.every((need) => isReading(need, verbs)),
   }
-    withhold: options.withhold ?? [],
 }
 
 function isReading(need: Need, methods: readonly Method[]): boolean {
@@ -266,6 +283,21 @@ export const registeredModelName = locate('registered_model_name')
 export const registeredModelNewName = locate('registered_model_new_name')
 export const modelSource = locate('model_source')
 export const dataset = locate('dataset')
+export const datasetHome = locate('dataset_home')
+export const datasetLeftAlone = locate('dataset_left_alone')
+export const scorer = locate('scorer')
+export const wholeScorer = locate('whole_scorer')
+export const registeredScorer = locate('registered_scorer')
+export const scorerOfVersion = locate('scorer_of_version')
+export const onlineScoring = locate('online_scoring')
+export const job = locate('job')
+export const promptJob = locate('prompt_job')
+export const promptUri = locate('prompt_uri')
+export const modelUri = locate('model_uri')
+export const modelProvider = locate('model_provider')
+export const modelsOfScorers = locate('models_of_scorers')
+export const scoredExperiment = locate('scored_experiment')
+export const demo = locate('demo')
 export const gatewaySecret = locate('gateway_secret')
 export const gatewayEndpoint = locate('gateway_endpoint')
 export const gatewayEndpointName = locate('gateway_endpoint_name')
@@ -336,4 +368,8 @@ export const notAUsername = (selector: string): Rule => ({
   selector: parseSelector(selector),
 })
 export const plainPath = (field: string): Rule => ({ kind: 'plain_path', field })
+export const outboundUrl = (selector: string): Rule => ({
+  kind: 'outbound_url',
+  selector: parseSelector(selector),
+})
 export const onlyIf = (name: SwitchName): Rule => ({ kind: 'switch', name })

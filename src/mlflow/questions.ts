@@ -1,13 +1,17 @@
 import type { Question } from './question.ts'
 import { AI_GATEWAY_QUESTIONS } from './questions/ai-gateway.ts'
 import { DATASET_QUESTIONS } from './questions/datasets.ts'
+import { JOB_QUESTIONS } from './questions/jobs.ts'
 import { REGISTRY_QUESTIONS } from './questions/registry.ts'
 import { REVIEW_QUESTIONS } from './questions/reviews.ts'
+import { SCORER_QUESTIONS } from './questions/scorers.ts'
 
 /** Everything the gateway asks MLflow about, beside the owners that `lookup.ts` knows itself: one entry a kind. */
 export const QUESTIONS = {
   ...AI_GATEWAY_QUESTIONS,
   ...DATASET_QUESTIONS,
+  ...SCORER_QUESTIONS,
+  ...JOB_QUESTIONS,
   ...REGISTRY_QUESTIONS,
   ...REVIEW_QUESTIONS,
 } as const

@@ -10,6 +10,7 @@ import {
 } from './json.ts'
 import { isObject } from './lookup.ts'
 import type { Operation } from './operation.ts'
+import { stepOf } from './step.ts'
 
 /** A call with another body: what was judged, with changes of ours. Every byte that was not changed stays. */
 export function withChanges(call: Call, body: JsonDocument, changes: readonly Splice[]): Call {
@@ -64,7 +65,7 @@ function inFront(text: string, { members, items }: JsonNode, paths: Paths): stri
   const others: string[] = []
   let isChanged = false
   for (const [name, { keyStart, ...node }] of members ?? []) {
-    const below = paths.filter(([step = '']) => jsonName(step.replace(/\[\]$|\{\}$/, '')) === name)
+    const below = paths.filter(([step = '']) => jsonName(stepOf(step).field) === name)
     const isLed = below.length > 0
     const rest = below.map((path) => path.slice(1)).filter((path) => path.length > 0)
     const value = inFront(text, node, rest)

@@ -3,16 +3,19 @@ import { type Call, memberOf, select } from './call.ts'
 import { jsonName } from './json.ts'
 import { isObject } from './lookup.ts'
 import type { Rule, SwitchName } from './operation.ts'
+import { faultOfUrl } from './outbound-url.ts'
 
 export type RuleContext = {
   readonly isAdmin: boolean
   readonly switches: Readonly<Record<SwitchName, boolean>>
+  /** Hosts that MLflow may be told to call; empty: any that is public. */
+  readonly webhookHosts: readonly string[]
 }
 
 /**
  * Holds the request against the rules of its row.
  *
- * @throws {GatewayError} `ERR_PERMISSION_DENIED` (reasons `admin_only`, `switched_off`) or `ERR_AMBIGUOUS_REQUEST`.
+ * @throws {GatewayError} `ERR_PERMISSION_DENIED` (reasons `admin_only`, `switched_off`, `url_not_allowed`) or `ERR_AMBIGUOUS_REQUEST`.
  */
 export function checkRules(call: Call, context: RuleContext): void {
   for (const rule of call.operation.rules) check(call, rule, context)
@@ -54,6 +57,13 @@ function check(call: Call, rule: Rule, context: RuleContext): void {
           'ERR_AMBIGUOUS_REQUEST',
           `'${rule.selector.text}' is not read here: ${rule.hint}`,
         )
+      }
+      return
+    case 'outbound_url':
+      for (const url of select(call, rule.selector)) {
+        const fault = faultOfUrl(url, context.webhookHosts)
+        if (fault !== undefined)
+          throw denied('url_not_allowed', `The URL in '${rule.selector.text}' ${fault}`)
       }
       return
     case 'plain_segment':

@@ -36,7 +36,7 @@ function isPlace(text: string): text is Selector['in'] {
 /**
  * Parses the notation of the catalogue: `run_id|run_uuid`, `metrics[].model_id?`, `query:run_uuid`,
  * `path:artifact_path`, `filter:filter|order_by[]#run_id,mlflow.sourceRun?`. `[]` walks a list, `{}` the keys of a map,
- * `?` marks what may be absent.
+ * `!` what a text holds as JSON (`records![].source`), `?` marks what may be absent.
  */
 export function parseSelector(text: string): Selector {
   const optional = text.endsWith('?')

@@ -43,6 +43,7 @@ function contextOf(userId: string, lookup: Lookup): EffectContext {
       return { status: postStatus, headers: {}, bytes: Buffer.from('{"given":true}') }
     },
     roles: store.roles,
+    jobs: store.jobs,
     lookup,
     note: async (_kind, key) => {
       noted.push(key)

@@ -16,7 +16,11 @@ import { type CallParts, callOf } from './examples.ts'
 function checked(rule: Rule, parts: CallParts, isAdmin = false, presignedUrls = false): string {
   const operation = row('test.row', 'POST', '/test', SIGNED_IN, { rules: [rule] })
   try {
-    checkRules(callOf(operation, parts), { isAdmin, switches: { presignedUrls, assistant: false } })
+    checkRules(callOf(operation, parts), {
+      isAdmin,
+      switches: { presignedUrls, assistant: false },
+      webhookHosts: [],
+    })
     return 'ok'
   } catch (fault) {
     if (!isGatewayError(fault)) throw fault

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CATALOGUE } from '../../src/mlflow/catalogue.ts'
-import type { Operation } from '../../src/mlflow/operation.ts'
+import type { LocatorKind, Operation } from '../../src/mlflow/operation.ts'
 import authorization from '../fixtures/mlflow-3.17.2/authorization.json' with { type: 'json' }
 import type { Ask } from '../support/spoken-request.ts'
 import { startTestGateway, type TestGateway } from '../support/test-gateway.ts'
@@ -50,6 +50,8 @@ function rankOf(operation: Operation): number {
 }
 
 const kindsOf = ({ needs }: Operation) => new Set(needs.map(({ kind }) => kind))
+const locatesBy = ({ needs }: Operation, kind: LocatorKind) =>
+  needs.some((need) => need.kind === 'resource' && need.locator.kind === kind)
 const isOff = ({ rules }: Operation) => rules.some(({ kind }) => kind === 'switch')
 
 type Expected = { readonly status: number; readonly reason?: string | undefined; readonly reaches: boolean }
@@ -67,6 +69,11 @@ function expected(operation: Operation, method: string, person: Person | undefin
   if (kinds.has('graphql') && method === 'GET') return denied('ERR_AMBIGUOUS_REQUEST', 400)
   if (isOff(operation)) return denied('switched_off')
   if (operation.answer !== undefined) return { status: 200, reaches: false }
+  // Whose a job is no grant says; the demo is nobody's, under a name of its own.
+  if (locatesBy(operation, 'job')) {
+    return person === 'admin' || (person === 'editor' && side === 'alpha') ? ALLOWED : denied('admin_only')
+  }
+  if (locatesBy(operation, 'demo')) return person === 'admin' ? ALLOWED : denied('no_grant')
   const held = HELD[side][person]
   if (kinds.has('narrow')) return { status: 200, reaches: held > 0 }
   if (!kinds.has('resource') && !kinds.has('graphql')) return ALLOWED
@@ -133,8 +140,8 @@ function isOwnRequest({ name }: Operation, status: number): boolean {
 describe('a read-only token', () => {
   /** Rows that change something, by what MLflow's operation must require, or by being an administrator's and no GET. */
   const changes = (operation: Operation) => {
-    const isAdmins = kindsOf(operation).has('admin')
-    return isAdmins ? operation.methods.some((method) => method !== 'GET') : rankOf(operation) > 1
+    const byKind = kindsOf(operation).has('admin') || locatesBy(operation, 'job')
+    return byKind ? operation.methods.some((method) => method !== 'GET') : rankOf(operation) > 1
   }
 
   it.each(ROWS.filter(([, operation]) => changes(operation)))('is refused by %s', async (_, operation) => {

@@ -1,6 +1,7 @@
 import { argsInQuery } from '../../src/mlflow/call.ts'
 import type { Locator, LocatorKind, Operation } from '../../src/mlflow/operation.ts'
 import type { PathTemplate } from '../../src/mlflow/path.ts'
+import { stepOf } from '../../src/mlflow/step.ts'
 import { MODEL_A, MODEL_B, RUN_A, RUN_B, TRACE_A, TRACE_B } from '../support/mlflow-stand-in.ts'
 import type { Ask } from '../support/spoken-request.ts'
 import {
@@ -15,6 +16,7 @@ import {
   SECRET_A,
   SECRET_B,
 } from '../support/stand-in-ai-gateway.ts'
+import { JOB_A, JOB_B, SCORING_A, SCORING_B } from '../support/stand-in-genai.ts'
 import {
   DATASET_A,
   DATASET_B,
@@ -63,6 +65,21 @@ const VALUES: Readonly<Record<LocatorKind, Readonly<Record<Side, string>>>> = {
   experiment_of_new_endpoint: { alpha: 'alpha-new', beta: 'beta-new' },
   experiment_of_endpoint: { alpha: ENDPOINT_A, beta: ENDPOINT_B },
   dataset: { alpha: DATASET_A, beta: DATASET_B },
+  dataset_home: { alpha: 'set a', beta: 'set b' },
+  dataset_left_alone: { alpha: DATASET_A, beta: DATASET_B },
+  scorer: { alpha: 'alpha-scorer', beta: 'beta-scorer' },
+  whole_scorer: { alpha: 'alpha-scorer', beta: 'beta-scorer' },
+  registered_scorer: { alpha: 'alpha-scorer', beta: 'beta-scorer' },
+  scorer_of_version: { alpha: '1', beta: '2' },
+  online_scoring: { alpha: SCORING_A, beta: SCORING_B },
+  job: { alpha: JOB_A, beta: JOB_B },
+  prompt_job: { alpha: JOB_A, beta: JOB_B },
+  prompt_uri: { alpha: 'prompts:/alpha-prompt/1', beta: 'prompts:/beta-prompt/1' },
+  model_uri: { alpha: 'gateway:/alpha-endpoint', beta: 'gateway:/beta-endpoint' },
+  model_provider: { alpha: 'openai', beta: 'openai' },
+  models_of_scorers: { alpha: '1', beta: '2' },
+  scored_experiment: { alpha: '1', beta: '2' },
+  demo: { alpha: 'x', beta: 'x' },
   model_source: { alpha: `runs:/${RUN_A}/model`, beta: `runs:/${RUN_B}/model` },
 }
 
@@ -72,6 +89,7 @@ const FILLERS: Readonly<Record<string, unknown>> = {
   max_results: '5',
   metric_key: 'm',
   resource_type: 'scorer',
+  url: 'https://hooks.example.com/',
   name: 'a name',
   version: '1',
 }
@@ -88,6 +106,7 @@ export function plausibleRequest(
   )
   const path = pathOf(template, locators, side)
   const args: Record<string, unknown> = { ...FILLERS }
+  if (locators.some(({ kind }) => kind === 'scorer')) args['experiment_id'] = VALUES.experiment[side]
   const query = new URLSearchParams()
   for (const { kind, selector } of locators) {
     const names = selector.names[0] ?? []
@@ -134,14 +153,22 @@ function pathOf(template: PathTemplate, locators: readonly Locator[], side: Side
   return `/${parts.join('/')}`
 }
 
-/** Puts a value where `metrics[].model_id` says. */
-function put(target: Record<string, unknown>, path: readonly string[], value: string): void {
-  const [step = '', ...others] = path
-  const name = step.replace('[]', '')
+/** Puts a value where `metrics[].model_id` or `records![].source` says. */
+function put(
+  target: Record<string, unknown>,
+  [step = '', ...others]: readonly string[],
+  value: string,
+): void {
+  const { field, marks } = stepOf(step)
+  let held: unknown = value
   if (others.length > 0) {
-    const isList = step.endsWith('[]')
-    const item = (isList ? {} : (target[name] ?? {})) as Record<string, unknown>
-    put(item, others, value)
-    target[name] = isList ? [item] : item
-  } else target[name] = step.endsWith('[]') ? [value] : value
+    const object = marks.length === 0 ? { ...(target[field] as object) } : {}
+    put(object, others, value)
+    held = object
+  }
+  for (const mark of marks.toReversed()) {
+    if (mark === '[]') held = [held]
+    else held = mark === '!' ? JSON.stringify(held) : { [String(held)]: 1 }
+  }
+  target[field] = held
 }

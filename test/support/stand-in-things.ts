@@ -1,4 +1,5 @@
 import { AI_GATEWAY_THINGS } from './stand-in-ai-gateway.ts'
+import { GENAI_THINGS } from './stand-in-genai.ts'
 
 /** Something that the stand-in for MLflow knows beside experiments, runs, models and traces. */
 export type Thing = {
@@ -13,7 +14,7 @@ export type Thing = {
 export const DATASET_A = `d-${'a'.repeat(32)}`
 export const DATASET_B = `d-${'b'.repeat(32)}`
 
-const DATASETS: Readonly<Record<string, readonly string[]>> = { [DATASET_A]: ['1'], [DATASET_B]: ['2'] }
+const DATASETS: Readonly<Record<string, readonly string[]>> = { [DATASET_A]: ['1', '4'], [DATASET_B]: ['2'] }
 
 export const [ISSUE_A, ISSUE_B] = [`iss-${'a'.repeat(32)}`, `iss-${'b'.repeat(32)}`]
 export const [SCHEMA_A, SCHEMA_B] = [`ls-${'a'.repeat(32)}`, `ls-${'b'.repeat(32)}`]
@@ -34,6 +35,7 @@ const experimentIn = (id: string, prefix: string): string | undefined =>
   ({ [`${prefix}a`]: '1', [`${prefix}b`]: '2' })[id.slice(0, prefix.length + 1)]
 
 export const THINGS: readonly Thing[] = [
+  ...GENAI_THINGS,
   ...AI_GATEWAY_THINGS,
   {
     path: /^3\.0\/mlflow\/datasets\/([^/]+)\/experiment-ids$/,

@@ -10,6 +10,7 @@ import { createSessionTokens } from '../../src/identity/session-token.ts'
 import type { Level, ResourceType } from '../../src/policy/grants.ts'
 import { sessionStoreId } from '../../src/store/sessions.ts'
 import type { Store } from '../../src/store/store.ts'
+import { JOB_A } from './stand-in-genai.ts'
 
 /**
  * `admin`; `editor` and `reader`, who hold EDIT and READ on what is named `alpha/*` or `alpha-*`; `outsider`, who
@@ -32,6 +33,7 @@ const TYPES: readonly ResourceType[] = [
   'experiment',
   'registered_model',
   'prompt',
+  'scorer',
   'gateway_secret',
   'gateway_endpoint',
   'gateway_model_definition',
@@ -57,6 +59,7 @@ export async function seedMembers(seeding: Seeding): Promise<Readonly<Record<Mem
   const [admin, editor, reader] = [await member('admin'), await member('editor'), await member('reader')]
   await giveRole(store, editor.userId, 'alpha-editor', 'EDIT')
   await giveRole(store, reader.userId, 'alpha-reader', 'READ')
+  await store.jobs.remember(editor.userId, [JOB_A])
   return {
     ...{ admin, editor, reader, outsider: await member('outsider') },
     ...{ readonly: await member('editor', ['read']), observer: await member('admin', ['read']) },

@@ -1,4 +1,4 @@
-import { ADMIN, type Operation, row } from '../operation.ts'
+import { ADMIN, type Operation, outboundUrl, row } from '../operation.ts'
 
 /**
  * What belongs to the server as a whole.
@@ -7,11 +7,13 @@ import { ADMIN, type Operation, row } from '../operation.ts'
 export const SERVER_ROWS: readonly Operation[] = [
   // webhook
   row('webhooks.test', 'POST', '2.0/mlflow/webhooks/<webhook_id>/test', ADMIN),
-  row('webhooks.create', 'POST', '2.0/mlflow/webhooks', ADMIN),
+  row('webhooks.create', 'POST', '2.0/mlflow/webhooks', ADMIN, { rules: [outboundUrl('url')] }),
   row('webhooks.delete', 'DELETE', '2.0/mlflow/webhooks/<webhook_id>', ADMIN),
   row('webhooks.get', 'GET', '2.0/mlflow/webhooks/<webhook_id>', ADMIN),
   row('webhooks.list', 'GET', '2.0/mlflow/webhooks', ADMIN),
-  row('webhooks.update', 'PATCH', '2.0/mlflow/webhooks/<webhook_id>', ADMIN),
+  row('webhooks.update', 'PATCH', '2.0/mlflow/webhooks/<webhook_id>', ADMIN, {
+    rules: [outboundUrl('url?')],
+  }),
   // workspace
   row('workspaces.create', 'POST', '3.0/mlflow/workspaces', ADMIN),
   row('workspaces.delete', 'DELETE', '3.0/mlflow/workspaces/<workspace_name>', ADMIN),

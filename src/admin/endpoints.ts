@@ -1,7 +1,13 @@
 import type { Endpoint } from './endpoint.ts'
 import { ACCESS_ENDPOINTS } from './endpoints/access.ts'
+import { AUDIT_ENDPOINTS } from './endpoints/audit.ts'
 import { PEOPLE_ENDPOINTS } from './endpoints/people.ts'
 import { ROLE_ENDPOINTS } from './endpoints/roles.ts'
 
 /** The JSON API under `/auth/api/v1`: one entry an operation. */
-export const ENDPOINTS: readonly Endpoint[] = [...PEOPLE_ENDPOINTS, ...ROLE_ENDPOINTS, ...ACCESS_ENDPOINTS]
+export const ENDPOINTS: readonly Endpoint[] = [
+  ...PEOPLE_ENDPOINTS,
+  ...ROLE_ENDPOINTS,
+  ...ACCESS_ENDPOINTS,
+  ...AUDIT_ENDPOINTS,
+]

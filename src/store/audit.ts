@@ -1,4 +1,4 @@
-import { CompiledQuery } from 'kysely'
+import { CompiledQuery, sql } from 'kysely'
 import type { Database } from './database.ts'
 
 /** What the store reads of an audit event to find it again; the rest is kept as it came. */
@@ -17,18 +17,44 @@ export type StorableEvent = {
 export type AuditQuery = {
   /** Seconds since the epoch, included. */
   readonly since?: number | undefined
+  /** Seconds since the epoch, not included. */
+  readonly until?: number | undefined
   /** Username or user id. */
   readonly user?: string | undefined
+  /** Name of an operation, or the beginning of several up to a dot: `runs` for `runs.get` and the others. */
+  readonly operation?: string | undefined
+  readonly effect?: string | undefined
+  readonly reason?: string | undefined
+  /** Events before this one: `number` of the last of the page before. */
+  readonly before?: number | undefined
   readonly limit: number
 }
 
 export type StoredEvent = Readonly<Record<string, unknown>>
+
+/** An event with its number, which later events have higher. */
+export type NumberedEvent = { readonly number: number; readonly event: StoredEvent }
+
+/** How many events of each effect there were in a span of time. */
+export type EffectCount = {
+  /** Seconds since the epoch at which the span begins; a multiple of its length. */
+  readonly from: number
+  readonly effect: string
+  readonly events: number
+}
 
 export type AuditEvents = {
   /** Keeps a batch whole or not at all. */
   readonly append: (events: readonly StorableEvent[]) => Promise<void>
   /** Events as they were appended, newest first. */
   readonly query: (query: AuditQuery) => Promise<readonly StoredEvent[]>
+  /** The same with their numbers, to go on from. */
+  readonly page: (query: AuditQuery) => Promise<readonly NumberedEvent[]>
+  /** Counts over time, oldest first; spans without any are left out. @param span Seconds. */
+  readonly counts: (
+    query: Omit<AuditQuery, 'limit' | 'before'>,
+    span: number,
+  ) => Promise<readonly EffectCount[]>
   /** Deletes events from before that second. @returns How many. */
   readonly prune: (before: number) => Promise<number>
 }
@@ -51,19 +77,18 @@ export function createAuditEvents(db: Database): AuditEvents {
         }
       }),
 
-    query: async ({ since, user, limit }) => {
-      const rows = await db
-        .selectFrom('audit_events')
-        .select('event')
-        .$if(since !== undefined, (query) => query.where('at', '>=', since ?? 0))
-        .$if(user !== undefined, (query) =>
-          query.where((eb) => eb.or([eb('username', '=', user ?? ''), eb('user_id', '=', user ?? '')])),
-        )
-        .orderBy('id', 'desc')
-        .limit(limit)
+    query: async (query) => (await pageOf(db, query)).map(({ event }) => event),
+
+    page: (query) => pageOf(db, query),
+
+    counts: async (query, span) => {
+      const from = sql<number>`at - at % ${sql.lit(span)}`
+      const rows = await matching(db, query)
+        .select((eb) => [from.as('from'), 'effect', eb.fn.countAll<number>().as('events')])
+        .groupBy([from, 'effect'])
+        .orderBy(from)
         .execute()
-      // Written by toRow only.
-      return rows.map(({ event }) => JSON.parse(event) as StoredEvent)
+      return rows.map((row) => ({ ...row, events: Number(row.events) }))
     },
 
     prune: async (before) => {
@@ -75,6 +100,39 @@ export function createAuditEvents(db: Database): AuditEvents {
       }
     },
   }
+}
+
+async function pageOf(db: Database, query: AuditQuery): Promise<readonly NumberedEvent[]> {
+  const rows = await matching(db, query)
+    .select(['id', 'event'])
+    .$if(query.before !== undefined, (each) => each.where('id', '<', query.before ?? 0))
+    .orderBy('id', 'desc')
+    .limit(query.limit)
+    .execute()
+  // Written by toRow only.
+  return rows.map(({ id, event }) => ({ number: id, event: JSON.parse(event) as StoredEvent }))
+}
+
+function matching(db: Database, query: Omit<AuditQuery, 'limit' | 'before'>) {
+  const { since, until, user, operation, effect, reason } = query
+  return db
+    .selectFrom('audit_events')
+    .$if(since !== undefined, (each) => each.where('at', '>=', since ?? 0))
+    .$if(until !== undefined, (each) => each.where('at', '<', until ?? 0))
+    .$if(user !== undefined, (each) =>
+      each.where((eb) => eb.or([eb('username', '=', user ?? ''), eb('user_id', '=', user ?? '')])),
+    )
+    .$if(operation !== undefined, (each) =>
+      each.where((eb) =>
+        eb.or([
+          eb('operation', '=', operation ?? ''),
+          // Every text that begins with `runs.` lies between `runs.` and `runs/`.
+          eb.and([eb('operation', '>=', `${operation}.`), eb('operation', '<', `${operation}/`)]),
+        ]),
+      ),
+    )
+    .$if(effect !== undefined, (each) => each.where('effect', '=', effect ?? ''))
+    .$if(reason !== undefined, (each) => each.where('reason', '=', reason ?? ''))
 }
 
 /** The largest power of two that fits, so that batches of any length need few statements. */

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Answer } from '../../src/admin/explanation.ts'
 import { SECRET } from '../config/environment.ts'
 import { A, B, mlflowStandIn, RUN_A, RUN_B } from '../support/mlflow-stand-in.ts'
@@ -7,7 +7,7 @@ import { type CliFixture, cliFixture } from './run.ts'
 
 let cli: CliFixture
 
-beforeEach(async () => {
+beforeAll(async () => {
   const upstream = await startUpstream(mlflowStandIn())
   cli = cliFixture()
   Object.assign(cli.env, {
@@ -38,7 +38,7 @@ beforeEach(async () => {
   await cli.json('role', 'assign', 'one-reader', 'reader')
 })
 
-afterEach(() => cli.clean())
+afterAll(() => cli.clean())
 
 const explain = (user: string, operation: string, ...about: string[]) =>
   cli.run('explain', '--user', user, '--operation', operation, ...about)
@@ -61,6 +61,7 @@ describe('access', () => {
     cli.env['ADMIN_USERS'] = 'somebody-else'
     const { out } = await cli.run('access', '--experiment', B)
     expect(out).toContain('Nobody has a right of their own on it.')
+    cli.env['ADMIN_USERS'] = 'boss'
   })
 
   it.each([[[]], [['--experiment', A, '--prompt', 'p']]])('asks for one resource: %j', async (args) => {

@@ -251,6 +251,24 @@ describe('an explanation', () => {
   })
 })
 
+describe('the record', () => {
+  it('is found by what was done, and counted', async () => {
+    await gateway.ask({ target: `/api/2.0/mlflow/experiments/get?experiment_id=${B}`, as: 'reader' })
+    const found = async () =>
+      (await call('GET', '/audit?user=reader&effect=deny&operation=experiments&limit=1')).json
+    await expect.poll(async () => (await found()).events.length).toBe(1)
+    expect((await found()).events[0]).toMatchObject({
+      username: 'reader',
+      operation: 'experiments.get',
+      reason: 'no_grant',
+    })
+    const counts = await call('GET', '/audit/counts?span=3600&user=reader&effect=deny&operation=experiments')
+    expect(counts.json.counts).toEqual([{ from: expect.any(Number), effect: 'deny', events: 1 }])
+    expect((await call('GET', '/audit?effect=maybe')).status).toBe(400)
+    expect((await call('GET', '/audit/counts?span=1')).status).toBe(400)
+  })
+})
+
 describe('the OpenAPI document', () => {
   it('describes every endpoint, with what it takes and answers', async () => {
     const answer = await gateway.ask({ target: '/auth/api/openapi.json', as: 'reader' })

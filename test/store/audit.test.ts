@@ -22,6 +22,32 @@ describe('audit events', () => {
     expect(await store.audit.query({ user: "alice' or 1=1 --", limit: 10 })).toEqual([])
   })
 
+  it('are found by what was done, a page at a time, and counted over time', async () => {
+    const { store } = await openTemporaryStore()
+    const of = (second: number, operation: string, effect = 'allow', reason?: string) =>
+      event(second, { operation, effect, reason })
+    const [a, b, c, d] = [
+      of(10, 'runs.get'),
+      of(65, 'runs.delete', 'deny', 'level_too_low'),
+      of(70, 'runs2.get'),
+      of(130, 'runs.get', 'deny', 'no_grant'),
+    ] as const
+    await store.audit.append([a, b, c, d])
+    expect(await store.audit.query({ operation: 'runs', limit: 9 })).toEqual([d, b, a])
+    expect(await store.audit.query({ operation: 'runs.get', limit: 9 })).toEqual([d, a])
+    expect(await store.audit.query({ effect: 'deny', until: 130, limit: 9 })).toEqual([b])
+    expect(await store.audit.query({ reason: 'no_grant', limit: 9 })).toEqual([d])
+    const [newest, second] = await store.audit.page({ limit: 2 })
+    expect([newest?.event, second?.event]).toEqual([d, c])
+    expect(await store.audit.query({ before: second?.number, limit: 9 })).toEqual([b, a])
+    expect(await store.audit.counts({}, 60)).toEqual([
+      { from: 0, effect: 'allow', events: 1 },
+      { from: 60, effect: 'allow', events: 1 },
+      { from: 60, effect: 'deny', events: 1 },
+      { from: 120, effect: 'deny', events: 1 },
+    ])
+  })
+
   it.each([1, 2, 255, 256, 257, 1000])('are kept whole in few statements, %d at once', async (length) => {
     const { store, statements } = await openTemporaryStore()
     const events = Array.from({ length }, (_, index) => event(index))

@@ -10,7 +10,7 @@ import { createKeyring } from '../../src/identity/keyring.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
 import { freePort } from '../support/mlflow.ts'
 import { type Account, keyOf } from './accounts.ts'
-import type { Seed } from './seed.ts'
+import { JOB_OWNER, type Seed } from './seed.ts'
 
 export type OracleGateway = {
   readonly url: string
@@ -105,8 +105,14 @@ async function seedAccounts(seeding: Seeding): Promise<ReadonlyMap<string, strin
       })
     }
     await store.roles.assign(userId, role.id)
+    // A bare server does not say whose job it is, so whoever starts one here is remembered here.
+    if (username === JOB_OWNER) await store.jobs.remember(userId, jobsOf(seed))
   }
   return credentials
+}
+
+function jobsOf({ own, other }: Seed): readonly string[] {
+  return [own, other].flatMap(({ job, promptJob }) => [job, promptJob])
 }
 
 /** Hears every event on its way to the sink. */

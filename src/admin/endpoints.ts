@@ -2,6 +2,7 @@ import type { Endpoint } from './endpoint.ts'
 import { ACCESS_ENDPOINTS } from './endpoints/access.ts'
 import { AUDIT_ENDPOINTS } from './endpoints/audit.ts'
 import { PEOPLE_ENDPOINTS } from './endpoints/people.ts'
+import { REQUEST_ENDPOINTS } from './endpoints/requests.ts'
 import { ROLE_ENDPOINTS } from './endpoints/roles.ts'
 
 /** The JSON API under `/auth/api/v1`: one entry an operation. */
@@ -10,4 +11,5 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...ROLE_ENDPOINTS,
   ...ACCESS_ENDPOINTS,
   ...AUDIT_ENDPOINTS,
+  ...REQUEST_ENDPOINTS,
 ]

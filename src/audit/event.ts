@@ -12,6 +12,8 @@ export type AuditEventKind =
   | 'role_changed'
   | 'policy_applied'
   | 'keys_rotated'
+  | 'access_requested'
+  | 'access_answered'
 
 /** A resource an event names, as far as it was found out. */
 export type AuditedResource = {

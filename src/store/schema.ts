@@ -23,6 +23,7 @@ export type Schema = {
   changes: ChangesTable
   public_ids: PublicIdsTable
   jobs: JobsTable
+  access_requests: AccessRequestsTable
 }
 
 /** Who put a row there: a person, the policy file, or the gateway on behalf of somebody who created a resource. */
@@ -188,4 +189,17 @@ export type JobsTable = {
   job_id: string
   user_id: string
   created_at: number
+}
+
+export type AccessRequestsTable = {
+  id: string
+  user_id: string
+  resource_type: GrantType
+  key: string
+  level: Level
+  note: string
+  state: 'open' | 'granted' | 'declined' | 'withdrawn'
+  created_at: number
+  decided_at: number | null
+  decided_by: string | null
 }

@@ -1,3 +1,4 @@
+import { type AccessRequests, createAccessRequests } from './access-requests.ts'
 import { type AuditEvents, createAuditEvents } from './audit.ts'
 import { type Changes, createChanges } from './changes.ts'
 import { type DatabaseOptions, openDatabase, openRelaxed } from './database.ts'
@@ -30,6 +31,7 @@ export type Store = {
   readonly keys: Keys
   readonly audit: AuditEvents
   readonly changes: Changes
+  readonly accessRequests: AccessRequests
   readonly jobs: Jobs
   /** Finishes what is running and closes the database. */
   readonly close: () => Promise<void>
@@ -53,6 +55,7 @@ export async function openStore({ now, ...options }: StoreOptions): Promise<Stor
     keys: createKeys(db, now),
     audit: createAuditEvents(relaxed),
     changes: createChanges(db, now),
+    accessRequests: createAccessRequests(db, now),
     jobs: createJobs(db, now),
     close: async () => {
       await relaxed.destroy()

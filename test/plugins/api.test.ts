@@ -230,19 +230,75 @@ describe('whoever manages a resource', () => {
   })
 })
 
+describe('a request for access', () => {
+  const ask = (as: MemberName, key: string, level = 'READ') =>
+    call('POST', '/requests', {
+      as,
+      json: { resource_type: 'experiment', key, level, note: 'for the report' },
+    })
+
+  it('is seen and answered by whoever manages what it is about, and by nobody else', async () => {
+    const asked = await ask('outsider', B, 'EDIT')
+    expect([asked.status, asked.json.state, asked.json.name]).toEqual([201, 'open', null])
+    expect(asked.event).toMatchObject({ event: 'access_requested', operation: 'admin.requests.ask' })
+    expect((await call('GET', '/requests', { as: 'reader' })).json.requests).toEqual([])
+    const [seen] = (await call('GET', '/requests')).json.requests
+    expect(seen).toMatchObject({
+      username: 'outsider',
+      key: B,
+      name: 'beta/secret',
+      level: 'EDIT',
+      note: 'for the report',
+    })
+
+    const path = `/requests/${asked.json.id}`
+    for (const as of ['reader', 'outsider'] as const) {
+      expect((await call('POST', `${path}/grant`, { as, json: {} })).status).toBe(404)
+      expect((await call('POST', `${path}/decline`, { as })).status).toBe(404)
+    }
+    const target = `/api/2.0/mlflow/experiments/get?experiment_id=${B}`
+    expect((await gateway.ask({ target, as: 'outsider' })).status).toBe(403)
+    expect((await call('POST', `${path}/grant`, { json: { level: 'READ' } })).status).toBe(204)
+    expect((await gateway.ask({ target, as: 'outsider' })).status).toBe(200)
+    expect((await call('POST', `${path}/grant`, { json: {} })).status).toBe(404)
+    const mine = await call('GET', '/requests?mine=true', { as: 'outsider' })
+    expect(mine.json.requests).toMatchObject([{ state: 'granted', decided_by: 'admin', name: null }])
+  })
+
+  it('reads the same for a thing that is there and one that is not', async () => {
+    const [there, missing] = [await ask('reader', B), await ask('reader', '4711')]
+    const shape = ({ id: _id, key: _key, created_at: _at, ...rest }: Record<string, unknown>) => rest
+    expect(shape(there.json)).toEqual(shape(missing.json))
+    expect(
+      (await call('POST', `/requests/${missing.json.id}/grant`, { json: { expires_at: 1 } })).status,
+    ).toBe(400)
+  })
+
+  it('is taken back, declined, or changed by asking again; and they are not without end', async () => {
+    const first = await ask('editor', B)
+    expect((await ask('editor', B, 'EDIT')).json).toMatchObject({ id: first.json.id, level: 'EDIT' })
+    expect((await call('DELETE', `/requests/${first.json.id}`, { as: 'reader' })).status).toBe(404)
+    expect((await call('DELETE', `/requests/${first.json.id}`, { as: 'editor' })).status).toBe(204)
+    const second = await ask('editor', B)
+    expect((await call('POST', `/requests/${second.json.id}/decline`)).status).toBe(204)
+    for (let key = 100; key < 120; key++) expect((await ask('editor', String(key))).status).toBe(201)
+    expect((await ask('editor', '200')).status).toBe(429)
+  })
+})
+
 describe('an explanation', () => {
   it('is for oneself, or for administrators', async () => {
     const path = `/explain?operation=runs.get&about=run%3D${RUN_B}`
-    const own = await call('GET', path, { as: 'outsider' })
+    const own = await call('GET', path, { as: 'reader' })
     expect(own.json).toMatchObject({
       effect: 'deny',
       reason: 'no_grant',
       // What was looked up stays here: whether there is such a run, and where.
       explanations: [{ resource: { key: null, name: null }, grants: [] }],
     })
-    const missing = await call('GET', '/explain?operation=runs.get&about=run%3Dnone', { as: 'outsider' })
+    const missing = await call('GET', '/explain?operation=runs.get&about=run%3Dnone', { as: 'reader' })
     expect(missing.json).toEqual(own.json)
-    expect((await call('GET', `${path}&username=editor`, { as: 'outsider' })).status).toBe(403)
+    expect((await call('GET', `${path}&username=editor`, { as: 'reader' })).status).toBe(403)
     const told = await call('GET', `${path}&username=editor`)
     expect(told.json.explanations[0]).toMatchObject({
       resource: { type: 'experiment', key: B, name: 'beta/secret', tier: 'run' },

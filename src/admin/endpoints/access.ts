@@ -2,13 +2,14 @@ import { Type } from 'typebox'
 import { GatewayError } from '../../errors.ts'
 import type { Caller } from '../../identity/caller.ts'
 import type { LocatorKind } from '../../mlflow/operation.ts'
-import { type ResourceRef, satisfies } from '../../policy/access.ts'
-import { type ConsideredGrant, type Explanation, explain, type Remedy } from '../../policy/explain.ts'
-import { type Grant, RESOURCE_TYPES, type ResourceType } from '../../policy/grants.ts'
-import { type AdminParts, type Endpoint, endpoint } from '../endpoint.ts'
+import { satisfies } from '../../policy/access.ts'
+import type { ConsideredGrant, Explanation, Remedy } from '../../policy/explain.ts'
+import { RESOURCE_TYPES, type ResourceType } from '../../policy/grants.ts'
+import { type Endpoint, endpoint } from '../endpoint.ts'
 import { explainFor } from '../explanation.ts'
 import { describe } from '../explanation-text.ts'
 import { whoReaches } from '../reach.ts'
+import { assertManages, assertNotWider, manages, resourceOf } from '../resource.ts'
 import { bareGrantToWire, GrantWire, grantToWire, LevelSchema, ViaWire, viaToWire } from '../wire.ts'
 import { readNewGrant } from './roles.ts'
 
@@ -96,49 +97,6 @@ function assertSelfOrAdmin({ principal }: Caller, username: string): void {
   )
 }
 
-/** @throws {GatewayError} `ERR_PERMISSION_DENIED` unless the caller manages the resource, or everything. */
-async function assertManages(caller: Caller, resource: ResourceRef): Promise<void> {
-  if (caller.principal.isAdmin || caller.access.levelOf(resource) === 'MANAGE') return
-  throw new GatewayError(
-    'ERR_PERMISSION_DENIED',
-    `Permission denied: it takes MANAGE on the ${resource.type.replaceAll('_', ' ')} to see or change who may do what with it`,
-    { reason: 'level_too_low' },
-  )
-}
-
-/** The resource with its name, so that grants by name count; one that does not exist is covered by nobody's. */
-async function resourceOf(type: ResourceType, key: string, { lookup }: AdminParts): Promise<ResourceRef> {
-  if (type !== 'experiment') return { type, key, name: key }
-  const found = /^[0-9]{1,20}$/.test(key) ? await lookup.experiment(key) : undefined
-  return found === undefined ? { type, key: undefined } : { type, key: found.id, name: found.name }
-}
-
-/** A grant that outlives the right it is made from would be more than the giver has. */
-async function assertNotWider(
-  caller: Caller,
-  resource: ResourceRef,
-  grant: Grant,
-  parts: AdminParts,
-): Promise<void> {
-  if (caller.principal.isAdmin) return
-  const { store, config, now } = parts
-  const membership = await store.people.membership(caller.principal.userId, config.providers)
-  const [own] = explain([{ action: 'manage', resource }], membership ?? { roles: [] }, {
-    defaultPermission: config.defaultPermission,
-    now: now(),
-  })
-  const until = Math.max(
-    0,
-    ...(own?.grants ?? [])
-      .filter(({ decides }) => decides)
-      .map(({ grant: { expiresAt } }) => expiresAt ?? Number.POSITIVE_INFINITY),
-  )
-  if (own?.byDefault !== true && (grant.expiresAt ?? Number.POSITIVE_INFINITY) > until) {
-    const message = `Your own right ends at ${new Date(until * 1000).toISOString()}: give expires_at, and no later`
-    throw new GatewayError('ERR_PERMISSION_DENIED', message, { reason: 'wider_than_own' })
-  }
-}
-
 const About = {
   resource_type: ResourceTypeSchema,
   key: Type.String({
@@ -167,7 +125,7 @@ export const ACCESS_ENDPOINTS: readonly Endpoint[] = [
     }),
     handle: async ({ caller, query }, parts) => {
       const resource = await resourceOf(query.resource_type as ResourceType, query.key, parts)
-      await assertManages(caller, resource)
+      assertManages(caller, resource)
       const page = await whoReaches(resource, parts, query)
       const people = page.people.map(({ userId, username, level, isAdmin, through }) => ({
         user_id: userId,
@@ -247,7 +205,7 @@ export const ACCESS_ENDPOINTS: readonly Endpoint[] = [
     handle: async ({ caller, body }, parts) => {
       const { store, now } = parts
       const resource = await resourceOf(body.resource_type as ResourceType, body.key, parts)
-      await assertManages(caller, resource)
+      assertManages(caller, resource)
       const wanted = { ...body, match: 'exact', pattern: body.key } as Parameters<typeof readNewGrant>[0]
       const grant = readNewGrant(wanted, now())
       await assertNotWider(caller, resource, grant, parts)
@@ -286,7 +244,7 @@ export const ACCESS_ENDPOINTS: readonly Endpoint[] = [
       if (!RESOURCE_TYPES.some((type) => type === resourceType)) throw noSuchGrant()
       const resource = await resourceOf(resourceType as ResourceType, pattern, parts)
       // Who does not manage it learns nothing of who has what on it.
-      if (!caller.principal.isAdmin && caller.access.levelOf(resource) !== 'MANAGE') throw noSuchGrant()
+      if (!manages(caller, resource)) throw noSuchGrant()
       if (source === 'policy' || !(await parts.store.roles.revokeGrant(params.id))) throw noSuchGrant()
       return {
         resources: [

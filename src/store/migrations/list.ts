@@ -2,6 +2,7 @@ import type { Migration } from 'kysely/migration'
 import { initial } from './0001-initial.ts'
 import { publicIds } from './0002-public-ids.ts'
 import { jobs } from './0003-jobs.ts'
+import { accessRequests } from './0004-access-requests.ts'
 
 /** What differs between databases in a table's definition: only how a counting primary key is spelled. */
 export type ColumnDialect = 'sqlite'
@@ -12,5 +13,6 @@ export function migrations(dialect: ColumnDialect): Record<string, Migration> {
     '0001-initial': initial(dialect),
     '0002-public-ids': publicIds(dialect),
     '0003-jobs': jobs,
+    '0004-access-requests': accessRequests,
   }
 }

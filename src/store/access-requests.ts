@@ -1,0 +1,147 @@
+import { randomUUID } from 'node:crypto'
+import type { Transaction } from 'kysely'
+import { GatewayError } from '../errors.ts'
+import type { Level, ResourceType } from '../policy/grants.ts'
+import type { Database } from './database.ts'
+import { addGrant, type NewGrant, personalRole } from './role-writes.ts'
+import type { AccessRequestsTable, Schema } from './schema.ts'
+
+/** Somebody asks for a level on one resource. Times in seconds since the epoch. */
+export type AccessRequest = {
+  readonly id: string
+  readonly userId: string
+  readonly username: string
+  readonly resourceType: ResourceType
+  readonly key: string
+  readonly level: Level
+  /** Why, in their words. */
+  readonly note: string
+  readonly state: AccessRequestsTable['state']
+  readonly createdAt: number
+  readonly decidedAt?: number | undefined
+  /** Username of who granted or declined it. */
+  readonly decidedBy?: string | undefined
+}
+
+export type NewAccessRequest = Pick<AccessRequest, 'userId' | 'resourceType' | 'key' | 'level' | 'note'>
+
+/** How many requests of one person can be open: enough for anybody, too few to bury others in. */
+export const OPEN_REQUESTS = 20
+
+export type AccessRequests = {
+  /**
+   * Asks, or changes what was asked for on the same resource before.
+   *
+   * @throws {GatewayError} `ERR_TOO_MANY_REQUESTS` beyond {@link OPEN_REQUESTS}.
+   */
+  readonly ask: (request: NewAccessRequest) => Promise<AccessRequest>
+  readonly get: (id: string) => Promise<AccessRequest | undefined>
+  /** Open ones of everybody, oldest first; or all of one person, newest first. */
+  readonly list: (of?: { readonly userId: string }) => Promise<readonly AccessRequest[]>
+  /**
+   * Ends an open request; `grant` is given to who asked, in the same transaction.
+   *
+   * @throws {GatewayError} `ERR_NOT_FOUND` if it is not open any more.
+   */
+  readonly decide: (id: string, decision: AccessDecision) => Promise<void>
+}
+
+export type AccessDecision = {
+  readonly state: 'granted' | 'declined' | 'withdrawn'
+  readonly by: string
+  readonly grant?: NewGrant | undefined
+}
+
+export function createAccessRequests(db: Database, now: () => number): AccessRequests {
+  return {
+    ask: (request) => db.transaction().execute((trx) => ask(trx, request, now())),
+    get: async (id) => {
+      const row = await selectRequests(db).where('access_requests.id', '=', id).executeTakeFirst()
+      return row && toRequest(row)
+    },
+    list: async (of) => {
+      const query = selectRequests(db)
+      const rows =
+        of === undefined
+          ? await query
+              .where('state', '=', 'open')
+              .orderBy('access_requests.created_at')
+              .limit(1000)
+              .execute()
+          : await query
+              .where('user_id', '=', of.userId)
+              .orderBy('access_requests.created_at', 'desc')
+              .limit(100)
+              .execute()
+      return rows.map(toRequest)
+    },
+    decide: (id, decision) => db.transaction().execute((trx) => decide(trx, id, { ...decision, at: now() })),
+  }
+}
+
+async function ask(trx: Transaction<Schema>, request: NewAccessRequest, at: number): Promise<AccessRequest> {
+  const { userId, resourceType, key, level, note } = request
+  const open = await selectRequests(trx).where('user_id', '=', userId).where('state', '=', 'open').execute()
+  const same = open.find((each) => each.resource_type === resourceType && each.key === key)
+  if (same === undefined && open.length >= OPEN_REQUESTS) {
+    const message = `You have ${OPEN_REQUESTS} open requests: wait for an answer, or withdraw one`
+    throw new GatewayError('ERR_TOO_MANY_REQUESTS', message)
+  }
+  const id = same?.id ?? randomUUID()
+  if (same === undefined) {
+    await trx
+      .insertInto('access_requests')
+      .values({
+        ...{ id, user_id: userId, resource_type: resourceType, key, level, note },
+        ...{ state: 'open', created_at: at, decided_at: null, decided_by: null },
+      })
+      .execute()
+  } else await trx.updateTable('access_requests').set({ level, note }).where('id', '=', id).execute()
+  return toRequest(await selectRequests(trx).where('access_requests.id', '=', id).executeTakeFirstOrThrow())
+}
+
+async function decide(
+  trx: Transaction<Schema>,
+  id: string,
+  { state, by, grant, at }: AccessDecision & { readonly at: number },
+): Promise<void> {
+  const decided = await trx
+    .updateTable('access_requests')
+    .set({ state, decided_at: at, decided_by: by })
+    .where('id', '=', id)
+    .where('state', '=', 'open')
+    .returning('user_id')
+    .executeTakeFirst()
+  if (decided === undefined)
+    throw new GatewayError('ERR_NOT_FOUND', 'There is no such open request; somebody may have answered it')
+  if (grant === undefined) return
+  const role = await personalRole(trx, decided.user_id, at)
+  await addGrant(trx, role.id, { grant, at })
+}
+
+function selectRequests(db: Database) {
+  return db
+    .selectFrom('access_requests')
+    .innerJoin('users', 'users.id', 'access_requests.user_id')
+    .selectAll('access_requests')
+    .select('users.username')
+}
+
+type RequestRow = Awaited<ReturnType<ReturnType<typeof selectRequests>['executeTakeFirstOrThrow']>>
+
+function toRequest(row: RequestRow): AccessRequest {
+  return {
+    id: row.id,
+    userId: row.user_id,
+    username: row.username,
+    // Written by ask() only.
+    resourceType: row.resource_type as ResourceType,
+    key: row.key,
+    level: row.level,
+    note: row.note,
+    state: row.state,
+    createdAt: row.created_at,
+    decidedAt: row.decided_at ?? undefined,
+    decidedBy: row.decided_by ?? undefined,
+  }
+}

@@ -1,3 +1,4 @@
+import type { Demand } from '../policy/decide.ts'
 import type { ResourceType } from '../policy/grants.ts'
 import type { Jobs } from '../store/jobs.ts'
 import type { Roles } from '../store/roles.ts'
@@ -46,6 +47,29 @@ export async function applyEffects(
   return answer
 }
 
+/**
+ * Makes what the call was judged to make beside what it is for. Who did not come first is told so by MLflow, before
+ * anything of theirs is put into somebody else's.
+ *
+ * @returns The answer that ends the call, if it was not made.
+ */
+export async function createFirst(
+  call: Call,
+  demands: readonly Demand[],
+  context: EffectContext,
+): Promise<UpstreamResponse | undefined> {
+  if (!demands.some(({ action }) => action === 'create')) return undefined
+  for (const effect of call.operation.effects) {
+    if (effect.kind !== 'create_first') continue
+    const [value] = select(call, effect.selector)
+    const made = await context.post(effect.path, { [effect.field]: value })
+    if (made.status < 200 || made.status >= 300) return made
+    await grantCreator(effect.effect, made, context)
+    await context.refresh()
+  }
+  return undefined
+}
+
 async function giveToCreator(
   { path, where, key, owner }: Effect & { kind: 'give_to_creator' },
   response: UpstreamResponse,
@@ -66,8 +90,12 @@ async function apply(
 ): Promise<void> {
   const { lookup, roles } = context
   switch (effect.kind) {
+    case 'create_first':
+      return // before the call, see createFirst
     case 'grant_creator':
       return grantCreator(effect, response, context)
+    case 'grant_creator_of_source':
+      return grantCreatorOfSource(effect, response, context)
     case 'forget_experiment':
       for (const id of select(call, effect.selector)) {
         lookup.forget('experiment', id)
@@ -107,6 +135,10 @@ async function apply(
         lookup.forget('resource', `${effect.about}/${key}`)
         await context.note('resource', `${effect.about}/${key}`)
       }
+      return
+    case 'forget_answers':
+      lookup.forget('resource', `${effect.about}/`)
+      await context.note('resource', `${effect.about}/`)
   }
 }
 
@@ -116,6 +148,20 @@ const BY_KEY = { needsName: () => false }
 /** The name that grants know a thing by, as it was found before; a database may take it under another spelling too. */
 async function ownName(asked: string, lookup: Lookup): Promise<string> {
   return (await lookup.registered(asked))?.name ?? asked
+}
+
+/** Whose it is tells a mark that MLflow sets when it makes the thing, of an id that nobody knew before. */
+async function grantCreatorOfSource(
+  { type, at, source }: Effect & { kind: 'grant_creator_of_source' },
+  response: UpstreamResponse,
+  context: EffectContext,
+): Promise<void> {
+  const answer: unknown = JSON.parse(response.bytes.toString('utf8'))
+  const key = valueAt(answer, at)
+  if (typeof key !== 'string' || key === '') return
+  const made = await context.lookup.about('experiment_source', key)
+  if (made === undefined || made.source !== valueAt(answer, source)) return
+  return grantCreator({ kind: 'grant_creator', type, at }, response, context)
 }
 
 async function grantCreator(

@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http'
-import { GatewayError } from '../errors.ts'
+import { GatewayError, isGatewayError } from '../errors.ts'
 import type { Caller } from '../identity/caller.ts'
 import { satisfies } from '../policy/access.ts'
 import { type Call, upstreamTarget } from './call.ts'
-import { applyEffects } from './effects.ts'
+import { applyEffects, createFirst } from './effects.ts'
 import type { Exchange, Services } from './exchange.ts'
 import { filterVersions, readGraphql } from './graphql.ts'
 import { requestHeaders, responseHeaders } from './headers.ts'
@@ -88,9 +88,9 @@ function listed(
   services: Services,
 ): Promise<UpstreamResponse> {
   if (call.operation.list === undefined) throw new Error('not a list')
-  const { userId, isAdmin } = caller.principal
+  const { userId, username, isAdmin } = caller.principal
   return listReadable(call, call.operation.list, {
-    caller: { userId, isAdmin, access: caller.access },
+    caller: { userId, username, isAdmin, access: caller.access },
     lookup: services.lookup,
     ownJobs: () => services.jobs.startedBy(userId),
     tokens: services.pageTokens,
@@ -142,14 +142,18 @@ async function settled(
   caller: Caller,
   services: Services,
 ): Promise<UpstreamResponse> {
-  const response = await services.upstream.send(upstreamRequest(exchange, call))
-  if (response.status < 200 || response.status >= 300) return response
+  const { lookup, effects } = services
+  const { userId, username } = caller.principal
+  const post = (path: string, body: object) => services.upstream.send(ownPost(path, body))
+  const context = { ...effects, lookup, userId, username, post }
   try {
-    const { lookup, effects } = services
-    const { userId, username } = caller.principal
-    const post = (path: string, body: object) => services.upstream.send(ownPost(path, body))
-    return await applyEffects(call, response, { ...effects, lookup, userId, username, post })
+    const ended = await createFirst(call, exchange.demands ?? [], context)
+    if (ended !== undefined) return ended
+    const response = await services.upstream.send(upstreamRequest(exchange, call))
+    if (response.status < 200 || response.status >= 300) return response
+    return await applyEffects(call, response, context)
   } catch (cause) {
+    if (isGatewayError(cause) && cause.code.startsWith('ERR_UPSTREAM')) throw cause
     const message =
       'MLflow did what was asked, but the grants that go with it could not be kept; tell an administrator'
     throw new GatewayError('ERR_STORE_UNAVAILABLE', message, { cause, reason: 'effect_failed' })
@@ -174,6 +178,7 @@ function upstreamRequest({ request, remoteAddress }: Exchange, call: Call): Upst
       target: upstreamTarget(call),
       headers: requestHeaders(request, own),
       body: hasBody ? request : undefined,
+      patience: call.operation.patience,
     }
   }
   for (const name of call.operation.headers) {
@@ -186,6 +191,7 @@ function upstreamRequest({ request, remoteAddress }: Exchange, call: Call): Upst
     target: upstreamTarget(call),
     headers: requestHeaders(request, own),
     body: call.bytes,
+    patience: call.operation.patience,
   }
 }
 

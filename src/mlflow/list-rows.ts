@@ -3,10 +3,19 @@ import { decide, LEVEL_FOR } from '../policy/decide.ts'
 import type { Action, ResourceType, Tier } from '../policy/grants.ts'
 import { GENAI_ROWS, type GenaiRow } from './genai-rows.ts'
 import { AI_GATEWAY_ROWS, type AiGatewayRow } from './locators/ai-gateway.ts'
+import { MCP_SERVER_ROWS, type McpServerRow } from './locators/mcp-servers.ts'
+import { REVIEW_ROWS, type ReviewRow } from './locators/reviews.ts'
 import { hasPromptTag, isObject, type Lookup } from './lookup.ts'
 
 /** What the rows of a list are. */
-export type RowKind = 'experiment' | 'registry' | 'version' | AiGatewayRow | GenaiRow
+export type RowKind =
+  | 'experiment'
+  | 'registry'
+  | 'version'
+  | AiGatewayRow
+  | GenaiRow
+  | McpServerRow
+  | ReviewRow
 
 type Row = Readonly<Record<string, unknown>>
 
@@ -16,6 +25,8 @@ export type RowSpec = {
   readonly tiers?: readonly (Tier | 'scorer')[]
   /** What the caller must be able to do with it; to read it, if absent. */
   readonly action?: Action
+  /** What is enough for this row, if that is less for a caller of that name. */
+  readonly lessFor?: (row: Row, username: string) => Action | undefined
   /** What has to be readable, all of it, for a row to be seen; `undefined` for a row that does not say what it is. */
   readonly resourceOf: (row: Row, lookup: Lookup) => RowResource | Promise<RowResource>
   /** To know what a row is takes a question, so no more rows are fetched at first than may be shown. */
@@ -28,6 +39,8 @@ type RowResource = ResourceRef | readonly ResourceRef[] | undefined
 
 export const ROWS: Readonly<Record<RowKind, RowSpec>> = {
   ...AI_GATEWAY_ROWS,
+  ...MCP_SERVER_ROWS,
+  ...REVIEW_ROWS,
   ...GENAI_ROWS,
   experiment: {
     types: ['experiment'],
@@ -69,6 +82,7 @@ export function seesAllRows(kind: RowKind, access: Access): boolean {
 type Reading = {
   readonly access: Access
   readonly lookup: Lookup
+  readonly username?: string | undefined
   /** True for a job that the caller started; without it nobody started any. */
   readonly ownsJob?: ((jobId: string) => Promise<boolean>) | undefined
 }
@@ -77,14 +91,16 @@ type Reading = {
 export async function isReadable(
   kind: RowKind,
   row: unknown,
-  { access, lookup, ownsJob }: Reading,
+  { access, lookup, username, ownsJob }: Reading,
 ): Promise<boolean> {
-  const { resourceOf, action = 'read', jobOf } = ROWS[kind]
+  if (!isObject(row)) return false
+  const { resourceOf, action: usual = 'read', lessFor, jobOf } = ROWS[kind]
   if (jobOf !== undefined) {
-    const id = isObject(row) ? jobOf(row) : undefined
+    const id = jobOf(row)
     return typeof id === 'string' && ownsJob !== undefined && ownsJob(id)
   }
-  const resources = isObject(row) ? [(await resourceOf(row, lookup)) ?? []].flat() : []
+  const action = (username !== undefined && lessFor?.(row, username)) || usual
+  const resources = [(await resourceOf(row, lookup)) ?? []].flat()
   const demands = resources.map((resource) => ({ action, resource }))
   return demands.length > 0 && decide(demands, access).effect === 'allow'
 }

@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts'
 import type { Access } from '../policy/access.ts'
 import { argsInQuery, type Call, memberOf } from './call.ts'
-import { readJsonObject, splice } from './json.ts'
+import { jsonName, readJsonObject, splice } from './json.ts'
 import { readAnswer, unreadableAnswer } from './json-answer.ts'
 import { firstFetch, isReadable, seesAllRows } from './list-rows.ts'
 import type { Lookup } from './lookup.ts'
@@ -11,7 +11,12 @@ import { setField, withChanges } from './rewrite.ts'
 import type { UpstreamResponse } from './upstream.ts'
 
 export type ListContext = {
-  readonly caller: { readonly userId: string; readonly isAdmin: boolean; readonly access: Access }
+  readonly caller: {
+    readonly userId: string
+    readonly username?: string
+    readonly isAdmin: boolean
+    readonly access: Access
+  }
   readonly lookup: Lookup
   /** The jobs that the caller started. */
   readonly ownJobs?: (() => Promise<ReadonlySet<string>>) | undefined
@@ -85,7 +90,8 @@ async function wholeReadable(
 
 function answer(spec: ListSpec, rows: readonly string[], next: string | undefined): UpstreamResponse {
   const fields: string[] = []
-  if (rows.length > 0) fields.push(`${JSON.stringify(spec.field)}:[${rows.join(',')}]`)
+  if (rows.length > 0 || (spec.pages === 'token' && spec.keepsEmpty))
+    fields.push(`${JSON.stringify(spec.field)}:[${rows.join(',')}]`)
   if (next !== undefined) fields.push(`"next_page_token":${JSON.stringify(next)}`)
   return {
     status: 200,
@@ -120,10 +126,14 @@ function startOf(call: Call, tokens: PageTokens, context: string): Position {
 
 /** A token is good for the same caller asking the same question. */
 function tokenContext(call: Call, userId: string): string {
-  const question = ['filter', 'filter_string', 'order_by', 'view_type'].map((name) =>
-    argsInQuery(call) ? call.query.get(name) : argument(call, name),
-  )
-  return JSON.stringify([call.operation.name, userId, ...question])
+  const args: Iterable<[string, unknown]> = argsInQuery(call)
+    ? call.query
+    : Object.entries(call.body?.value ?? {})
+  const question = [...args]
+    .map(([name, value]) => [jsonName(name), value] as const)
+    .filter(([name]) => name !== 'maxResults' && name !== 'pageToken')
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+  return JSON.stringify([call.operation.name, call.params, userId, question])
 }
 
 function withPage(call: Call, size: number, token: string): Call {
@@ -170,7 +180,8 @@ async function readableOf(
   { caller, lookup, ownJobs }: ListContext,
 ): Promise<readonly boolean[]> {
   const own = spec.rows === 'job' ? await ownJobs?.() : undefined
-  const reading = { access: caller.access, lookup, ownsJob: async (id: string) => own?.has(id) === true }
+  const { access, username } = caller
+  const reading = { access, username, lookup, ownsJob: async (id: string) => own?.has(id) === true }
   const readable: boolean[] = []
   for (let at = 0; at < rows.length; at += AT_ONCE) {
     const some = rows.slice(at, at + AT_ONCE)

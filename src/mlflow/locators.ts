@@ -10,6 +10,7 @@ import { AI_GATEWAY_LOCATORS } from './locators/ai-gateway.ts'
 import { ARTIFACT_LOCATORS } from './locators/artifacts.ts'
 import { DATASET_LOCATORS } from './locators/datasets.ts'
 import { JOB_LOCATORS } from './locators/jobs.ts'
+import { MCP_SERVER_LOCATORS } from './locators/mcp-servers.ts'
 import { REGISTRY_LOCATORS } from './locators/registry.ts'
 import { REVIEW_LOCATORS } from './locators/reviews.ts'
 import { SCORER_LOCATORS } from './locators/scorers.ts'
@@ -26,6 +27,7 @@ const LOCATE: Readonly<Record<LocatorKind, Locate>> = {
   ...JOB_LOCATORS,
   ...AI_GATEWAY_LOCATORS,
   ...REVIEW_LOCATORS,
+  ...MCP_SERVER_LOCATORS,
 }
 
 type LocatingQueries = Locating & {
@@ -43,8 +45,8 @@ export async function locate(call: Call, locating: LocatingQueries): Promise<rea
   const demands: Demand[] = []
   for (const need of call.operation.needs) demands.push(...(await demandsOf(call, need, locating)))
   if (demands.length === 0) {
-    // Open to whoever is signed in, but for what it may name.
-    if (call.operation.needs.some(({ kind }) => kind === 'signed_in')) return [NOTHING]
+    // Open to whoever is signed in, or narrowed later, but for what it may name.
+    if (call.operation.needs.some(({ kind }) => kind === 'signed_in' || kind === 'narrow')) return [NOTHING]
     throw new GatewayError('ERR_INVALID_PARAMETER', 'The request does not say what it is about')
   }
   return demands
@@ -53,9 +55,15 @@ export async function locate(call: Call, locating: LocatingQueries): Promise<rea
 /** What everybody meets. */
 const NOTHING: Demand = { action: 'not_denied', resource: SERVER }
 
+/** A search may select on nothing that the caller may not read; an administrator may read everything. */
+function isAsked(call: Call, { when, locator }: ResourceNeed, { holding }: Locating): boolean {
+  if (when === undefined) return locator.selector.in !== 'filter' || holding !== undefined
+  return holding !== undefined && select(call, when.selector).some((value) => !when.butNot.includes(value))
+}
+
 async function demandsOf(call: Call, need: Need, locating: LocatingQueries): Promise<readonly Demand[]> {
   if (need.kind === 'graphql') return demandsOfQuery(call, locating)
-  if (need.kind !== 'resource') return []
+  if (need.kind !== 'resource' || !isAsked(call, need, locating)) return []
   const demands: Demand[] = []
   for (const { value, resources } of await resourcesByValue(call, need.locator, locating)) {
     for (const found of resources)

@@ -6,6 +6,7 @@ import type { AiGatewayKind } from './locators/ai-gateway.ts'
 import type { ArtifactKind } from './locators/artifacts.ts'
 import type { DatasetKind } from './locators/datasets.ts'
 import type { JobKind } from './locators/jobs.ts'
+import type { McpServerKind } from './locators/mcp-servers.ts'
 import type { RegistryLocatorKind } from './locators/registry.ts'
 import type { ReviewKind } from './locators/reviews.ts'
 import type { ScorerKind } from './locators/scorers.ts'
@@ -14,6 +15,7 @@ import { compileTemplate, type PathTemplate } from './path.ts'
 import type { QuestionKind } from './questions.ts'
 import { parseSelector, type Selector } from './selector.ts'
 import { parseStamp, type Stamp } from './stamps.ts'
+import type { KnownVersion, VersionRange } from './version.ts'
 import type { Withholding } from './withhold.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -26,6 +28,7 @@ export type LocatorKind =
   | DatasetKind
   | AiGatewayKind
   | ReviewKind
+  | McpServerKind
   | ScorerKind
   | JobKind
 
@@ -47,6 +50,8 @@ export type ResourceNeed = {
   readonly either?: boolean | undefined
   /** What is asked, instead, of those who stand so to it. */
   readonly relaxed?: Readonly<Partial<Record<Standing, Action>>> | undefined
+  /** Asked only if this selects something else than these values. */
+  readonly when?: { readonly selector: Selector; readonly butNot: readonly string[] } | undefined
   /** Nobody but those who stand so to it, whatever they are granted, and administrators. */
   readonly only?: Standing | undefined
   /** Of a path: who may read a registered model may do it to the files of its versions, see `published.ts`. */
@@ -58,7 +63,8 @@ export type Need =
   /** Anybody, signed in or not. */
   | { readonly kind: 'public' }
   | { readonly kind: 'signed_in' }
-  | { readonly kind: 'admin' }
+  /** @property methods Those it is asked for; all if absent. */
+  | { readonly kind: 'admin'; readonly methods?: readonly Method[] }
   /** Served by MLflow, wanted by no client: 404 for everybody. */
   | { readonly kind: 'nobody' }
   | ResourceNeed
@@ -79,6 +85,8 @@ export type ListSpec = {
       readonly defaultSize: number | undefined
       /** Most rows MLflow gives in one page. */
       readonly cap: number
+      /** The member is there without rows, too: its clients rely on it. */
+      readonly keepsEmpty?: boolean
     }
   /** MLflow gives all rows at once. */
   | { readonly pages: 'none' }
@@ -90,6 +98,16 @@ export type Effect =
       readonly kind: 'grant_creator'
       readonly type: ResourceType | 'registry'
       readonly at: readonly string[]
+    }
+  /**
+   * The same, if the thing was made for what the answer names as its source: MLflow makes some on the way, or takes what
+   * is there under that name already.
+   */
+  | {
+      readonly kind: 'grant_creator_of_source'
+      readonly type: ResourceType
+      readonly at: readonly string[]
+      readonly source: readonly string[]
     }
   | { readonly kind: 'forget_experiment'; readonly selector: Selector }
   | { readonly kind: 'rename_model'; readonly from: Selector; readonly to: Selector }
@@ -109,6 +127,18 @@ export type Effect =
       readonly key: { readonly field: string; readonly at: readonly string[] }
       readonly owner: string
     }
+  /**
+   * What the request would make beside what it is for, if that is judged as making it, is made before: so that it is
+   * the caller's, or there already, which ends the request.
+   */
+  | {
+      readonly kind: 'create_first'
+      /** Below `/api/`. */
+      readonly path: string
+      readonly field: string
+      readonly selector: Selector
+      readonly effect: Effect & { readonly kind: 'grant_creator' }
+    }
   /** The same for whatever a locator leads to. */
   | { readonly kind: 'forget_located'; readonly locator: Locator }
   /** Who registered the first version of a scorer manages it; a further version gives nobody anything. */
@@ -117,6 +147,8 @@ export type Effect =
   | { readonly kind: 'remember_jobs'; readonly at: readonly string[] }
   /** What the gateway has heard of it holds no longer. */
   | { readonly kind: 'forget_answer'; readonly about: QuestionKind; readonly selector: Selector }
+  /** The same for everything of the kind. */
+  | { readonly kind: 'forget_answers'; readonly about: QuestionKind }
 
 /** A rule on the request itself, beyond who may touch what. */
 export type Rule =
@@ -136,6 +168,8 @@ export type Rule =
   | { readonly kind: 'outbound_url'; readonly selector: Selector }
   /** Must not be what a user is called: it would be taken for theirs. For admins too; checked once the rest allows it. */
   | { readonly kind: 'not_a_username'; readonly selector: Selector }
+  /** The path must not be one of this form too: MLflow would take it for that. */
+  | { readonly kind: 'not_also'; readonly template: PathTemplate }
   /** Off unless the operator switched it on, for admins too. */
   | { readonly kind: 'switch'; readonly name: SwitchName }
 
@@ -148,6 +182,8 @@ export type Operation = {
   readonly name: string
   readonly methods: readonly Method[]
   readonly paths: readonly PathTemplate[]
+  /** From which to which version of MLflow at least one of the paths is served. */
+  readonly versions: VersionRange
   readonly needs: readonly Need[]
   /**
    * `json`: read whole, within the JSON limit, and judged. `otlp`: the same for spans, in one of their two encodings,
@@ -177,13 +213,19 @@ export type Operation = {
   readonly untrusted: boolean
   /** Answers may be kept by the browser as MLflow says; all others are `no-store`. */
   readonly cacheable: boolean
-  /** Changes nothing: what a read-only token may call. */
-  readonly readOnly: boolean
+  /** Seconds that MLflow may stay silent on it, where that is more than the operator lets it otherwise. */
+  readonly patience: number | undefined
   /** What the caller may not see of the answer, though it is theirs. */
   readonly withhold: readonly Withholding[]
+  /** Changes nothing: what a read-only token may call. */
+  readonly readOnly: boolean
 }
 
 type Options = {
+  /** The first known version that serves it; the oldest one if absent. */
+  readonly since?: KnownVersion
+  /** The last one; the newest if absent. */
+  readonly until?: KnownVersion
   readonly body?: 'json' | 'otlp' | 'stream'
   readonly headers?: readonly string[]
   readonly repeated?: readonly string[]
@@ -198,6 +240,7 @@ type Options = {
   readonly sources?: string
   readonly untrusted?: boolean
   readonly cacheable?: boolean
+  readonly patience?: number
   readonly withhold?: readonly Withholding[]
 }
 
@@ -221,6 +264,7 @@ export function row(
     name,
     methods: verbs,
     paths: [path].flat().flatMap(spellings).map(compileTemplate),
+    versions: { since: options.since, until: options.until },
     needs: all,
     body: options.body ?? 'json',
     headers: options.headers ?? [],
@@ -236,9 +280,17 @@ export function row(
     sources: options.sources?.split('.'),
     untrusted: options.untrusted ?? false,
     cacheable: options.cacheable ?? false,
+    patience: options.patience,
     withhold: options.withhold ?? [],
     readOnly: all.every((need) => isReading(need, verbs)),
   }
+}
+
+/** Rows of which each is served from that version on, unless it says itself since when. */
+export function since(version: KnownVersion, rows: readonly Operation[]): readonly Operation[] {
+  return rows.map((each) =>
+    each.versions.since === undefined ? { ...each, versions: { ...each.versions, since: version } } : each,
+  )
 }
 
 function isReading(need: Need, methods: readonly Method[]): boolean {
@@ -258,6 +310,8 @@ function spellings(path: string): string[] {
 export const PUBLIC: Need = { kind: 'public' }
 export const SIGNED_IN: Need = { kind: 'signed_in' }
 export const ADMIN: Need = { kind: 'admin' }
+/** Only an admin may call it by that method. */
+export const adminMethod = (method: Method): Need => ({ kind: 'admin', methods: [method] })
 export const NOBODY: Need = { kind: 'nobody' }
 export const GRAPHQL: Need = { kind: 'graphql' }
 
@@ -306,6 +360,11 @@ export const gatewayModelDefinition = locate('gateway_model_definition')
 export const experimentOrAll = locate('experiment_or_all')
 export const issue = locate('issue')
 export const labelSchema = locate('label_schema')
+export const mcpServer = locate('mcp_server')
+export const mcpServerName = locate('mcp_server_name')
+export const mcpServerToUpdate = locate('mcp_server_to_update')
+export const mcpServerToCreate = locate('mcp_server_to_create')
+export const mcpServerBeside = locate('mcp_server_beside')
 export const reviewQueue = locate('review_queue')
 export const reviewQueueName = locate('review_queue_name')
 export const reviewQueueBeside = locate('review_queue_beside')
@@ -327,6 +386,15 @@ export const create = verb('create')
 /** That no grant on such sub-resources denies, for what is made or touched beside what the row is about. */
 export function notDenied(located: Located, ...tiers: readonly TierName[]): readonly ResourceNeed[] {
   return tiers.map((tier) => ({ ...located('not_denied'), tier }))
+}
+
+/** What is asked only of requests in which the selector picks something, apart from values that do not matter. */
+export function when(
+  selector: string,
+  butNot: readonly string[],
+  needs: readonly ResourceNeed[],
+): readonly ResourceNeed[] {
+  return needs.map((need) => ({ ...need, when: { selector: parseSelector(selector), butNot } }))
 }
 
 /** The same action on everything of these kinds that lies in the resource: what goes with it. */
@@ -367,6 +435,7 @@ export const notAUsername = (selector: string): Rule => ({
   kind: 'not_a_username',
   selector: parseSelector(selector),
 })
+export const notAlso = (path: string): Rule => ({ kind: 'not_also', template: compileTemplate(path) })
 export const plainPath = (field: string): Rule => ({ kind: 'plain_path', field })
 export const outboundUrl = (selector: string): Rule => ({
   kind: 'outbound_url',

@@ -1,6 +1,7 @@
 import type { Question } from './question.ts'
 import { AI_GATEWAY_QUESTIONS } from './questions/ai-gateway.ts'
 import { DATASET_QUESTIONS } from './questions/datasets.ts'
+import { MCP_SERVER_QUESTIONS } from './questions/mcp-servers.ts'
 import { JOB_QUESTIONS } from './questions/jobs.ts'
 import { REGISTRY_QUESTIONS } from './questions/registry.ts'
 import { REVIEW_QUESTIONS } from './questions/reviews.ts'
@@ -10,6 +11,7 @@ import { SCORER_QUESTIONS } from './questions/scorers.ts'
 export const QUESTIONS = {
   ...AI_GATEWAY_QUESTIONS,
   ...DATASET_QUESTIONS,
+  ...MCP_SERVER_QUESTIONS,
   ...SCORER_QUESTIONS,
   ...JOB_QUESTIONS,
   ...REGISTRY_QUESTIONS,

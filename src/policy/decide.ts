@@ -83,7 +83,10 @@ function judge(demand: Demand, access: Access): Decision {
   const { resource, action, inherited = action } = demand
   // A veto is about the sub-resource alone.
   if (action === 'not_denied' && resource.tier !== undefined) return ALLOW
-  return weigh(demand, LEVEL_FOR[inherited], access.levelOf(resource))
+  const held = access.levelOf(resource)
+  // A member of the workspace may create in it what no grant denies (`_can_create_in_workspace`, mlflow/server/auth, 3.17.2).
+  if (action === 'create' && access.isMember && held !== 'DENY') return ALLOW
+  return weigh(demand, LEVEL_FOR[inherited], held)
 }
 
 /** @param own The level that grants on all sub-resources of that kind give. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CATALOGUE } from '../../src/mlflow/catalogue.ts'
+import { isAdmins } from '../../src/mlflow/judge.ts'
 import type { LocatorKind, Operation } from '../../src/mlflow/operation.ts'
 import authorization from '../fixtures/mlflow-3.17.2/authorization.json' with { type: 'json' }
 import type { Ask } from '../support/spoken-request.ts'
@@ -39,9 +40,21 @@ const DELETING: ReadonlySet<string> = new Set([
   'logged_models.delete_tag',
   'model_versions.delete_tag',
   'registered_models.delete_alias',
+  'mcp_servers.delete_version_tag',
+  'mcp_servers.delete_access_endpoint',
+  'mcp_servers.delete_tag',
+  'mcp_servers.delete_alias',
 ])
 
+/** Where more is asked here than there, with the reason in the catalogue. */
+const STRICTER: Readonly<Record<string, number>> = {
+  'gateway_endpoints.raw_proxy': RANK.manage,
+  'gateway_endpoints.list': RANK.read,
+}
+
 function rankOf(operation: Operation): number {
+  const stricter = STRICTER[operation.name]
+  if (stricter !== undefined) return stricter
   if (DELETING.has(operation.name)) return RANK.delete
   const actions = (mustRequire(operation)?.requires ?? []).flatMap((each) =>
     'action' in each && each.action !== undefined ? [RANK[each.action as keyof typeof RANK]] : [],
@@ -65,7 +78,7 @@ function expected(operation: Operation, method: string, person: Person | undefin
   if (kinds.has('nobody')) return denied('no_such_route', 404)
   if (kinds.has('public')) return ALLOWED
   if (person === undefined) return denied('no_credential', 401)
-  if (kinds.has('admin') && person !== 'admin') return denied('admin_only')
+  if (isAdmins(operation, method) && person !== 'admin') return denied('admin_only')
   if (kinds.has('graphql') && method === 'GET') return denied('ERR_AMBIGUOUS_REQUEST', 400)
   if (isOff(operation)) return denied('switched_off')
   if (operation.answer !== undefined) return { status: 200, reaches: false }

@@ -35,6 +35,11 @@ const experimentIn = (id: string, prefix: string): string | undefined =>
   ({ [`${prefix}a`]: '1', [`${prefix}b`]: '2' })[id.slice(0, prefix.length + 1)]
 
 export const THINGS: readonly Thing[] = [
+  {
+    path: /^3\.0\/mlflow\/mcp-servers\/([\w.-]+\/[\w.-]+)$/,
+    answer: (name) => (name.endsWith('/server') ? { name, access_endpoints: [] } : undefined),
+  },
+  { method: 'POST', path: /^3\.0\/mlflow\/mcp-servers$/, answer: () => ({ name: 'alpha-org/new' }) },
   ...GENAI_THINGS,
   ...AI_GATEWAY_THINGS,
   {

@@ -37,6 +37,7 @@ const TYPES: readonly ResourceType[] = [
   'gateway_secret',
   'gateway_endpoint',
   'gateway_model_definition',
+  'mcp_server',
 ]
 
 /** Puts everybody into the store and makes each an access token and a browser session, by the parts that make real ones. */

@@ -1,5 +1,4 @@
 import {
-  ADMIN,
   type Effect,
   experiment,
   experimentOrAll,
@@ -20,6 +19,7 @@ import {
   update,
 } from '../operation.ts'
 import { parseSelector } from '../selector.ts'
+import { withheld } from '../withhold.ts'
 
 const IN = experiment('experiment_id')
 const QUEUE = reviewQueue('queue_id')
@@ -38,6 +38,9 @@ const ownedByCreator: Effect = {
   key: { field: 'queue_id', at: ['review_queue', 'queue_id'] },
   owner: 'new_owner',
 }
+/** An issue names the run it was found in. */
+const withholdsRun = [withheld('issue', ['source_run_id'], { tier: 'run' })]
+
 const forgetQueue: Effect = {
   kind: 'forget_answer',
   about: 'review_queue',
@@ -50,18 +53,30 @@ const forgetQueue: Effect = {
  */
 export const REVIEWS: readonly Operation[] = [
   // issue
-  row('issues.search', 'POST', '3.0/mlflow/issues/search', [
-    read(experimentOrAll('experiment_id?')),
-    read(run('filter:filter_string#source_run_id?')),
-  ]),
+  row(
+    'issues.search',
+    'POST',
+    '3.0/mlflow/issues/search',
+    [
+      [read(experimentOrAll('experiment_id?')), read(run('filter:filter_string#source_run_id?'))],
+      read(run('filter:filter_string#source_run_id?')),
+    ],
+    { withhold: [withheld('issues[]', ['source_run_id'], { tier: 'run' })] },
+  ),
   row('issues.create', 'POST', '3.0/mlflow/issues', [update(IN), read(run('source_run_id?'))], {
     stamps: ['created_by'],
+    withhold: withholdsRun,
   }),
-  row('issues.get', 'GET', '3.0/mlflow/issues/<issue_id>', read(issue('path:issue_id'))),
-  row('issues.update', 'PATCH', '3.0/mlflow/issues/<issue_id>', [
-    update(issue('path:issue_id')),
-    update(issue('issue_id?')),
-  ]),
+  row('issues.get', 'GET', '3.0/mlflow/issues/<issue_id>', read(issue('path:issue_id')), {
+    withhold: withholdsRun,
+  }),
+  row(
+    'issues.update',
+    'PATCH',
+    '3.0/mlflow/issues/<issue_id>',
+    [update(issue('path:issue_id')), update(issue('issue_id?'))],
+    { withhold: withholdsRun },
+  ),
   // label schema
   row('label_schemas.create', 'POST', '3.0/mlflow/label-schemas/create', manage(IN)),
   row('label_schemas.delete', 'DELETE', '3.0/mlflow/label-schemas/delete', manage(labelSchema('schema_id'))),
@@ -119,10 +134,9 @@ export const REVIEWS: readonly Operation[] = [
     read(IN, { tier: 'review_queue' }),
     manage(reviewQueueName('name'), { relaxed: VIEWERS }),
   ]),
-  row('review_queues.list', 'GET', '3.0/mlflow/review-queues/list', [
-    read(IN, { tier: 'review_queue' }),
-    ADMIN,
-  ]),
+  row('review_queues.list', 'GET', '3.0/mlflow/review-queues/list', read(IN, { tier: 'review_queue' }), {
+    list: { field: 'review_queues', rows: 'review_queue', pages: 'token', defaultSize: 1000, cap: 50_000 },
+  }),
   row(
     'review_queues.update',
     'POST',

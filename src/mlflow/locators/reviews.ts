@@ -1,5 +1,6 @@
 import type { Tier } from '../../policy/grants.ts'
 import { type Call, select } from '../call.ts'
+import type { RowSpec } from '../list-rows.ts'
 import {
   experimentById,
   experimentOrNone,
@@ -48,6 +49,25 @@ export const REVIEW_LOCATORS: Readonly<Record<ReviewKind, Locate>> = {
   },
 }
 
+export type ReviewRow = 'review_queue'
+
+/** Whoever may change the experiment sees every queue of it, anybody else those they are assigned to (`filter_list_review_queues`). */
+export const REVIEW_ROWS: Readonly<Record<ReviewRow, RowSpec>> = {
+  review_queue: {
+    types: ['experiment'],
+    tiers: [TIER],
+    action: 'update',
+    lessFor: ({ users }, username) => {
+      const isAssigned = Array.isArray(users) && users.some((user) => isName(String(user), { username }))
+      return isAssigned ? 'read' : undefined
+    },
+    resourceOf: async ({ experiment_id: id }, lookup) => {
+      if (typeof id !== 'string') return undefined
+      return { type: 'experiment', key: id, name: (await lookup.experiment(id))?.name, tier: TIER }
+    },
+  },
+}
+
 async function queueById(id: string, locating: Locating): Promise<Found> {
   const queue = await locating.lookup.about('review_queue', plainId(id))
   const experiment = await experimentOrNone(queue?.experimentId, locating)
@@ -65,7 +85,7 @@ function standingTo(queue: ReviewQueue | undefined, locating: Locating): readonl
   ]
 }
 
-function isName(name: string, { username }: Locating): boolean {
+function isName(name: string, { username }: Pick<Locating, 'username'>): boolean {
   if (username === undefined) return false
   const own = comparableName(username)
   return own !== '' && comparableName(name) === own

@@ -57,10 +57,7 @@ export const REVIEWS: readonly Operation[] = [
     'issues.search',
     'POST',
     '3.0/mlflow/issues/search',
-    [
-      [read(experimentOrAll('experiment_id?')), read(run('filter:filter_string#source_run_id?'))],
-      read(run('filter:filter_string#source_run_id?')),
-    ],
+    [read(experimentOrAll('experiment_id?')), read(run('filter:filter_string#source_run_id?'))],
     { withhold: [withheld('issues[]', ['source_run_id'], { tier: 'run' })] },
   ),
   row('issues.create', 'POST', '3.0/mlflow/issues', [update(IN), read(run('source_run_id?'))], {

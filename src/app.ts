@@ -15,6 +15,7 @@ import { security } from '../plugins/security.ts'
 import { token } from '../plugins/token.ts'
 import { unknownRoutes } from '../plugins/unknown-routes.ts'
 import { upstreamVersion } from '../plugins/upstream-version.ts'
+import type { AdminParts } from './admin/endpoint.ts'
 import { ENDPOINTS } from './admin/endpoints.ts'
 import { createMetrics } from './audit/metrics.ts'
 import { programLog } from './audit/program-log.ts'
@@ -240,7 +241,7 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
   await app.register(console, { publicUrl })
   await app.register(api, {
     endpoints: ENDPOINTS,
-    parts: { store, config, now, lookup: services.lookup, catalogue: CATALOGUE },
+    parts: adminParts(parts),
     publicUrl,
     refresh: directory.refresh,
   })
@@ -252,6 +253,11 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
   await app.register(gateway, { catalogue: CATALOGUE, services, publicUrl })
   if (metricsPort !== undefined)
     await app.register(metrics, { metrics: counters, port: metricsPort, host: config.host })
+}
+
+function adminParts({ store, config, now, services }: Parts): AdminParts {
+  const { lookup, upstream } = services
+  return { store, config, now, lookup, upstream, catalogue: CATALOGUE }
 }
 
 async function assertHealthy({ upstream }: Services): Promise<void> {

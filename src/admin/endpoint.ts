@@ -5,6 +5,7 @@ import { GatewayError } from '../errors.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Lookup } from '../mlflow/lookup.ts'
 import type { Operation } from '../mlflow/operation.ts'
+import type { Upstream } from '../mlflow/upstream.ts'
 import type { MemberConfig } from '../policy/member.ts'
 import type { Store } from '../store/store.ts'
 
@@ -12,6 +13,7 @@ import type { Store } from '../store/store.ts'
 export type AdminParts = {
   readonly store: Store
   readonly lookup: Lookup
+  readonly upstream: Pick<Upstream, 'getJson'>
   readonly catalogue: readonly Operation[]
   readonly config: MemberConfig
   /** Seconds since the epoch. */

@@ -1,10 +1,9 @@
-import { qualifyName } from '../config/qualified-name.ts'
 import type { ResourceRef } from '../policy/access.ts'
+import { qualifiedNames } from '../policy/admins.ts'
 import type { Demand } from '../policy/decide.ts'
 import { type ConsideredGrant, explain } from '../policy/explain.ts'
 import type { Level } from '../policy/grants.ts'
 import { createMemberCompiler, type MemberConfig } from '../policy/member.ts'
-import type { ProviderName } from '../store/membership.ts'
 import type { Store } from '../store/store.ts'
 
 /** What somebody holds on a resource, and through what. */
@@ -53,8 +52,8 @@ export async function whoReaches(
   const candidates = await store.people.reaching({
     resource,
     providers: config.providers,
-    adminUsers: named(config.adminUsers, config),
-    adminGroups: named(config.adminGroups, config),
+    adminUsers: qualifiedNames(config.adminUsers, config),
+    adminGroups: qualifiedNames(config.adminGroups, config),
     at,
     after,
     limit,
@@ -88,14 +87,4 @@ export async function whoReaches(
     byDefault: byDefault ?? config.defaultPermission,
     next: candidates.length === limit ? last?.username : undefined,
   }
-}
-
-function named(entries: readonly string[], { providers }: MemberConfig): readonly ProviderName[] {
-  const ids = providers.map(({ id }) => id)
-  return entries.flatMap((entry) => {
-    const qualified = qualifyName(entry, ids)
-    if ('problem' in qualified) return []
-    const colon = qualified.name.indexOf(':')
-    return { provider: qualified.name.slice(0, colon), name: qualified.name.slice(colon + 1) }
-  })
 }

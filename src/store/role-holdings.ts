@@ -21,10 +21,10 @@ export type RoleHoldings = {
   readonly findAll: (roleIds: Iterable<string>) => Promise<readonly PlacedRole[]>
   /** Every role, personal ones too, by name. */
   readonly listAll: () => Promise<readonly PlacedRole[]>
-  /** Who holds what, by whichever way: of everybody, of one person or of one role. Somebody may hold a role in several. */
+  /** Who holds what, by whichever way: of everybody, of some people or of one role. Somebody may hold a role in several. */
   readonly holdings: (
     providers: readonly ProviderRef[],
-    of?: { readonly userId: string } | { readonly roleId: string },
+    of?: { readonly userId: string } | { readonly userIds: readonly string[] } | { readonly roleId: string },
   ) => Promise<readonly Holding[]>
   /** Who is called so, or is in such a group, at that provider: of everybody or of one person. */
   readonly namedSo: (names: NamedSo, userId?: string) => Promise<ReadonlySet<string>>
@@ -51,6 +51,7 @@ export function createRoleHoldings(db: Database, now: () => number): RoleHolding
     holdings: async (providers, of) => {
       const held = db.selectFrom(selectHoldings(db, providers).as('held')).selectAll().orderBy('userId')
       if (of === undefined) return held.execute()
+      if ('userIds' in of) return held.where('userId', 'in', [...of.userIds]).execute()
       return 'userId' in of
         ? held.where('userId', '=', of.userId).execute()
         : held.where('roleId', '=', of.roleId).execute()

@@ -230,6 +230,39 @@ describe('whoever manages a resource', () => {
   })
 })
 
+describe('the picture of access', () => {
+  it('has people alike in one row, and what each may do on each experiment', async () => {
+    const { json } = await call('GET', '/access/matrix')
+    const columns = json.resources.map(({ name }: { name: string }) => name)
+    const at = [columns.indexOf('alpha/bucket'), columns.indexOf('beta/secret')]
+    const rows = json.rows.map(
+      (row: { people: { username: string }[]; is_admin: boolean; levels: string[] }) => [
+        row.people.map(({ username }) => username).join(' '),
+        row.is_admin,
+        at.map((index) => row.levels[index]),
+      ],
+    )
+    expect(rows).toContainEqual(['admin', true, ['MANAGE', 'MANAGE']])
+    expect(rows).toContainEqual(['reader', false, ['READ', 'NO_PERMISSIONS']])
+    expect((await call('GET', '/access/matrix?search=outs')).json.rows).toHaveLength(1)
+  })
+})
+
+describe("what is one's own", () => {
+  it('is shown to oneself', async () => {
+    expect((await call('GET', '/me/access', { as: 'reader' })).json).toMatchObject({
+      username: 'reader',
+      roles: [{ name: 'alpha-reader' }],
+    })
+    expect((await call('GET', '/me/sessions', { as: 'reader' })).json.sessions).toHaveLength(1)
+    expect((await call('DELETE', '/me/sessions', { as: 'reader' })).json).toEqual({ ended: 1 })
+    const headers = [`Cookie: ${gateway.members.reader.cookie}`]
+    await expect
+      .poll(async () => (await gateway.ask({ target: '/auth/api/v1/me', headers })).status)
+      .toBe(401)
+  })
+})
+
 describe('a request for access', () => {
   const ask = (as: MemberName, key: string, level = 'READ') =>
     call('POST', '/requests', {

@@ -8,6 +8,8 @@ import { RESOURCE_TYPES, type ResourceType } from '../../policy/grants.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
 import { explainFor } from '../explanation.ts'
 import { describe } from '../explanation-text.ts'
+import { latestExperiments } from '../latest-experiments.ts'
+import { accessMatrix } from '../matrix.ts'
 import { whoReaches } from '../reach.ts'
 import { assertManages, assertNotWider, manages, resourceOf } from '../resource.ts'
 import { bareGrantToWire, GrantWire, grantToWire, LevelSchema, ViaWire, viaToWire } from '../wire.ts'
@@ -135,6 +137,44 @@ export const ACCESS_ENDPOINTS: readonly Endpoint[] = [
         through: through.map(consideredToWire),
       }))
       return { body: { by_default: page.byDefault, people, next: page.next ?? null } }
+    },
+  }),
+  endpoint({
+    name: 'access.matrix',
+    method: 'GET',
+    path: '/access/matrix',
+    summary: 'What people hold on the experiments that were changed last; people alike in one row',
+    who: 'admin',
+    query: Type.Object({
+      search: Type.Optional(Type.String({ maxLength: 200, description: 'In names of people.' })),
+      after: Type.Optional(Type.String()),
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 500 })),
+      experiments: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 40 })),
+    }),
+    answer: Type.Object({
+      resources: Type.Array(Type.Object({ type: Type.String(), key: Type.String(), name: Type.String() })),
+      rows: Type.Array(
+        Type.Object({
+          people: Type.Array(Type.Object({ id: Type.String(), username: Type.String() })),
+          is_admin: Type.Boolean(),
+          levels: Type.Array(Type.String()),
+        }),
+      ),
+      next: Type.Union([Type.String(), Type.Null()]),
+    }),
+    handle: async ({ query }, parts) => {
+      const { search, after = '', limit = 500, experiments = 40 } = query
+      const people = await parts.store.people.page({ search, after, limit })
+      const found = await latestExperiments(experiments, parts)
+      const resources = found.map(({ id, name }) => ({ type: 'experiment' as const, key: id, name }))
+      const rows = await accessMatrix(people, resources, parts)
+      const next = people.length === limit ? (people.at(-1)?.username ?? null) : null
+      const body = rows.map(({ people: alike, isAdmin, levels }) => ({
+        people: alike.map(({ id, username }) => ({ id, username })),
+        is_admin: isAdmin,
+        levels,
+      }))
+      return { body: { resources, rows: body, next } }
     },
   }),
   endpoint({

@@ -23,7 +23,8 @@ const Paging = {
 }
 const Next = { next: Type.Union([Type.String(), Type.Null()]) }
 
-const PersonWire = Type.Object({
+/** A person as the API shows one. */
+export const PersonWire = Type.Object({
   ...PersonSummaryWire.properties,
   is_admin: Type.Boolean({ description: 'Named in ADMIN_USERS or ADMIN_GROUPS.' }),
   groups: Type.Array(Type.Object({ provider: Type.String(), name: Type.String() })),

@@ -42,7 +42,7 @@ export type Lookup = {
   registryKind(name: string): Promise<RegistryKind | undefined>
   /** What MLflow says of anything else, see `questions.ts`. */
   about<K extends QuestionKind>(kind: K, key: string): Promise<AnswerTo<K> | undefined>
-  /** Forgets what may have changed: an experiment's name, a model's kind, or (`kind/key`) the answer to a question. */
+  /** Forgets what may have changed: an experiment's name, a model's kind, or (`kind/key`, `kind/` for all) the answer to a question. */
   forget(kind: 'experiment' | 'model' | 'resource', key: string): void
   clear(): void
   sizes(): Readonly<Record<string, number>>
@@ -122,7 +122,9 @@ export function createLookup({ upstream, size = 50_000, nameTtl = 60, now = upti
       if (kind === 'model') registry.forget(key)
       else if (kind === 'resource') {
         const slash = key.indexOf('/')
-        others.get(key.slice(0, slash))?.forget(key.slice(slash + 1))
+        const [answers, asked] = [others.get(key.slice(0, slash)), key.slice(slash + 1)]
+        if (asked === '') answers?.clear()
+        else answers?.forget(asked)
       } else {
         experiments.forget(key)
         experimentNames.clear()

@@ -229,6 +229,20 @@ describe('what is remembered', () => {
     expect(targets).toHaveLength(6)
   })
 
+  it('is, of questions, forgotten by kind and key, or by kind', async () => {
+    const { lookup, targets } = lookupOver(() => ok({ experiment_ids: ['1'] }))
+    const ask = async () => {
+      for (const id of ['d-1', 'd-2']) await lookup.about('dataset', id)
+      return targets.length
+    }
+    expect(await ask()).toBe(2)
+    lookup.forget('resource', 'dataset/d-1')
+    lookup.forget('resource', 'version_files/d-2')
+    expect(await ask()).toBe(3)
+    lookup.forget('resource', 'dataset/')
+    expect(await ask()).toBe(5)
+  })
+
   it('is, of names, forgotten with any experiment: another one may have the name now', async () => {
     const { lookup, targets } = lookupOver(() => ok(EXPERIMENT))
     await lookup.experimentByName('alpha/one')

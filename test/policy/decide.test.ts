@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { compileAccess, type ResourceRef } from '../../src/policy/access.ts'
-import { type Demand, decide, LEVEL_FOR } from '../../src/policy/decide.ts'
+import { type Demand, decide, LEVEL_FOR, metBy } from '../../src/policy/decide.ts'
 import type { Action, Grant, GrantType, Level, Tier } from '../../src/policy/grants.ts'
 
 const on = (pattern: string, level: Level): Grant => ({
@@ -258,5 +258,37 @@ describe('what lies in a resource', () => {
     ],
   ])('%s', (_, demand, grants, expected) => {
     expect(decide([demand], access(grants))).toMatchObject(expected)
+  })
+})
+
+describe('what is enough in place of a demand', () => {
+  const demand: Demand = {
+    action: 'read',
+    resource: experiment('1'),
+    anyOf: [
+      { action: 'read', resource: experiment('2') },
+      { action: 'read', resource: experiment('3') },
+    ],
+  }
+  it.each<[string, Grant[], object, string]>([
+    ['itself', [on('1', 'READ')], { effect: 'allow' }, '1'],
+    ['itself first', [on('1', 'READ'), on('2', 'READ')], { effect: 'allow' }, '1'],
+    ['the first that is met', [on('3', 'READ')], { effect: 'allow' }, '3'],
+    ['not what is denied', [on('2', 'DENY'), on('3', 'READ')], { effect: 'allow' }, '3'],
+    ['nothing', [on('4', 'MANAGE')], { effect: 'deny', reason: 'no_grant', demand }, '1'],
+    [
+      'nothing, where the demand itself is denied',
+      [on('1', 'DENY'), on('2', 'MANAGE')],
+      { effect: 'deny', reason: 'explicit_deny', demand },
+      '1',
+    ],
+  ])('%s', (_, grants, expected, by) => {
+    expect(decide([demand], access(grants))).toMatchObject(expected)
+    expect(metBy([demand], access(grants)).map(({ resource }) => resource.key)).toEqual([by])
+  })
+
+  it('meets that demand, and no other', () => {
+    const others = wanting('read', '5')
+    expect(decide([demand, ...others], access([on('2', 'READ')]))).toMatchObject({ demand: others[0] })
   })
 })

@@ -2,6 +2,7 @@ import { PROMPT_TAG } from '../lookup.ts'
 import {
   adminTag,
   create,
+  type Effect,
   loggedModel,
   modelSource,
   notDenied,
@@ -22,6 +23,16 @@ import { parseSelector } from '../selector.ts'
 const MODEL = registeredModel('name')
 const VERSION = { tier: 'version' } as const
 const hidden = (name: string): string => `Registered Model with name=${name} not found`
+
+/** Whose files they are that lie in a run or a logged model may have changed. */
+const forgetVersions: readonly Effect[] = [
+  { kind: 'forget_answers', about: 'versions_of_run' },
+  { kind: 'forget_answers', about: 'versions_of_model' },
+  { kind: 'forget_answers', about: 'version_files' },
+]
+
+/** Versions of readable models may come from runs that are not: a search must not tell them apart by those. */
+const SEARCHED = [read(run('filter:filter|order_by#run_id?'))]
 
 /** The tag that makes a registered model a prompt: who sets it moves a thing between the grants of two types. */
 const keepsKind = { rules: [adminTag('key', PROMPT_TAG)] }
@@ -49,7 +60,12 @@ export const REGISTRY: readonly Operation[] = [
     'POST',
     '2.0/mlflow/registered-models/rename',
     [update(MODEL), create(registeredModelNewName('new_name'))],
-    { effects: [{ kind: 'rename_model', from: parseSelector('name'), to: parseSelector('new_name') }] },
+    {
+      effects: [
+        { kind: 'rename_model', from: parseSelector('name'), to: parseSelector('new_name') },
+        ...forgetVersions,
+      ],
+    },
   ),
   row(
     'registered_models.delete',
@@ -57,7 +73,7 @@ export const REGISTRY: readonly Operation[] = [
     '2.0/mlflow/registered-models/delete',
     withAll(remove(MODEL), 'version'),
     {
-      effects: [{ kind: 'delete_model', selector: parseSelector('name') }],
+      effects: [{ kind: 'delete_model', selector: parseSelector('name') }, ...forgetVersions],
     },
   ),
   row('registered_models.set_tag', 'POST', '2.0/mlflow/registered-models/set-tag', update(MODEL), keepsKind),
@@ -114,7 +130,9 @@ export const REGISTRY: readonly Operation[] = [
     '2.0/mlflow/model-versions/transition-stage',
     update(MODEL, VERSION),
   ),
-  row('model_versions.delete', 'DELETE', '2.0/mlflow/model-versions/delete', remove(MODEL, VERSION)),
+  row('model_versions.delete', 'DELETE', '2.0/mlflow/model-versions/delete', remove(MODEL, VERSION), {
+    effects: forgetVersions,
+  }),
   row(
     'model_versions.set_tag',
     'POST',

@@ -3,6 +3,7 @@ import {
   adminTag,
   experiment,
   type Located,
+  loggedModel,
   NOBODY,
   newTrace,
   notDenied,
@@ -17,6 +18,7 @@ import {
   run,
   trace,
   update,
+  when,
 } from '../operation.ts'
 
 /** Where the files and spans of a trace lie: who sets one of these serves somebody else's under a trace of their own. */
@@ -42,6 +44,21 @@ const removesTraces = [
   // Assessments go with their traces; by themselves they take EDIT on the experiment.
   remove(experiment('experiment_id'), { tier: 'assessment', inherited: 'update' }),
 ]
+
+/**
+ * A trace may come from a run or a model that lies elsewhere, and carries assessments: what a search may select on is
+ * what may be read of them, by a filter, a sort key or a count (`_trace_search_selects_on_tiers`, 3.17.2).
+ *
+ * @param where The experiments.
+ * @param texts Fields with filters and sort keys.
+ */
+const searchedBy = (where: Located, texts: string) => [
+  read(run(`filter:${texts}#run_id,mlflow.sourceRun?`)),
+  read(loggedModel(`filter:${texts}#mlflow.modelId?`)),
+  ...when(`mention:${texts}#feedback,expectation,assessment,issue?`, [], notDenied(where, 'assessment')),
+]
+const IN_EXPERIMENTS = 'experiment_ids[]'
+const IN_LOCATIONS = 'locations[].mlflow_experiment.experiment_id?'
 
 /** Traces and assessments: all judged by the experiment their trace is in at the time. */
 export const TRACES: readonly Operation[] = [
@@ -75,13 +92,21 @@ export const TRACES: readonly Operation[] = [
     'traces.calculate_filter_correlation',
     'POST',
     `${tracesV3}/calculate-filter-correlation`,
-    read(experiment('experiment_ids[]'), { tier: 'trace' }),
+    [
+      read(experiment(IN_EXPERIMENTS), { tier: 'trace' }),
+      ...searchedBy(experiment(IN_EXPERIMENTS), 'filter_string1|filter_string2|base_filter'),
+    ],
   ),
   row(
     'traces.query_metrics',
     'POST',
     `${tracesV3}/metrics`,
-    read(experiment('experiment_ids[]'), { tier: 'trace' }),
+    [
+      read(experiment(IN_EXPERIMENTS), { tier: 'trace' }),
+      ...searchedBy(experiment(IN_EXPERIMENTS), 'filters[]'),
+      // The third view counts assessments.
+      ...when('view_type?', ['TRACES', 'SPANS'], notDenied(experiment(IN_EXPERIMENTS), 'assessment')),
+    ],
   ),
   // Of the ids MLflow deletes those that are in the experiment (3.17.2).
   row('traces.delete', 'POST', `${tracesV2}/delete-traces`, removesTraces),
@@ -98,12 +123,15 @@ export const TRACES: readonly Operation[] = [
     'traces.search_v3',
     'POST',
     `${tracesV3}/search`,
-    readableOnly('locations[].mlflow_experiment.experiment_id?', 'trace'),
+    [readableOnly(IN_LOCATIONS, 'trace'), ...searchedBy(experiment(IN_LOCATIONS), 'filter|order_by[]')],
     {
       rules: [onlyFields('locations[]', 'type', 'mlflow_experiment')],
     },
   ),
-  row('traces.search', 'GET', tracesV2, readableOnly('experiment_ids[]?', 'trace'), {
+  row('traces.search', 'GET', tracesV2, [
+      readableOnly(`${IN_EXPERIMENTS}?`, 'trace'),
+      ...searchedBy(experiment(`${IN_EXPERIMENTS}?`), 'filter|order_by[]'),
+    ], {
     repeated: ['experiment_ids', 'order_by'],
   }),
   row('traces.search_unified', 'GET', '2.0/mlflow/unified-traces', NOBODY, { repeated: ['experiment_ids'] }),

@@ -160,7 +160,10 @@ export const TRACKING: readonly Operation[] = [
     'logged_models.search',
     'POST',
     '2.0/mlflow/logged-models/search',
-    readableOnly('experiment_ids[]?', 'logged_model'),
+    [
+      readableOnly('experiment_ids[]?', 'logged_model'),
+      read(run('filter:filter|order_by[].field_name#source_run_id?')),
+    ],
   ),
   row('logged_models.get', 'GET', '2.0/mlflow/logged-models/<model_id>', read(loggedModel('path:model_id'))),
   row('logged_models.finalize', 'PATCH', '2.0/mlflow/logged-models/<model_id>', changesModel),

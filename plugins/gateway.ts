@@ -79,7 +79,7 @@ async function handle(
       exchange.caller = await app.identify(request, reply)
       exchange.setCookie = cookiesOn(reply)
       assertSameOrigin(request, exchange.caller.credential, publicUrl)
-      checkStanding(target.operation, exchange.caller)
+      checkStanding(target.operation, exchange.caller, request.method)
     }
     const call = await readCall(exchange, target, services)
     const judged = await judge(exchange, call, services)

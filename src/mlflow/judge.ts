@@ -25,17 +25,28 @@ export function isNobodys(operation: Operation): boolean {
   return operation.needs.some((need) => need.kind === 'nobody')
 }
 
+/** For administrators alone, called so. */
+export function isAdmins({ needs }: Operation, method: string | undefined): boolean {
+  return needs.some(
+    (need) => need.kind === 'admin' && (need.methods?.some((each) => each === method) ?? true),
+  )
+}
+
 /**
  * What a row asks of the caller, whatever the request is about: before a byte of the body is read.
  *
  * @throws {GatewayError} `ERR_INSUFFICIENT_SCOPE` or `ERR_PERMISSION_DENIED` (reason `admin_only`).
  */
-export function checkStanding(operation: Operation, { principal, credential }: Caller): void {
+export function checkStanding(
+  operation: Operation,
+  { principal, credential }: Caller,
+  method: string | undefined,
+): void {
   if (credential.scope.includes('read') && !operation.readOnly) {
     const message = `This token may only read; ${operation.name} does more. Make one without the read-only mark`
     throw new GatewayError('ERR_INSUFFICIENT_SCOPE', message, { reason: 'read_only_token' })
   }
-  if (!principal.isAdmin && operation.needs.some((need) => need.kind === 'admin')) {
+  if (!principal.isAdmin && isAdmins(operation, method)) {
     const message = `Permission denied: ${operation.name} is for administrators here`
     throw new GatewayError('ERR_PERMISSION_DENIED', message, { reason: 'admin_only' })
   }
@@ -116,7 +127,8 @@ export async function judge(exchange: Exchange, call: Call, services: Services):
       ownsJob: (jobId) => services.jobs.isOwner(userId, jobId),
       operationNamed,
     })
-    const decision = isAdmin ? ALLOW : decide(exchange.demands, caller.access)
+    const isOpen = isAdmin || exchange.demands.length === 0
+    const decision = isOpen ? ALLOW : decide(exchange.demands, caller.access)
     if (decision.effect === 'deny') throw refusalFor(decision, call, caller.access)
     if (holding !== undefined) exchange.demands = metBy(exchange.demands, holding)
   }

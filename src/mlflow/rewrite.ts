@@ -9,7 +9,7 @@ import {
   splice,
 } from './json.ts'
 import { isObject } from './lookup.ts'
-import type { Operation } from './operation.ts'
+import type { LocatorKind, Operation } from './operation.ts'
 import { stepOf } from './step.ts'
 
 /** A call with another body: what was judged, with changes of ours. Every byte that was not changed stays. */
@@ -23,7 +23,8 @@ function withText(call: Call, text: string): Call {
 }
 
 /**
- * The call with the fields that were judged in front of their neighbours, on every level, each as it was sent. MLflow
+ * The call with the fields that were judged in front of their neighbours, on every level, each as it was sent, and those
+ * in front that are plain values, so that not even something inside of another stands in their way. MLflow
  * converts a body field by field, and at the first that it cannot convert it leaves out the rest and goes on: an id
  * behind such a field would be judged here and not read there, and what is asked of one experiment would be done to the
  * default one (`_get_request_message` and `_get_experiment`, 2.22 to 3.17).
@@ -42,14 +43,23 @@ function withInFront(call: Call, paths: Paths): Call {
 
 type Paths = readonly (readonly string[])[]
 
+/** What a locator reads of a body beside its own field. */
+const ALSO_READ: Readonly<Partial<Record<LocatorKind, Paths>>> = {
+  // The tags say what kind of thing is made under the name.
+  registered_model_name: [['tags']],
+  experiment_of_new_endpoint: [['usage_tracking'], ['experiment_id']],
+  experiment_of_endpoint: [['usage_tracking'], ['experiment_id'], ['name']],
+  gateway_secret_redirected: [['auth_config']],
+  gateway_bound: [['resource_type']],
+}
+
 /** Where in a body a row finds what it is about. What may be absent and is nested asks for more, never for less. */
 function judgedPaths({ needs }: Operation): Paths {
   return needs.flatMap((need) => {
     if ((need.kind !== 'resource' && need.kind !== 'narrow') || need.locator.selector.in !== 'args') return []
     const { names, optional } = need.locator.selector
     const paths = names.filter((path) => path.length === 1 || !optional || need.kind === 'narrow')
-    // The tags say what kind of thing is made under the name.
-    return need.locator.kind === 'registered_model_name' ? [...paths, ['tags']] : paths
+    return [...paths, ...(ALSO_READ[need.locator.kind] ?? [])]
   })
 }
 
@@ -61,6 +71,7 @@ function inFront(text: string, { members, items }: JsonNode, paths: Paths): stri
     if (inner.every((each) => each === undefined)) return undefined
     return `[${items.map((item, index) => inner[index] ?? text.slice(item.start, item.end)).join(',')}]`
   }
+  const plain: string[] = []
   const led: string[] = []
   const others: string[] = []
   let isChanged = false
@@ -69,12 +80,13 @@ function inFront(text: string, { members, items }: JsonNode, paths: Paths): stri
     const isLed = below.length > 0
     const rest = below.map((path) => path.slice(1)).filter((path) => path.length > 0)
     const value = inFront(text, node, rest)
-    isChanged ||= value !== undefined || (isLed && others.length > 0)
+    const isPlain = isLed && node.members === undefined && node.items === undefined
+    isChanged ||= value !== undefined || (isLed && others.length > 0) || (isPlain && led.length > 0)
     const member = text.slice(keyStart, node.start) + (value ?? text.slice(node.start, node.end))
-    if (isLed) led.push(member)
-    else others.push(member)
+    const place = isPlain ? plain : isLed ? led : others
+    place.push(member)
   }
-  return isChanged ? `{${[...led, ...others].join(',')}}` : undefined
+  return isChanged ? `{${[...plain, ...led, ...others].join(',')}}` : undefined
 }
 
 /** A top-level member under either protobuf spelling, and under no other (`run_id_` is no field of MLflow's). */

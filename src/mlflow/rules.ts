@@ -4,6 +4,7 @@ import { jsonName } from './json.ts'
 import { isObject } from './lookup.ts'
 import type { Rule, SwitchName } from './operation.ts'
 import { faultOfUrl } from './outbound-url.ts'
+import { buildPath, matchPath } from './path.ts'
 
 export type RuleContext = {
   readonly isAdmin: boolean
@@ -23,6 +24,11 @@ export function checkRules(call: Call, context: RuleContext): void {
 
 function check(call: Call, rule: Rule, context: RuleContext): void {
   switch (rule.kind) {
+    case 'not_also':
+      if (matchPath(rule.template, buildPath(call.template, call.params)) !== undefined) {
+        throw new GatewayError('ERR_AMBIGUOUS_REQUEST', 'The path can be read in more than one way')
+      }
+      return
     case 'switch':
       if (!context.switches[rule.name])
         throw denied('switched_off', 'This operation is switched off on this gateway')

@@ -10,6 +10,8 @@ export type UpstreamRequest = {
   readonly target: string
   readonly headers: readonly string[]
   readonly body: Uint8Array | IncomingMessage | undefined
+  /** Seconds that MLflow may stay silent, where that is more than `idleTimeout`. */
+  readonly patience?: number | undefined
 }
 
 /** An answer that was read whole. */
@@ -72,6 +74,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     method: request.method,
     headers: ['host', host, ...request.headers],
     body: (request.body ?? null) as Dispatcher.DispatchOptions['body'] & {},
+    ...patient(request.patience, options.idleTimeout),
   })
 
   const send = async (request: UpstreamRequest, client?: ServerResponse): Promise<UpstreamResponse> => {
@@ -108,6 +111,11 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     },
     close: () => pool.destroy(),
   }
+}
+
+function patient(patience: number | undefined, idleTimeout: number) {
+  if (patience === undefined || patience <= idleTimeout) return {}
+  return { headersTimeout: patience * 1000, bodyTimeout: patience * 1000 }
 }
 
 /** Aborts when the client has gone. */

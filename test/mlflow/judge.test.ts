@@ -6,7 +6,7 @@ import type { Caller } from '../../src/identity/caller.ts'
 import type { Call } from '../../src/mlflow/call.ts'
 import { CATALOGUE, operationNamed } from '../../src/mlflow/catalogue.ts'
 import type { Exchange, Services } from '../../src/mlflow/exchange.ts'
-import { checkStanding, isNobodys, isPublic, judge, readCall } from '../../src/mlflow/judge.ts'
+import { checkStanding, isAdmins, isNobodys, isPublic, judge, readCall } from '../../src/mlflow/judge.ts'
 import type { Lookup } from '../../src/mlflow/lookup.ts'
 import type { Grant } from '../../src/policy/grants.ts'
 import { accessWith, type CallParts, callFor, grant, lookupIn, textOf } from './examples.ts'
@@ -188,7 +188,7 @@ describe('what is forwarded of a judged call', () => {
 describe('what a row asks of the caller before anything is read', () => {
   const standing = (name: string, who: CallerParts) => {
     try {
-      checkStanding(operationNamed(name), callerWith(who))
+      checkStanding(operationNamed(name), callerWith(who), operationNamed(name).methods[0])
       return 'allow'
     } catch (fault) {
       if (!isGatewayError(fault)) throw fault
@@ -207,13 +207,14 @@ describe('what a row asks of the caller before anything is read', () => {
     ['webhooks.list', {}, ADMIN_ONLY],
     ['jobs.submit', {}, ADMIN_ONLY],
     ['jobs.submit', { isAdmin: true }, 'allow'],
+    ['gateway_proxy.gateway_proxy', {}, 'allow'],
   ])('%s by %j: %s', (name, who, expected) => {
     expect(standing(name, who)).toBe(expected)
   })
 
   it('is the same for every row: an admin row for admins, a public one for all', () => {
     for (const operation of CATALOGUE) {
-      const needsAdmin = operation.needs.some(({ kind }) => kind === 'admin')
+      const needsAdmin = isAdmins(operation, operation.methods[0])
       expect([operation.name, standing(operation.name, {})]).toEqual([
         operation.name,
         needsAdmin ? ADMIN_ONLY : 'allow',

@@ -31,7 +31,12 @@ describe('an id behind a field that MLflow cannot convert', () => {
       '{"max_results":"x","experiment_ids":["1","2"]}',
       '{"experiment_ids":["1","2"],"max_results":"x"}',
     ],
-    ['registered_models.create', '{"x":1,"tags":[],"name":"n"}', '{"tags":[],"name":"n","x":1}'],
+    ['registered_models.create', '{"x":1,"tags":[],"name":"n"}', '{"name":"n","tags":[],"x":1}'],
+    [
+      'gateway_endpoints.create',
+      '{"model_configs":[{"weight":"x","model_definition_id":"d"}],"fallback_config":0,"usageTracking":false,"name":"n","experiment_id":"1"}',
+      '{"usageTracking":false,"name":"n","experiment_id":"1","model_configs":[{"model_definition_id":"d","weight":"x"}],"fallback_config":0}',
+    ],
     [
       'model_versions.create',
       '{"tags":0,"source":"runs:/a/m","name":"n"}',
@@ -58,7 +63,7 @@ describe('an id behind a field that MLflow cannot convert', () => {
     [
       [read(experiment(place)), read(run('trace.info.id'))],
       '{"x":1,"trace":{"[a.b]":1,"info":{"t":"x","location":{"type":5,"experiment_id":"1"},"id":"r"}}}',
-      '{"trace":{"info":{"location":{"experiment_id":"1","type":5},"id":"r","t":"x"},"[a.b]":1},"x":1}',
+      '{"trace":{"info":{"id":"r","location":{"experiment_id":"1","type":5},"t":"x"},"[a.b]":1},"x":1}',
     ],
     [
       [readableOnly('locations[].in.experiment_id?')],

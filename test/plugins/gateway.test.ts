@@ -50,6 +50,7 @@ const DELETING: ReadonlySet<string> = new Set([
 const STRICTER: Readonly<Record<string, number>> = {
   'gateway_endpoints.raw_proxy': RANK.manage,
   'gateway_endpoints.list': RANK.read,
+  'gateway_model_definitions.list': RANK.read,
 }
 
 function rankOf(operation: Operation): number {

@@ -68,7 +68,10 @@ export const AI_GATEWAY_THINGS: readonly Thing[] = [
   { path: /^3\.0\/mlflow\/scorers\/list$/, answer: () => ({ scorers }) },
   {
     path: /^3\.0\/mlflow\/gateway\/guardrails\/get$/,
-    answer: (_, query) => one('guardrail', guardrails[query.get('guardrail_id') ?? '']),
+    answer: (_, query) => {
+      const id = query.get('guardrail_id')
+      return id === null ? {} : one('guardrail', guardrails[id])
+    },
   },
   {
     path: /^3\.0\/mlflow\/gateway\/endpoints\/list$/,

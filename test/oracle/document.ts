@@ -44,7 +44,7 @@ export function renderReason(reason: Reason, count?: number): string {
     const variant = name.slice(operation.length + 1)
     return variant === '' ? `\`${operation}\`` : `\`${operation}\` (${variant})`
   })
-  const recorded = reason.recorded === undefined ? '' : `\`${reason.recorded}\``
+  const recorded = (reason.recorded ?? []).map((word) => `\`${word}\``).join(', ')
   const cells = [names.join(', '), reason.mlflow, reason.gateway, reason.because, recorded]
   const row = `| ${cells.join(' | ')} |`
   return count === undefined ? row : `${row} ${count} |`

@@ -93,6 +93,8 @@ export function countsOf({ tallies, applied }: Verdict): readonly string[] {
 /** Reasons for differences that were not met: only a run of everything can tell. */
 export function unusedReasons({ applied }: Verdict): readonly string[] {
   return [...applied].flatMap(([reason, count]) =>
-    count === 0 ? [`no longer a difference: ${reason.of.join(', ')} (${reason.recorded ?? 'rows'})`] : [],
+    count === 0
+      ? [`no longer a difference: ${reason.of.join(', ')} (${reason.recorded?.join(', ') ?? 'rows'})`]
+      : [],
   )
 }

@@ -1,3 +1,4 @@
+import { pythonQuote } from '../mlflow/python-quote.ts'
 import { satisfies } from '../policy/access.ts'
 import type { Level, ResourceType } from '../policy/grants.ts'
 import { type Ask, askedPerson, type Done } from './ask.ts'
@@ -81,13 +82,7 @@ export function deletePermission(of: ResourcePermissions) {
 /** Always one thing: these routes know no patterns, and `*` was never one. */
 function targetOf(parameters: Parameters, { type, named }: ResourcePermissions) {
   const [first = '', ...rest] = named.map((name) => parameters.text(name))
-  return exactly(type, [first, ...rest.map(urlEncoded)].join('/'))
-}
-
-/** As Python's `quote(name, safe='')`, by which MLflow makes the key of a scorer's grants. */
-function urlEncoded(text: string): string {
-  const hex = (character: string) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`
-  return encodeURIComponent(text).replace(/[!'()*]/g, hex)
+  return exactly(type, [first, ...rest.map(pythonQuote)].join('/'))
 }
 
 /**

@@ -34,6 +34,19 @@ const ExperimentSchema = Type.Union(
 const byName = (description: string) =>
   Type.Union([everything(), NamePattern], { expect: `${NAME_PATTERN} or ${ANY}`, description })
 
+const byIdOrName = (id: string, description: string) =>
+  Type.Union(
+    [
+      everything(),
+      Type.Object(
+        { id: Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,255}$', description: id }) },
+        { additionalProperties: false },
+      ),
+      NamePattern,
+    ],
+    { expect: `{ id: "..." } (${id}), { name: "team-*" } or ${ANY}`, description },
+  )
+
 const byId = (id: string, description: string) =>
   Type.Union(
     [
@@ -58,9 +71,9 @@ const TARGET_SCHEMAS = {
   registered_model: byName('Which registered models.'),
   prompt: byName('Which prompts.'),
   scorer: byId('the experiment id, a slash, and the name in URL encoding: "12/relevance"', 'Which scorers.'),
-  gateway_secret: byId('a secret_id', 'Which secrets of the AI gateway.'),
-  gateway_endpoint: byId('an endpoint_id', 'Which endpoints of the AI gateway.'),
-  gateway_model_definition: byId('a model_definition_id', 'Which model definitions of the AI gateway.'),
+  gateway_secret: byIdOrName('a secret_id', 'Which secrets of the AI gateway.'),
+  gateway_endpoint: byIdOrName('an endpoint_id', 'Which endpoints of the AI gateway.'),
+  gateway_model_definition: byIdOrName('a model_definition_id', 'Which model definitions of the AI gateway.'),
   mcp_server: byName('Which MCP servers.'),
   run: allInside('runs'),
   trace: allInside('traces'),

@@ -11,6 +11,7 @@ import {
   locate,
   manage,
   notAlso,
+  notDenied,
   type Operation,
   read,
   refuseField,
@@ -23,7 +24,9 @@ import {
 import { parseSelector } from '../selector.ts'
 import { type Withholding, withheld } from '../withhold.ts'
 
-const guardrail = locate('gateway_guardrail')
+const guardrail = locate('gateway_guardrail')('guardrail_id')
+/** Of a stored scorer: whoever may read it, unless versions of scorers are denied. */
+const readsScorer = [read(guardrail), ...notDenied(guardrail, 'scorer_version')]
 const vetoed = (located: Located) => located('not_denied')
 
 /** What somebody who sees a model definition does not see of its secret without being able to read that. */
@@ -139,7 +142,7 @@ export const AI_GATEWAY: readonly Operation[] = [
     'gateway_endpoints.add_guardrail_to',
     'POST',
     '3.0/mlflow/gateway/guardrails/add-to-endpoint',
-    [update(gatewayEndpoint('endpoint_id')), read(guardrail('guardrail_id'))],
+    [update(gatewayEndpoint('endpoint_id')), ...readsScorer],
     { withhold: [scorerAt('config.guardrail')] },
   ),
   row(
@@ -226,7 +229,7 @@ export const AI_GATEWAY: readonly Operation[] = [
     'gateway_endpoints.update_guardrail_config',
     'PATCH',
     '3.0/mlflow/gateway/guardrails/update-config',
-    [update(gatewayEndpoint('endpoint_id')), read(guardrail('guardrail_id'))],
+    [update(gatewayEndpoint('endpoint_id')), ...readsScorer],
     { withhold: [scorerAt('config.guardrail')] },
   ),
   row(

@@ -4,6 +4,7 @@ import { type Call, memberOf } from '../call.ts'
 import type { RowSpec } from '../list-rows.ts'
 import { type Locate, type Locating, SERVER } from '../locate.ts'
 import { isObject, type Lookup } from '../lookup.ts'
+import { scorerRef } from './scorers.ts'
 import { TRACKING_LOCATORS } from './tracking.ts'
 
 /** Types of the AI gateway's things that grants can be on; each is also the kind of question for its name. */
@@ -93,30 +94,16 @@ function bodyField({ body }: Call, name: string): unknown {
 }
 
 /** A guardrail runs a scorer, whose whole definition its answers hold. */
-async function scorerOfGuardrail(
-  id: string,
-  locating: Locating,
-  call: Call,
-): Promise<readonly ResourceRef[]> {
+async function scorerOfGuardrail(id: string, locating: Locating): Promise<ResourceRef> {
   const found = await locating.lookup.about('gateway_guardrail', checkedId(id))
-  if (found === undefined) return [SERVER]
-  return scorerIn(found.experimentId, locating, call)
+  return found === undefined ? SERVER : scorerRef(found.experimentId, found.name, locating)
 }
 
 /** What an endpoint is bound to: scorers, by an id that does not tell where they are (`GatewayResourceType`, 3.17.2). */
-async function boundResource(id: string, locating: Locating, call: Call): Promise<readonly ResourceRef[]> {
-  if (bodyField(call, 'resource_type') !== 'scorer') return [SERVER]
+async function boundResource(id: string, locating: Locating, call: Call): Promise<ResourceRef> {
+  if (bodyField(call, 'resource_type') !== 'scorer') return SERVER
   const found = await locating.lookup.about('scorer_id', id)
-  return found === undefined ? [SERVER] : scorerIn(found.experimentId, locating, call)
-}
-
-async function scorerIn(
-  experimentId: string,
-  locating: Locating,
-  call: Call,
-): Promise<readonly ResourceRef[]> {
-  const experiment = [await TRACKING_LOCATORS.experiment(experimentId, locating, call)].flat()
-  return experiment.map((each) => ({ ...each, tier: 'scorer' as const }))
+  return found === undefined ? SERVER : scorerRef(found.experimentId, found.name, locating)
 }
 
 /**
@@ -163,7 +150,7 @@ function usageTracking(call: Call): boolean | undefined {
   )
 }
 
-export type AiGatewayRow = GatewayType | 'gateway_model' | 'gateway_mapping' | 'scorer_of_guardrail'
+export type AiGatewayRow = GatewayType | 'gateway_model' | 'gateway_mapping'
 
 type Row = Readonly<Record<string, unknown>>
 
@@ -191,16 +178,6 @@ export const AI_GATEWAY_ROWS: Readonly<Record<AiGatewayRow, RowSpec>> = {
     resourceOf: ({ model_definition_id: key, model_definition: definition }, lookup) => {
       const name = isObject(definition) ? definition['name'] : undefined
       return refOfRow('gateway_model_definition', key, name, lookup)
-    },
-  },
-  scorer_of_guardrail: {
-    types: ['experiment'],
-    tiers: ['scorer'],
-    resourceOf: async (guardrail, lookup) => {
-      const { experiment_id: id } = isObject(guardrail['scorer']) ? guardrail['scorer'] : {}
-      if (typeof id !== 'number' && typeof id !== 'string') return undefined
-      const found = await lookup.experiment(String(id))
-      return { type: 'experiment', key: String(id), name: found?.name, tier: 'scorer' }
     },
   },
 }

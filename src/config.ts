@@ -77,6 +77,7 @@ export type Config = {
   readonly accessTokenMaxTtl: number
   readonly jsonBodyLimit: number
   readonly trustAuthorship: boolean
+  readonly workspaces: boolean
   readonly presignedUrls: boolean
   /** As {@link Config.allowedHosts}. Empty: webhooks may call any host but those of private networks. */
   readonly webhookHosts: readonly string[]
@@ -143,6 +144,7 @@ function derive(variables: GatewayVariables, source: Source, faults: FaultList):
     accessTokenMaxTtl: variables.ACCESS_TOKEN_MAX_TTL,
     jsonBodyLimit: variables.JSON_BODY_LIMIT,
     trustAuthorship: variables.TRUSTED_AUTHORSHIP,
+    workspaces: variables.WORKSPACES,
     webhookHosts: readHosts('WEBHOOK_ALLOWED_HOSTS', variables.WEBHOOK_ALLOWED_HOSTS, faults),
     presignedUrls: variables.ALLOW_PRESIGNED_URLS_THAT_OUTLIVE_REVOCATION,
     auditStdout: variables.AUDIT_STDOUT,

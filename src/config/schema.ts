@@ -85,6 +85,12 @@ const upstream = {
     default: true,
     description: 'Sets the author of a new run to the caller, whatever the client says.',
   }),
+  WORKSPACES: flag({
+    section: 'Tracking server',
+    default: false,
+    description:
+      'The tracking server keeps workspaces apart (mlflow server --enable-workspaces): requests go to the one they name, for those who hold a role in it.',
+  }),
   WEBHOOK_ALLOWED_HOSTS: list({
     section: 'Tracking server',
     description:

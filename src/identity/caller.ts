@@ -4,6 +4,9 @@ import type { Credential, Principal } from './principal.ts'
 /** Who makes a request, what they may do, and what proved it. */
 export type Caller = {
   readonly principal: Principal
+  /** In the workspace that the request is about. */
   readonly access: Access
+  /** In each workspace other than the default one that they hold a grant in. */
+  readonly workspaces?: ReadonlyMap<string, Access> | undefined
   readonly credential: Credential
 }

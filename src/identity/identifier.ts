@@ -29,9 +29,12 @@ export type IdentifierOptions = {
 /** An `Authorization` header goes before cookies, and what it fails to prove no cookie makes up for. */
 export function createIdentifier(options: IdentifierOptions): Identifier {
   const { cache, directory, tokenUse } = options
-  const complete = ({ credential }: VerifiedCredential, { principal, access }: Member): Caller => {
+  const complete = (
+    { credential }: VerifiedCredential,
+    { principal, access, workspaces }: Member,
+  ): Caller => {
     if (credential.kind === 'access_token') tokenUse.note(credential.id)
-    return { principal, access, credential }
+    return { principal, access, workspaces, credential }
   }
   const verify = (headers: CredentialHeaders, sink: HeaderSink) =>
     headers.authorization === undefined

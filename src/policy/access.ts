@@ -1,5 +1,12 @@
 import { compileGlob } from './glob.ts'
-import type { Grant, GrantType, Level, ResourceType, Tier } from './grants.ts'
+import {
+  DEFAULT_WORKSPACE,
+  type Grant,
+  type GrantType,
+  type Level,
+  type ResourceType,
+  type Tier,
+} from './grants.ts'
 
 /** A named set of grants, as the store hands it over. */
 export type Role = { readonly id: string; readonly name: string; readonly grants: readonly Grant[] }
@@ -112,16 +119,19 @@ function unrestricted(validUntil: number): Access {
  *
  * @param options.defaultLevel What everybody who is signed in has on everything (`DEFAULT_PERMISSION`).
  * @param options.now Seconds since the epoch.
+ * @param options.workspace The one whose grants count; the default one if absent.
  */
 export function compileAccess(
   roles: readonly Role[],
-  options: { readonly defaultLevel: Level; readonly now: number },
+  options: { readonly defaultLevel: Level; readonly now: number; readonly workspace?: string },
 ): Access {
   const silent = new TypeIndex(options.defaultLevel)
   const spoken = new Map<GrantType, TypeIndex>()
   const index = (type: GrantType) => spoken.get(type) ?? silent
   let validUntil = Number.POSITIVE_INFINITY
+  const { workspace = DEFAULT_WORKSPACE } = options
   for (const grant of roles.flatMap((role) => role.grants)) {
+    if ((grant.workspace ?? DEFAULT_WORKSPACE) !== workspace) continue
     if (grant.expiresAt !== undefined) {
       if (grant.expiresAt <= options.now) continue
       validUntil = Math.min(validUntil, grant.expiresAt)

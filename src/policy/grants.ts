@@ -61,12 +61,17 @@ export function levelsOf(type: GrantType): readonly Level[] {
  */
 export type Match = 'exact' | 'name' | 'any'
 
+/** What is in no other workspace is in this one; the only one where MLflow keeps none apart. */
+export const DEFAULT_WORKSPACE = 'default'
+
 /** A level on a resource, as a role holds it. */
 export type Grant = {
   readonly resourceType: GrantType
   readonly match: Match
   readonly pattern: string
   readonly level: Level
+  /** Where it counts; in the default workspace if absent. */
+  readonly workspace?: string | undefined
   /** Seconds since the epoch; absent for a grant that does not expire. */
   readonly expiresAt?: number | undefined
 }

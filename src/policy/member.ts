@@ -11,6 +11,8 @@ export const LOCAL_ISSUER = 'urn:mlflow-auth-gateway'
 export type Member = {
   readonly principal: Principal
   readonly access: Access
+  /** What they may do in workspaces other than the default one: those that they hold a grant in. */
+  readonly workspaces: ReadonlyMap<string, Access>
   /** Seconds since the epoch: when a grant counted in `access` expires; `Infinity` if none does. */
   readonly validUntil: number
 }
@@ -44,6 +46,8 @@ export function createMemberCompiler(config: MemberConfig, now: () => number) {
       defaultLevel: membership.defaultPermission ?? config.defaultPermission,
       now: now(),
     })
+    const workspaces = accessElsewhere(roles, now())
+    const ends = [access, ...workspaces.values()].map(({ validUntil }) => validUntil)
     const principal: Principal = {
       userId: person.id,
       issuer: person.issuer ?? LOCAL_ISSUER,
@@ -58,11 +62,22 @@ export function createMemberCompiler(config: MemberConfig, now: () => number) {
     }
     const grants = roles.reduce((sum, role) => sum + role.grants.length, 0)
     return {
-      member: { principal, access, validUntil: access.validUntil },
+      member: { principal, access, workspaces, validUntil: Math.min(...ends) },
       roleIds: new Set(roles.map((role) => role.id)),
       weight: 1 + grants + roles.length + groups.length,
     }
   }
+}
+
+/** What everybody has in the default workspace is nobody's in another. */
+function accessElsewhere(roles: Membership['roles'], now: number): ReadonlyMap<string, Access> {
+  const names = new Set(roles.flatMap(({ grants }) => grants.flatMap(({ workspace }) => workspace ?? [])))
+  return new Map(
+    [...names].map((workspace) => [
+      workspace,
+      compileAccess(roles, { defaultLevel: 'NO_PERMISSIONS', now, workspace }),
+    ]),
+  )
 }
 
 /** True if a configured provider vouches, under the issuer it has today: an id that now stands for another issuer does not. */

@@ -35,8 +35,9 @@ export async function diffPolicy(store: Pick<Store, 'roles'>, policy: PolicyCont
 function describePolicy({ defaultPermission, roles, groups, users }: PolicyContent): Set<string> {
   return new Set([
     ...(defaultPermission === undefined ? [] : [`default_permission: ${defaultPermission}`]),
-    ...roles.flatMap(({ name, description, grants }) => [
+    ...roles.flatMap(({ name, description, workspace, grants }) => [
       description === undefined ? `role ${name}` : `role ${name}: ${description}`,
+      ...(workspace === undefined ? [] : [`role ${name} in workspace ${workspace}`]),
       ...grants.map((grant) => describeGrant(name, grant)),
     ]),
     ...groups.map((mapping) => `group ${describeMapping(mapping)}`),

@@ -2,7 +2,7 @@ import { Value } from 'typebox/value'
 import { qualifyName } from '../config/qualified-name.ts'
 import type { PolicyContent, PolicyMapping } from '../store/policy.ts'
 import type { Store } from '../store/store.ts'
-import { type Grant, levelsOf } from './grants.ts'
+import { DEFAULT_WORKSPACE, type Grant, levelsOf } from './grants.ts'
 import { type PolicyDocumentReader, type PolicyFault, readPolicyDocument } from './policy-document.ts'
 import { type GrantDocument, GrantSchema, PolicySchema, TARGETS } from './policy-schema.ts'
 
@@ -51,9 +51,11 @@ export function parsePolicy(text: string, { providerIds }: PolicyContext): Polic
   if (faults.length > 0 || !Value.Check(PolicySchema, document)) throw new PolicyError(faults)
   return {
     defaultPermission: document.default_permission,
-    roles: document.roles.map(({ name, description, grants }) => ({
+    roles: document.roles.map(({ name, description, workspace, grants }) => ({
       name,
       description,
+      // One content for both ways to say it.
+      workspace: workspace === DEFAULT_WORKSPACE ? undefined : workspace,
       grants: grants.map(readGrant),
     })),
     groups,

@@ -128,6 +128,13 @@ const RoleNameSchema = Type.String({
 const RoleSchema = Type.Object(
   {
     name: RoleNameSchema,
+    workspace: Type.Optional(
+      Type.String({
+        pattern: '^(?=.{2,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?$',
+        expect: 'the name of a workspace: 2 to 63 lower-case letters, digits and inner hyphens',
+        description: 'The workspace that the grants count in; the default one if left out. Needs WORKSPACES.',
+      }),
+    ),
     description: Type.Optional(Type.String({ maxLength: 1000, expect: 'a text of up to 1000 characters' })),
     grants: Type.Array(GrantSchema, { expect: 'a list of grants, [] for none' }),
   },

@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely'
-import type { Grant } from '../policy/grants.ts'
+import { DEFAULT_WORKSPACE, type Grant } from '../policy/grants.ts'
 import type { GrantsTable, Source } from './schema.ts'
 
 /** A grant as a role holds it, with where it came from. Times in seconds since the epoch. */
@@ -21,6 +21,7 @@ export function toGrant(row: GrantRow): StoredGrant {
     match: row.match,
     pattern: row.pattern,
     level: row.level,
+    workspace: row.workspace === DEFAULT_WORKSPACE ? undefined : row.workspace,
     expiresAt: row.expires_at ?? undefined,
     source: row.source,
     createdAt: row.created_at,
@@ -35,6 +36,7 @@ export function fromGrant(grant: Grant) {
     match: grant.match,
     pattern: grant.pattern,
     level: grant.level,
+    workspace: grant.workspace ?? DEFAULT_WORKSPACE,
     expires_at: grant.expiresAt ?? null,
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Transaction } from 'kysely'
 import { GatewayError } from '../errors.ts'
-import type { Grant, Level } from '../policy/grants.ts'
+import { DEFAULT_WORKSPACE, type Grant, type Level } from '../policy/grants.ts'
 import { noteChange } from './changes.ts'
 import { fromGrant, toGrant } from './grant-row.ts'
 import type { Schema } from './schema.ts'
@@ -10,6 +10,8 @@ import { readDefaultPermission, writeDefaultPermission } from './settings.ts'
 export type PolicyRole = {
   readonly name: string
   readonly description?: string | undefined
+  /** In which its grants count; the default one if absent. */
+  readonly workspace?: string | undefined
   readonly grants: readonly Grant[]
 }
 
@@ -46,6 +48,7 @@ export async function readPolicy(trx: Transaction<Schema>): Promise<PolicyConten
     roles: roles.map((role) => ({
       name: role.name,
       description: role.description ?? undefined,
+      workspace: role.workspace === DEFAULT_WORKSPACE ? undefined : role.workspace,
       grants: (byRole.get(role.id) ?? []).map(toGrant),
     })),
     groups,
@@ -84,15 +87,15 @@ async function replaceRoles(
     }
   }
   const ids = new Map<string, string>()
-  for (const { name, description = null } of roles) {
+  for (const { name, description = null, workspace = DEFAULT_WORKSPACE } of roles) {
     const role = existing.get(name)
     if (role !== undefined && role.source !== 'policy') throw madeByHand(name)
     const id = role?.id ?? randomUUID()
     ids.set(name, id)
     await trx
       .insertInto('roles')
-      .values({ id, workspace: 'default', name, description, source: 'policy', created_at: at })
-      .onConflict((conflict) => conflict.column('id').doUpdateSet({ description }))
+      .values({ id, workspace, name, description, source: 'policy', created_at: at })
+      .onConflict((conflict) => conflict.column('id').doUpdateSet({ description, workspace }))
       .execute()
   }
   return ids
@@ -111,8 +114,7 @@ async function replaceGrants(
         .values({
           id: randomUUID(),
           role_id: roleId(ids, role.name),
-          workspace: 'default',
-          ...fromGrant(grant),
+          ...fromGrant({ ...grant, workspace: role.workspace }),
           source: 'policy',
           created_at: at,
         })
@@ -162,9 +164,10 @@ function ordered(policy: PolicyContent): PolicyContent {
   return {
     defaultPermission: policy.defaultPermission,
     roles: sorted(
-      policy.roles.map(({ name, description, grants }) => ({
+      policy.roles.map(({ name, description, workspace, grants }) => ({
         name,
         description,
+        workspace,
         grants: sorted(grants.map(bare)),
       })),
     ),

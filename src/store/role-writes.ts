@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Transaction } from 'kysely'
 import { GatewayError } from '../errors.ts'
-import type { Grant } from '../policy/grants.ts'
+import { DEFAULT_WORKSPACE, type Grant } from '../policy/grants.ts'
 import { noteChange } from './changes.ts'
 import { fromGrant, type GrantRow, type StoredGrant, toGrant } from './grant-row.ts'
 import { type RoleRecord, withGrants } from './role-reads.ts'
@@ -25,12 +25,17 @@ export function assertRoleName(name: string): void {
   )
 }
 
-export type NewRole = { readonly name: string; readonly description?: string | undefined }
+export type NewRole = {
+  readonly name: string
+  readonly description?: string | undefined
+  /** Where its grants count; in the default workspace if absent. */
+  readonly workspace?: string | undefined
+}
 
 /** See `Roles.create`. */
 export async function createRole(
   trx: Transaction<Schema>,
-  { name, description }: NewRole,
+  { name, description, workspace = DEFAULT_WORKSPACE }: NewRole,
   at: number,
 ): Promise<RoleRecord> {
   assertRoleName(name)
@@ -42,7 +47,7 @@ export async function createRole(
     .insertInto('roles')
     .values({
       id,
-      workspace: 'default',
+      workspace,
       name,
       description: description ?? null,
       source: 'manual',
@@ -70,9 +75,15 @@ export async function addGrant(
   roleId: string,
   { grant, at }: { readonly grant: NewGrant; readonly at: number },
 ): Promise<StoredGrant> {
-  const role = await trx.selectFrom('roles').select('id').where('id', '=', roleId).executeTakeFirst()
+  const role = await trx
+    .selectFrom('roles')
+    .select(['workspace', 'owner_user_id'])
+    .where('id', '=', roleId)
+    .executeTakeFirst()
   if (role === undefined) throw noSuchRole()
-  const what = fromGrant(grant)
+  // A role's grants count where the role is; a personal one holds what its owner has anywhere.
+  const isPersonal = role.owner_user_id !== null
+  const what = fromGrant(isPersonal ? grant : { ...grant, workspace: role.workspace })
   const same = await trx
     .selectFrom('grants')
     .selectAll()
@@ -80,6 +91,7 @@ export async function addGrant(
       eb.and({
         role_id: roleId,
         resource_type: what.resource_type,
+        workspace: what.workspace,
         match: what.match,
         pattern: what.pattern,
       }),
@@ -92,7 +104,6 @@ export async function addGrant(
   const row: GrantRow = {
     id: randomUUID(),
     role_id: roleId,
-    workspace: 'default',
     ...what,
     source: grant.source,
     created_at: at,
@@ -192,7 +203,7 @@ export async function personalRole(
   const role = { id: randomUUID(), name: `${PERSONAL_PREFIX}${userId}`, source: 'manual' } as const
   await trx
     .insertInto('roles')
-    .values({ ...role, workspace: 'default', owner_user_id: userId, created_at: at })
+    .values({ ...role, workspace: DEFAULT_WORKSPACE, owner_user_id: userId, created_at: at })
     .execute()
   await noteChange(trx, { kind: 'user', key: userId, at })
   return { ...role, ownerUserId: userId, createdAt: at, grants: [] }

@@ -21,6 +21,7 @@ describe('defaults', () => {
       accessTokenMaxTtl: 7_776_000,
       jsonBodyLimit: 10_485_760,
       trustAuthorship: true,
+      workspaces: false,
       presignedUrls: false,
       auditStdout: true,
       auditFile: undefined,

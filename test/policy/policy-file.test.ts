@@ -129,7 +129,7 @@ extra: 1
     expect(faultsOf(text)).toEqual([
       '1 version: is not 1 | Make it 1.',
       '2 default_permission: is not one of NO_PERMISSIONS, READ, USE, EDIT | Make it one of NO_PERMISSIONS, READ, USE, EDIT.',
-      '5 roles[0].grnts: is not known here | Use name, description, grants only.',
+      '5 roles[0].grnts: is not known here | Use name, workspace, description, grants only.',
       '7 roles[0].grants[0].experiment: is not { id: "12" } (in quotes), { name: "alpha/*" } or the "*" in quotes | Make it { id: "12" } (in quotes), { name: "alpha/*" } or the "*" in quotes.',
       '10 roles[0].grants[1].level: is not one of READ, USE, EDIT, MANAGE, DENY | Make it one of READ, USE, EDIT, MANAGE, DENY.',
       '11 roles[0].grants[1].expires: is not a day such as 2027-01-31 or a time with its zone such as 2027-01-31T18:00Z | Make it a day such as 2027-01-31 or a time with its zone such as 2027-01-31T18:00Z.',

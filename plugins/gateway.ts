@@ -8,6 +8,8 @@ import { forward } from '../src/mlflow/forward.ts'
 import { checkStanding, isNobodys, isPublic, judge, readCall } from '../src/mlflow/judge.ts'
 import type { Operation } from '../src/mlflow/operation.ts'
 import { routerUrl } from '../src/mlflow/path.ts'
+import type { UpstreamVersion } from '../src/mlflow/upstream-version.ts'
+import { isServedBy } from '../src/mlflow/version.ts'
 import type { Demand } from '../src/policy/decide.ts'
 import { assertSameOrigin } from './origin.ts'
 
@@ -15,6 +17,8 @@ export type GatewayOptions = {
   readonly catalogue: readonly Operation[]
   readonly services: Services
   readonly publicUrl: URL
+  /** Tells which known versions the tracking server is like, at once and whenever that changes. */
+  readonly followVersion: UpstreamVersion['follow']
 }
 
 /**
@@ -23,25 +27,42 @@ export type GatewayOptions = {
  */
 export const gateway = fp<GatewayOptions>(
   async (app, options) => {
-    for (const { url, method, candidates } of routesOf(options.catalogue)) {
+    const routes = [...routesOf(options.catalogue)]
+    options.followVersion((like) => {
+      for (const route of routes) {
+        route.candidates = route.rows.filter(({ operation }) => isServedBy(operation.versions, like))
+      }
+    })
+    for (const route of routes) {
       app.route({
-        url,
-        method: method === 'GET' ? ['GET', 'HEAD'] : method,
+        url: route.url,
+        method: route.method === 'GET' ? ['GET', 'HEAD'] : route.method,
         exposeHeadRoute: false,
         // A hook and not the handler: before a handler runs, Fastify reads the body with a parser of its own choice.
-        onRequest: (request, reply) => handle(app, options, candidates, request, reply),
+        onRequest: (request, reply) => handle(app, options, route, request, reply),
         handler: notReached,
       })
     }
   },
-  { name: 'gateway', dependencies: ['audit', 'errors', 'identify'], fastify: '5.x', encapsulate: true },
+  {
+    name: 'gateway',
+    dependencies: ['audit', 'errors', 'identify', 'unknown-routes'],
+    fastify: '5.x',
+    encapsulate: true,
+  },
 )
 
 function notReached(): never {
   throw new Error('a request went on after it was answered')
 }
 
-type Route = { readonly url: string; readonly method: string; readonly candidates: Candidate[] }
+type Route = {
+  readonly url: string
+  readonly method: string
+  readonly rows: Candidate[]
+  /** Those of the rows that the tracking server, at its version, serves. */
+  candidates: readonly Candidate[]
+}
 
 /** One route per method and router URL; rows that the router cannot tell apart are told apart by `readTarget`. */
 function routesOf(catalogue: readonly Operation[]): Iterable<Route> {
@@ -50,8 +71,8 @@ function routesOf(catalogue: readonly Operation[]): Iterable<Route> {
     for (const template of operation.paths) {
       for (const method of operation.methods) {
         const url = routerUrl(template)
-        const route = routes.get(`${method} ${url}`) ?? { url, method, candidates: [] }
-        route.candidates.push({ operation, template })
+        const route = routes.get(`${method} ${url}`) ?? { url, method, rows: [], candidates: [] }
+        route.rows.push({ operation, template })
         routes.set(`${method} ${url}`, route)
       }
     }
@@ -62,7 +83,7 @@ function routesOf(catalogue: readonly Operation[]): Iterable<Route> {
 async function handle(
   app: FastifyInstance,
   { services, publicUrl }: GatewayOptions,
-  candidates: readonly Candidate[],
+  route: Route,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
@@ -74,7 +95,7 @@ async function handle(
     bytesOut: 0,
   }
   try {
-    const target = findTarget(exchange, candidates)
+    const target = findTarget(exchange, route.candidates) ?? (await refuseUnknown(app, route, request, reply))
     if (!isPublic(target.operation)) {
       exchange.caller = await app.identify(request, reply)
       exchange.setCookie = cookiesOn(reply)
@@ -98,16 +119,29 @@ function cookiesOn(reply: FastifyReply): readonly string[] {
   return value === undefined ? [] : [value].flat().map(String)
 }
 
-function findTarget(exchange: Exchange, candidates: readonly Candidate[]): Target {
+function findTarget(exchange: Exchange, candidates: readonly Candidate[]): Target | undefined {
   const target = readTarget(exchange.request.url ?? '', candidates)
-  if (target === undefined || isNobodys(target.operation)) {
-    throw new GatewayError('ERR_NO_SUCH_ROUTE', 'This address is not one the gateway serves', {
-      reason: 'no_such_route',
-    })
-  }
+  if (target === undefined) return undefined
+  if (isNobodys(target.operation)) throw noSuchRoute('no_such_route')
   exchange.operation = target.operation
   exchange.path = target.template.text
   return target
+}
+
+/** @throws {GatewayError} `ERR_NO_SUCH_ROUTE`, always. */
+async function refuseUnknown(
+  app: FastifyInstance,
+  { rows }: Route,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<never> {
+  if (readTarget(request.raw.url ?? '', rows) !== undefined) throw noSuchRoute('not_in_this_version')
+  await app.noteUnknownRoute(request, reply)
+  throw noSuchRoute('no_such_route')
+}
+
+function noSuchRoute(reason: string): GatewayError {
+  return new GatewayError('ERR_NO_SUCH_ROUTE', 'This address is not one the gateway serves', { reason })
 }
 
 type Outcome = Pick<AuditEvent, 'effect' | 'status' | 'reason'>

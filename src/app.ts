@@ -250,7 +250,12 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
     publicUrl,
     refresh: directory.refresh,
   })
-  await app.register(gateway, { catalogue: CATALOGUE, services, publicUrl })
+  await app.register(gateway, {
+    catalogue: CATALOGUE,
+    services,
+    publicUrl,
+    followVersion: version.follow,
+  })
   if (metricsPort !== undefined)
     await app.register(metrics, { metrics: counters, port: metricsPort, host: config.host })
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { CATALOGUE } from '../../src/mlflow/catalogue.ts'
 import type { Need } from '../../src/mlflow/operation.ts'
+import { isServedBy } from '../../src/mlflow/version.ts'
 import authorization from '../fixtures/mlflow-3.17.2/authorization.json' with { type: 'json' }
 import served from '../fixtures/mlflow-3.17.2/routes.json' with { type: 'json' }
 
@@ -9,7 +10,7 @@ function key(method: string, path: string): string {
   return `${method} ${path.replace(/<path:\w+>|\{\w+:path\}/g, '<path>').replace(/<\w+>|\{\w+\}/g, '<>')}`
 }
 
-const rows = CATALOGUE.flatMap((operation) =>
+const rows = CATALOGUE.filter(({ versions }) => isServedBy(versions, ['3.17.2'])).flatMap((operation) =>
   operation.paths.flatMap((path) =>
     operation.methods.map((method) => ({ key: key(method, path.text), operation })),
   ),

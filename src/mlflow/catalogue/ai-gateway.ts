@@ -18,6 +18,7 @@ import {
   remove,
   row,
   SIGNED_IN,
+  since,
   update,
   use,
 } from '../operation.ts'
@@ -72,17 +73,27 @@ const invokedByPath = (name: string, path: string) =>
  */
 export const AI_GATEWAY: readonly Operation[] = [
   // gateway budget
-  row('gateway_budgets.create_policy', 'POST', '3.0/mlflow/gateway/budgets/create', ADMIN),
-  row('gateway_budgets.delete_policy', 'DELETE', '3.0/mlflow/gateway/budgets/delete', ADMIN),
+  row('gateway_budgets.create_policy', 'POST', '3.0/mlflow/gateway/budgets/create', ADMIN, {
+    since: '3.17.2',
+  }),
+  row('gateway_budgets.delete_policy', 'DELETE', '3.0/mlflow/gateway/budgets/delete', ADMIN, {
+    since: '3.17.2',
+  }),
   row('gateway_budgets.get_policy', 'GET', '3.0/mlflow/gateway/budgets/get', SIGNED_IN, {
+    since: '3.17.2',
     withhold: [peopleAt('budget_policy')],
   }),
   row('gateway_budgets.list_policies', 'GET', '3.0/mlflow/gateway/budgets/list', SIGNED_IN, {
+    since: '3.17.2',
     withhold: [peopleAt('budget_policies[]')],
   }),
   // What everybody has spent: MLflow shows it to all.
-  row('gateway_budgets.list_windows', 'GET', '3.0/mlflow/gateway/budgets/windows', ADMIN),
-  row('gateway_budgets.update_policy', 'POST', '3.0/mlflow/gateway/budgets/update', ADMIN),
+  row('gateway_budgets.list_windows', 'GET', '3.0/mlflow/gateway/budgets/windows', ADMIN, {
+    since: '3.17.2',
+  }),
+  row('gateway_budgets.update_policy', 'POST', '3.0/mlflow/gateway/budgets/update', ADMIN, {
+    since: '3.17.2',
+  }),
   // gateway catalogue
   row('gateway_catalogue.get_secrets_config', 'GET', 'ajax:3.0/mlflow/gateway/secrets/config', SIGNED_IN, {
     withhold: [withheld('', ['using_default_passphrase'], { admin: true })],
@@ -134,16 +145,18 @@ export const AI_GATEWAY: readonly Operation[] = [
   ),
   invokedByModel('gateway_endpoints.chat_completions', '/gateway/mlflow/v1/chat/completions'),
   invokedByModel('gateway_endpoints.openai_passthrough_chat', '/gateway/openai/v1/chat/completions'),
-  invokedByModel(
-    'gateway_endpoints.openai_passthrough_responses_compact',
-    '/gateway/openai/v1/responses/compact',
-  ),
+  ...since('3.17.2', [
+    invokedByModel(
+      'gateway_endpoints.openai_passthrough_responses_compact',
+      '/gateway/openai/v1/responses/compact',
+    ),
+  ]),
   row(
     'gateway_endpoints.add_guardrail_to',
     'POST',
     '3.0/mlflow/gateway/guardrails/add-to-endpoint',
     [update(gatewayEndpoint('endpoint_id')), ...readsScorer],
-    { withhold: [scorerAt('config.guardrail')] },
+    { since: '3.17.2', withhold: [scorerAt('config.guardrail')] },
   ),
   row(
     'gateway_endpoints.create',
@@ -200,7 +213,7 @@ export const AI_GATEWAY: readonly Operation[] = [
     'GET',
     '3.0/mlflow/gateway/guardrails/list-for-endpoint',
     read(gatewayEndpoint('endpoint_id')),
-    { withhold: [scorerAt('configs[].guardrail')] },
+    { since: '3.17.2', withhold: [scorerAt('configs[].guardrail')] },
   ),
   row(
     'gateway_endpoints.list',
@@ -218,6 +231,7 @@ export const AI_GATEWAY: readonly Operation[] = [
     'DELETE',
     '3.0/mlflow/gateway/guardrails/remove-from-endpoint',
     update(gatewayEndpoint('endpoint_id')),
+    { since: '3.17.2' },
   ),
   row(
     'gateway_endpoints.set_tag',
@@ -230,7 +244,7 @@ export const AI_GATEWAY: readonly Operation[] = [
     'PATCH',
     '3.0/mlflow/gateway/guardrails/update-config',
     [update(gatewayEndpoint('endpoint_id')), ...readsScorer],
-    { withhold: [scorerAt('config.guardrail')] },
+    { since: '3.17.2', withhold: [scorerAt('config.guardrail')] },
   ),
   row(
     'gateway_endpoints.update',
@@ -263,11 +277,14 @@ export const AI_GATEWAY: readonly Operation[] = [
   ),
   // Those that the caller may call, as with MLflow.
   row('gateway_endpoints.list_models', 'GET', '/gateway/mlflow/v1/models', SIGNED_IN, {
+    since: '3.17.2',
     list: { field: 'data', rows: 'gateway_model', pages: 'none' },
   }),
   invokedByModel('gateway_endpoints.openai_passthrough_embeddings', '/gateway/openai/v1/embeddings'),
   invokedByModel('gateway_endpoints.openai_passthrough_responses', '/gateway/openai/v1/responses'),
-  invokedByModel('gateway_endpoints.typesafe_passthrough_system_one', '/gateway/typesafe/v1/systemone'),
+  ...since('3.17.2', [
+    invokedByModel('gateway_endpoints.typesafe_passthrough_system_one', '/gateway/typesafe/v1/systemone'),
+  ]),
   invokedByPath('gateway_endpoints.invocations', '/gateway/<endpoint_name>/mlflow/invocations'),
   row(
     'gateway_endpoints.raw_proxy',
@@ -277,6 +294,7 @@ export const AI_GATEWAY: readonly Operation[] = [
     // own model. Who manages the endpoint decides what it calls anyway.
     manage(gatewayEndpointName('path:endpoint_name')),
     {
+      since: '3.17.2',
       body: 'stream',
       patience: PATIENCE,
       // MLflow would call an endpoint named `proxy` (3.17.2: the first route that fits).
@@ -284,10 +302,14 @@ export const AI_GATEWAY: readonly Operation[] = [
     },
   ),
   // gateway guardrail
-  row('gateway_guardrails.create', 'POST', '3.0/mlflow/gateway/guardrails/create', ADMIN),
-  row('gateway_guardrails.delete', 'DELETE', '3.0/mlflow/gateway/guardrails/delete', ADMIN),
-  row('gateway_guardrails.get', 'GET', '3.0/mlflow/gateway/guardrails/get', ADMIN),
-  row('gateway_guardrails.list', 'GET', '3.0/mlflow/gateway/guardrails/list', ADMIN),
+  row('gateway_guardrails.create', 'POST', '3.0/mlflow/gateway/guardrails/create', ADMIN, {
+    since: '3.17.2',
+  }),
+  row('gateway_guardrails.delete', 'DELETE', '3.0/mlflow/gateway/guardrails/delete', ADMIN, {
+    since: '3.17.2',
+  }),
+  row('gateway_guardrails.get', 'GET', '3.0/mlflow/gateway/guardrails/get', ADMIN, { since: '3.17.2' }),
+  row('gateway_guardrails.list', 'GET', '3.0/mlflow/gateway/guardrails/list', ADMIN, { since: '3.17.2' }),
   // gateway model definition
   row(
     'gateway_model_definitions.create',
@@ -360,10 +382,13 @@ export const AI_GATEWAY: readonly Operation[] = [
     },
   ),
   // gateway proxy: MLflow lets everybody send anything to whatever the server is set up to call.
-  row('gateway_proxy.gateway_proxy', 'GET|POST', 'ajax:2.0/mlflow/gateway-proxy', [
-    SIGNED_IN,
-    adminMethod('POST'),
-  ]),
+  row(
+    'gateway_proxy.gateway_proxy',
+    'GET|POST',
+    'ajax:2.0/mlflow/gateway-proxy',
+    [SIGNED_IN, adminMethod('POST')],
+    { since: '2.22.5' },
+  ),
   // gateway secret
   row(
     'gateway_secrets.create',

@@ -63,25 +63,21 @@ export const ARTIFACTS: readonly Operation[] = [
     'GET',
     '2.0/mlflow-artifacts/presigned/<path:artifact_path>',
     read(AT_PATH, PUBLISHED),
-    {
-      rules: [onlyIf('presignedUrls')],
-    },
+    { since: '3.17.2', rules: [onlyIf('presignedUrls')] },
   ),
   row(
     'artifacts.create_presigned_download',
     'POST',
     '2.0/mlflow/artifacts/presigned-download-url',
     read(run('run_id')),
-    {
-      rules: [onlyIf('presignedUrls')],
-    },
+    { since: '3.17.2', rules: [onlyIf('presignedUrls')] },
   ),
   row(
     'artifacts.create_presigned_upload',
     'POST',
     '2.0/mlflow/artifacts/presigned-upload-url',
     [update(run('run_id?')), update(loggedModel('model_id?'))],
-    { rules: [onlyIf('presignedUrls')] },
+    { since: '3.17.2', rules: [onlyIf('presignedUrls')] },
   ),
 
   row('artifacts.get_of_run', 'GET', '/get-artifact', read(run('run_id|run_uuid')), {

@@ -20,7 +20,7 @@ export const ASSISTANT_ROWS: readonly Operation[] = [
     'GET',
     'ajax:3.0/mlflow/assistant/providers/<provider>/models',
     ADMIN,
-    ASSISTANT,
+    { ...ASSISTANT, since: '3.17.2' },
   ),
   row(
     'assistant.provider_health_check',
@@ -34,14 +34,14 @@ export const ASSISTANT_ROWS: readonly Operation[] = [
     'POST',
     'ajax:3.0/mlflow/assistant/sessions/<session_id>/tool-result',
     ADMIN,
-    ASSISTANT,
+    { ...ASSISTANT, since: '3.17.2' },
   ),
   row(
     'assistant.resolve_permission',
     'POST',
     'ajax:3.0/mlflow/assistant/sessions/<session_id>/permission',
     ADMIN,
-    ASSISTANT,
+    { ...ASSISTANT, since: '3.17.2' },
   ),
   row(
     'assistant.stream_response',
@@ -54,6 +54,7 @@ export const ASSISTANT_ROWS: readonly Operation[] = [
     answer: { providers: {}, projects: {}, remote_access_allowed: false },
   }),
   row('assistant.get_providers', 'GET', 'ajax:3.0/mlflow/assistant/providers', SIGNED_IN, {
+    since: '3.17.2',
     answer: { providers: [], resolved: null, gateway_vendor_options: {} },
   }),
   row(

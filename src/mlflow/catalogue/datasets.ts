@@ -77,5 +77,5 @@ export const DATASETS: readonly Operation[] = [
   ),
   row('datasets.delete', 'DELETE', `${datasets}/<dataset_id>`, remove(IT), moves),
   row('datasets.get', 'GET', `${datasets}/<dataset_id>`, read(IT)),
-  row('datasets.search_stub', 'POST', '2.0mlflow/experiments/search-datasets', NOBODY),
+  row('datasets.search_stub', 'POST', '2.0mlflow/experiments/search-datasets', NOBODY, { since: '2.22.5' }),
 ]

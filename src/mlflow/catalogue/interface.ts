@@ -5,9 +5,9 @@ export const INTERFACE: readonly Operation[] = [
   row('ui.shell', 'GET', '/', SIGNED_IN, { shell: true }),
   row('ui.static_file', 'GET', '/static-files/<path:path>', PUBLIC, { cacheable: true }),
   row('ui.build_file', 'GET', '/build/<path:filename>', NOBODY),
-  row('ui.get_telemetry', 'GET', 'ajax:3.0/mlflow/ui-telemetry', SIGNED_IN),
-  row('ui.post_telemetry', 'POST', 'ajax:3.0/mlflow/ui-telemetry', SIGNED_IN),
-  row('ops.server_info', 'GET', '3.0/mlflow/server-info', PUBLIC),
+  row('ui.get_telemetry', 'GET', 'ajax:3.0/mlflow/ui-telemetry', SIGNED_IN, { since: '3.10.1' }),
+  row('ui.post_telemetry', 'POST', 'ajax:3.0/mlflow/ui-telemetry', SIGNED_IN, { since: '3.10.1' }),
+  row('ops.server_info', 'GET', '3.0/mlflow/server-info', PUBLIC, { since: '3.10.1' }),
   row('ops.health', 'GET', '/health', PUBLIC),
   row('ops.version', 'GET', '/version', SIGNED_IN),
 ]

@@ -76,7 +76,7 @@ export const JOBS: readonly Operation[] = [
     'POST',
     'ajax:3.0/mlflow/genai/evaluate/invoke',
     [...createsRun, ...TRACES_AND_MODELS, ...readsScorer(scorerOfVersion('experiment_id'))],
-    startsJob('job_id'),
+    { ...startsJob('job_id'), since: '3.17.2' },
   ),
   row(
     'jobs.create_prompt_optimization',
@@ -100,7 +100,9 @@ export const JOBS: readonly Operation[] = [
     notDenied(PROMPT_JOB, 'run'),
   ]),
   row('jobs.get_prompt_optimization', 'GET', `${optimization}/<job_id>`, read(PROMPT_JOB)),
-  row('jobs.cancel', 'PATCH', 'ajax:3.0/mlflow/jobs/cancel/<job_id>', update(JOB, byOwner)),
+  row('jobs.cancel', 'PATCH', 'ajax:3.0/mlflow/jobs/cancel/<job_id>', update(JOB, byOwner), {
+    since: '3.17.2',
+  }),
   row(
     'jobs.invoke_issue_detection',
     'POST',
@@ -112,7 +114,7 @@ export const JOBS: readonly Operation[] = [
       use(gatewayEndpointName('endpoint_name?')),
       use(modelProvider('provider')),
     ],
-    startsJob('job_id'),
+    { ...startsJob('job_id'), since: '3.17.2' },
   ),
   row(
     'jobs.invoke_scorer',
@@ -127,7 +129,7 @@ export const JOBS: readonly Operation[] = [
     ],
     startsJob('jobs[]', 'job_id'),
   ),
-  row('jobs.get', 'GET', 'ajax:3.0/mlflow/jobs/<job_id>', read(JOB, byOwner)),
+  row('jobs.get', 'GET', 'ajax:3.0/mlflow/jobs/<job_id>', read(JOB, byOwner), { since: '3.17.2' }),
   row('jobs.cancel_job', 'PATCH', 'ajax:3.0/jobs/cancel/<job_id>', update(JOB, byOwner)),
   row('jobs.search', 'POST', 'ajax:3.0/jobs/search', SIGNED_IN, {
     list: { field: 'jobs', rows: 'job', pages: 'none' },

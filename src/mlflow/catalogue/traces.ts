@@ -68,24 +68,36 @@ export const TRACES: readonly Operation[] = [
     'POST',
     `${tracesV3}/<trace_id>/assessments`,
     [read(byPath.v3), notDenied(byPath.v3, 'assessment'), update(byPath.v3, { either: true })],
-    { sources: 'assessment.source' },
+    { since: '3.10.1', sources: 'assessment.source' },
   ),
-  row('assessments.delete', 'DELETE', `${tracesV3}/<trace_id>/assessments/<assessment_id>`, [
-    read(byPath.v3),
-    remove(byPath.v3, { tier: 'assessment', inherited: 'update' }),
-  ]),
-  row('assessments.get', 'GET', `${tracesV3}/<trace_id>/assessments/<assessment_id>`, [
-    read(byPath.v3),
-    read(byPath.v3, { tier: 'assessment' }),
-  ]),
-  row('assessments.update', 'PATCH', `${tracesV3}/<trace_id>/assessments/<assessment_id>`, [
-    read(byPath.v3),
-    update(byPath.v3, { tier: 'assessment' }),
-  ]),
+  row(
+    'assessments.delete',
+    'DELETE',
+    `${tracesV3}/<trace_id>/assessments/<assessment_id>`,
+    [read(byPath.v3), remove(byPath.v3, { tier: 'assessment', inherited: 'update' })],
+    { since: '3.10.1' },
+  ),
+  row(
+    'assessments.get',
+    'GET',
+    `${tracesV3}/<trace_id>/assessments/<assessment_id>`,
+    [read(byPath.v3), read(byPath.v3, { tier: 'assessment' })],
+    { since: '3.10.1' },
+  ),
+  row(
+    'assessments.update',
+    'PATCH',
+    `${tracesV3}/<trace_id>/assessments/<assessment_id>`,
+    [read(byPath.v3), update(byPath.v3, { tier: 'assessment' })],
+    { since: '3.10.1' },
+  ),
 
   // several traces: every one of them is judged, and one refusal is a refusal of all
-  row('traces.batch_get_infos', 'POST', `${tracesV3}/batchGetInfos`, read(trace('trace_ids[]'))),
+  row('traces.batch_get_infos', 'POST', `${tracesV3}/batchGetInfos`, read(trace('trace_ids[]')), {
+    since: '3.17.2',
+  }),
   row('traces.batch_get', 'GET', `${tracesV3}/batchGet`, read(trace('trace_ids[]')), {
+    since: '3.10.1',
     repeated: ['trace_ids', 'experiment_ids'],
   }),
   row(
@@ -96,6 +108,7 @@ export const TRACES: readonly Operation[] = [
       read(experiment(IN_EXPERIMENTS), { tier: 'trace' }),
       ...searchedBy(experiment(IN_EXPERIMENTS), 'filter_string1|filter_string2|base_filter'),
     ],
+    { since: '3.10.1' },
   ),
   row(
     'traces.query_metrics',
@@ -107,40 +120,54 @@ export const TRACES: readonly Operation[] = [
       // The third view counts assessments.
       ...when('view_type?', ['TRACES', 'SPANS'], notDenied(experiment(IN_EXPERIMENTS), 'assessment')),
     ],
+    { since: '3.10.1' },
   ),
   // Of the ids MLflow deletes those that are in the experiment (3.17.2).
   row('traces.delete', 'POST', `${tracesV2}/delete-traces`, removesTraces),
-  row('traces.delete_v3', 'POST', `${tracesV3}/delete-traces`, removesTraces),
-  row('traces.link_prompts_to', 'POST', `${tracesV2}/link-prompts`, [
-    update(trace('trace_id')),
-    read(registeredModel('prompt_versions[].name')),
-  ]),
-  row('traces.link_to_run', 'POST', `${tracesV2}/link-to-run`, [
-    update(run('run_id')),
-    read(trace('trace_ids[]')),
-  ]),
+  row('traces.delete_v3', 'POST', `${tracesV3}/delete-traces`, removesTraces, { since: '3.10.1' }),
+  row(
+    'traces.link_prompts_to',
+    'POST',
+    `${tracesV2}/link-prompts`,
+    [update(trace('trace_id')), read(registeredModel('prompt_versions[].name'))],
+    { since: '3.10.1' },
+  ),
+  row(
+    'traces.link_to_run',
+    'POST',
+    `${tracesV2}/link-to-run`,
+    [update(run('run_id')), read(trace('trace_ids[]'))],
+    { since: '3.10.1' },
+  ),
   row(
     'traces.search_v3',
     'POST',
     `${tracesV3}/search`,
     [readableOnly(IN_LOCATIONS, 'trace'), ...searchedBy(experiment(IN_LOCATIONS), 'filter|order_by[]')],
-    {
-      rules: [onlyFields('locations[]', 'type', 'mlflow_experiment')],
-    },
+    { since: '3.10.1', rules: [onlyFields('locations[]', 'type', 'mlflow_experiment')] },
   ),
-  row('traces.search', 'GET', tracesV2, [
+  row(
+    'traces.search',
+    'GET',
+    tracesV2,
+    [
       readableOnly(`${IN_EXPERIMENTS}?`, 'trace'),
       ...searchedBy(experiment(`${IN_EXPERIMENTS}?`), 'filter|order_by[]'),
-    ], {
-    repeated: ['experiment_ids', 'order_by'],
+    ],
+    {
+      repeated: ['experiment_ids', 'order_by'],
+    },
+  ),
+  row('traces.search_unified', 'GET', '2.0/mlflow/unified-traces', NOBODY, {
+    since: '3.1.4',
+    repeated: ['experiment_ids'],
   }),
-  row('traces.search_unified', 'GET', '2.0/mlflow/unified-traces', NOBODY, { repeated: ['experiment_ids'] }),
 
   // one trace
-  row('traces.get', 'GET', `${tracesV3}/get`, read(trace('trace_id'))),
+  row('traces.get', 'GET', `${tracesV3}/get`, read(trace('trace_id')), { since: '3.10.1' }),
   row('traces.get_info', 'GET', `${tracesV2}/<request_id>/info`, read(byPath.v2)),
-  row('traces.get_info_v3', 'GET', `${tracesV3}/<trace_id>`, read(byPath.v3)),
-  row('traces.get_online_details', 'GET', '2.0/mlflow/get-online-trace-details', NOBODY),
+  row('traces.get_info_v3', 'GET', `${tracesV3}/<trace_id>`, read(byPath.v3), { since: '3.10.1' }),
+  row('traces.get_online_details', 'GET', '2.0/mlflow/get-online-trace-details', NOBODY, { since: '3.1.4' }),
   row(
     'traces.get_artifact',
     'GET',
@@ -149,9 +176,15 @@ export const TRACES: readonly Operation[] = [
     { untrusted: true, rules: [plainPath('path')] },
   ),
   row('traces.set_tag', 'PATCH', `${tracesV2}/<request_id>/tags`, update(byPath.v2), keepsTag),
-  row('traces.set_tag_v3', 'PATCH', `${tracesV3}/<trace_id>/tags`, update(byPath.v3), keepsTag),
+  row('traces.set_tag_v3', 'PATCH', `${tracesV3}/<trace_id>/tags`, update(byPath.v3), {
+    ...keepsTag,
+    since: '3.10.1',
+  }),
   row('traces.delete_tag', 'DELETE', `${tracesV2}/<request_id>/tags`, update(byPath.v2), keepsTag),
-  row('traces.delete_tag_v3', 'DELETE', `${tracesV3}/<trace_id>/tags`, update(byPath.v3), keepsTag),
+  row('traces.delete_tag_v3', 'DELETE', `${tracesV3}/<trace_id>/tags`, update(byPath.v3), {
+    ...keepsTag,
+    since: '3.10.1',
+  }),
   row('traces.end', 'PATCH', `${tracesV2}/<request_id>`, update(byPath.v2), {
     rules: [staysInPlace('tags[].key?')],
   }),
@@ -170,6 +203,7 @@ export const TRACES: readonly Operation[] = [
       update(newTrace(`${info}.trace_id`)),
     ],
     {
+      since: '3.10.1',
       sources: `${info}.assessments[].source`,
       rules: [
         onlyFields(place, 'type', 'mlflow_experiment'),
@@ -190,6 +224,7 @@ export const TRACES: readonly Operation[] = [
       update(newTrace('spans:trace_ids?')),
     ],
     {
+      since: '3.10.1',
       body: 'otlp',
       headers: ['x-mlflow-experiment-id', 'x-mlflow-run-id'],
       rules: [staysInPlace('spans:trace_tags?')],

@@ -82,6 +82,7 @@ export const TRACKING: readonly Operation[] = [
     'POST',
     '2.0/mlflow/experiments/delete-experiment-tag',
     update(experiment('experiment_id')),
+    { since: '3.10.1' },
   ),
 
   // run
@@ -111,10 +112,13 @@ export const TRACKING: readonly Operation[] = [
     update(run('run_id')),
     update(loggedModel('models[].model_id?')),
   ]),
-  row('runs.log_outputs', 'POST', '2.0/mlflow/runs/outputs', [
-    update(run('run_id')),
-    update(loggedModel('models[].model_id?')),
-  ]),
+  row(
+    'runs.log_outputs',
+    'POST',
+    '2.0/mlflow/runs/outputs',
+    [update(run('run_id')), update(loggedModel('models[].model_id?'))],
+    { since: '3.1.4' },
+  ),
   row('runs.set_tag', 'POST', '2.0/mlflow/runs/set-tag', update(run(ONE_RUN))),
   row('runs.delete_tag', 'POST', '2.0/mlflow/runs/delete-tag', update(run('run_id'))),
   row('runs.list_artifacts', 'GET', '2.0/mlflow/artifacts/list', read(run(ONE_RUN)), {
@@ -151,11 +155,17 @@ export const TRACKING: readonly Operation[] = [
   row('graphql.query', 'GET|POST', '/graphql', GRAPHQL),
 
   // logged model
-  row('logged_models.create', 'POST', '2.0/mlflow/logged-models', [
-    update(experiment('experiment_id')),
-    notDenied(experiment('experiment_id'), 'logged_model'),
-    read(run('source_run_id?')),
-  ]),
+  row(
+    'logged_models.create',
+    'POST',
+    '2.0/mlflow/logged-models',
+    [
+      update(experiment('experiment_id')),
+      notDenied(experiment('experiment_id'), 'logged_model'),
+      read(run('source_run_id?')),
+    ],
+    { since: '3.1.4' },
+  ),
   row(
     'logged_models.search',
     'POST',
@@ -164,35 +174,46 @@ export const TRACKING: readonly Operation[] = [
       readableOnly('experiment_ids[]?', 'logged_model'),
       read(run('filter:filter|order_by[].field_name#source_run_id?')),
     ],
+    { since: '3.1.4' },
   ),
-  row('logged_models.get', 'GET', '2.0/mlflow/logged-models/<model_id>', read(loggedModel('path:model_id'))),
-  row('logged_models.finalize', 'PATCH', '2.0/mlflow/logged-models/<model_id>', changesModel),
+  row('logged_models.get', 'GET', '2.0/mlflow/logged-models/<model_id>', read(loggedModel('path:model_id')), {
+    since: '3.1.4',
+  }),
+  row('logged_models.finalize', 'PATCH', '2.0/mlflow/logged-models/<model_id>', changesModel, {
+    since: '3.1.4',
+  }),
   row(
     'logged_models.delete',
     'DELETE',
     '2.0/mlflow/logged-models/<model_id>',
     remove(loggedModel('path:model_id')),
+    { since: '3.1.4' },
   ),
-  row('logged_models.set_tags', 'PATCH', '2.0/mlflow/logged-models/<model_id>/tags', changesModel),
+  row('logged_models.set_tags', 'PATCH', '2.0/mlflow/logged-models/<model_id>/tags', changesModel, {
+    since: '3.1.4',
+  }),
   row(
     'logged_models.delete_tag',
     'DELETE',
     '2.0/mlflow/logged-models/<model_id>/tags/<tag_key>',
     remove(loggedModel('path:model_id')),
+    { since: '3.1.4' },
   ),
-  row('logged_models.log_params', 'POST', '2.0/mlflow/logged-models/<model_id>/params', changesModel),
+  row('logged_models.log_params', 'POST', '2.0/mlflow/logged-models/<model_id>/params', changesModel, {
+    since: '3.1.4',
+  }),
   row(
     'logged_models.list_artifacts',
     'GET',
     '2.0/mlflow/logged-models/<model_id>/artifacts/directories',
     read(loggedModel('path:model_id')),
-    { rules: [plainPath('artifact_directory_path')] },
+    { since: '3.1.4', rules: [plainPath('artifact_directory_path')] },
   ),
   row(
     'logged_models.get_artifact',
     'GET',
     'ajax:2.0/mlflow/logged-models/<model_id>/artifacts/files',
     read(loggedModel('path:model_id')),
-    { untrusted: true, rules: [plainPath('artifact_file_path')] },
+    { since: '3.1.4', untrusted: true, rules: [plainPath('artifact_file_path')] },
   ),
 ]

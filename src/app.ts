@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { type FastifyInstance, type FastifyServerOptions, fastify, LogController } from 'fastify'
+import { admin } from '../plugins/admin.ts'
 import { api } from '../plugins/api.ts'
 import { audit } from '../plugins/audit.ts'
 import { console } from '../plugins/console.ts'
@@ -239,12 +240,15 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
     now,
   })
   await app.register(console, { publicUrl })
-  await app.register(api, {
+  const formTokens = createFormTokens(config.gatewaySecret)
+  const administration = {
     endpoints: ENDPOINTS,
     parts: adminParts(parts),
     publicUrl,
     refresh: directory.refresh,
-  })
+  }
+  await app.register(admin, { ...administration, formTokens })
+  await app.register(api, administration)
   await app.register(mlflowAuthApi, {
     services: { store, directory, lookup: services.lookup, config },
     publicUrl,

@@ -21,6 +21,8 @@ ${principal.isAdmin || principal.roles.length > 0 ? undefined : html`<p class="m
 </section>
 <p class="actions">
 <a class="button" href="${ownPath(publicUrl, '/')}">Open MLflow</a>
+${principal.isAdmin ? html`<a class="button quiet" href="${ownPath(publicUrl, '/auth/admin')}">Administration</a>` : undefined}
+<a class="button quiet" href="${ownPath(publicUrl, '/auth/access')}">Your access</a>
 <a class="button quiet" href="${ownPath(publicUrl, '/auth/tokens')}">Access tokens</a>
 <a class="button quiet" href="${ownPath(publicUrl, '/auth/logout')}">Sign out</a>
 </p>`,

@@ -14,11 +14,13 @@ export type PageOptions = {
   readonly scripts?: readonly (keyof typeof SCRIPTS)[] | undefined
   /** For pages with one short message or choice. */
   readonly narrow?: boolean | undefined
+  /** For pages with tables that use the room there is. */
+  readonly wide?: boolean | undefined
 }
 
 /** @returns A whole HTML document. Send it with the headers of `pageHeaders`: their CSP allows just what it loads. */
 export function page(options: PageOptions): string {
-  const { title, body, publicUrl, username, scripts = [], narrow = false } = options
+  const { title, body, publicUrl, username, scripts = [], narrow = false, wide = false } = options
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -35,7 +37,7 @@ ${scripts.map((name) => html`<script src="${assetPath(publicUrl, name)}" defer><
 <a class="brand" href="${ownPath(publicUrl, '/')}">MLflow</a>
 ${username === undefined ? undefined : accountLinks(publicUrl, username)}
 </div></header>
-<main id="content"${narrow ? html` class="narrow"` : undefined}>
+<main id="content"${narrow ? html` class="narrow"` : wide ? html` class="wide"` : undefined}>
 <h1>${title}</h1>
 ${body}
 </main>
@@ -47,6 +49,7 @@ ${body}
 function accountLinks(publicUrl: URL, username: string): Html {
   return html`<nav aria-label="Account">
 <a href="${ownPath(publicUrl, '/auth')}">${username}</a>
+<a href="${ownPath(publicUrl, '/auth/access')}">Your access</a>
 <a href="${ownPath(publicUrl, '/auth/tokens')}">Access tokens</a>
 <a href="${ownPath(publicUrl, '/auth/logout')}">Sign out</a>
 </nav>`

@@ -16,6 +16,11 @@ export const STYLE = `:root {
   --danger: #b3261e;
   --good: #176639;
   --code: #eef1f4;
+  --read: #d6e8fa;
+  --use: #cfe9e4;
+  --edit: #f7e3b5;
+  --manage: #dfd3f3;
+  --deny: #f6d3d0;
 }
 @media (prefers-color-scheme: dark) {
   :root {
@@ -31,6 +36,11 @@ export const STYLE = `:root {
     --danger: #ff9d94;
     --good: #7fd6a2;
     --code: #12161a;
+    --read: #1c3a56;
+    --use: #16423a;
+    --edit: #4d3c0b;
+    --manage: #40305e;
+    --deny: #55211d;
   }
 }
 *, *::before, *::after { box-sizing: border-box; }
@@ -85,7 +95,7 @@ pre {
 .field label, fieldset legend { display: block; font-weight: 600; margin: 0 0 0.25rem; padding: 0; }
 .field .hint { display: block; color: var(--muted); font-size: 0.875rem; margin-top: 0.25rem; }
 .field.check label { display: flex; gap: 0.5rem; align-items: flex-start; font-weight: 400; }
-input[type="text"], select {
+input[type="text"], input[type="search"], select {
   font: inherit; color: var(--text); background: var(--panel); border: 1px solid var(--control);
   border-radius: 8px; padding: 0.5rem 0.75rem; width: 100%; max-width: 26rem; min-height: 2.75rem;
 }
@@ -119,5 +129,43 @@ td.end, th.end { text-align: right; padding-right: 0; }
   table.cards td.end { padding-top: 0.5rem; }
   .copy { flex-direction: column; align-items: stretch; }
 }
+main.wide { max-width: 100rem; }
+h3 { font-size: 1rem; line-height: 1.3; margin: 1.25rem 0 0.75rem; }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.good { color: var(--good); }
+.bad { color: var(--danger); }
+.sections ul { list-style: none; display: flex; flex-wrap: wrap; gap: 0.25rem 1.25rem; margin: 0 0 1.25rem; padding: 0; border-bottom: 1px solid var(--line); }
+.sections a { display: block; padding: 0.5rem 0; text-decoration: none; }
+.sections a[aria-current] { color: var(--text); font-weight: 650; border-bottom: 3px solid var(--accent); }
+form.inline { display: inline-block; }
+form.search, form.fields { display: flex; flex-wrap: wrap; gap: 0.75rem 1rem; align-items: flex-end; }
+form.search .field, form.fields .field { flex: 1 1 12rem; max-width: 26rem; margin: 0; }
+.actions form.fields { flex: 1 1 20rem; }
+.split { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(18rem, 100%), 1fr)); gap: 1.25rem; margin-top: 1.25rem; }
+article.request + article.request { border-top: 1px solid var(--line); padding-top: 1rem; }
+.tiles { list-style: none; display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: 1rem; margin: 0 0 1.25rem; padding: 0; }
+.tile { display: block; background: var(--panel); border: 1px solid var(--line); border-radius: 10px; padding: 1rem 1.25rem; text-decoration: none; color: var(--muted); }
+.tile strong { display: block; font-size: 1.75rem; line-height: 1.2; color: var(--text); }
+.level { display: inline-block; min-width: 1.6rem; padding: 0 0.35rem; border-radius: 5px; text-align: center; font-weight: 650; color: var(--text); background: var(--code); }
+.level.read { background: var(--read); }
+.level.use { background: var(--use); }
+.level.edit { background: var(--edit); }
+.level.manage { background: var(--manage); }
+.level.deny { background: var(--deny); }
+.level.no_permissions { background: transparent; color: var(--muted); font-weight: 400; }
+.legend { white-space: nowrap; margin-right: 0.75rem; }
+.scroll { overflow: auto; max-height: 75vh; }
+table.matrix { width: auto; border-collapse: separate; border-spacing: 0; font-size: 0.875rem; }
+table.matrix th, table.matrix td { border: 0; border-bottom: 1px solid var(--line); padding: 0.15rem 0.2rem; }
+table.matrix tbody th { position: sticky; left: 0; background: var(--panel); font-weight: 400; min-width: 9rem; max-width: 20rem; white-space: normal; padding-right: 0.75rem; }
+table.matrix thead th { position: sticky; top: 0; background: var(--panel); vertical-align: bottom; z-index: 1; }
+table.matrix thead th:first-child { left: 0; z-index: 2; }
+table.matrix thead a { display: block; writing-mode: vertical-rl; transform: rotate(180deg); max-height: 11rem; min-height: 1.6rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; text-decoration: none; }
+table.matrix td { text-align: center; }
+.chart { display: block; width: 100%; height: 9rem; margin: 0 0 0.5rem; border-bottom: 1px solid var(--line); }
+.chart .allow, .key.allow { fill: var(--link); background: var(--link); }
+.chart .deny, .key.deny { fill: var(--danger); background: var(--danger); }
+.chart .error, .key.error { fill: var(--muted); background: var(--muted); }
+.key { display: inline-block; width: 0.7rem; height: 0.7rem; border-radius: 2px; margin-right: 0.35rem; }
 @media (forced-colors: active) { .panel, button, .button { border-color: CanvasText; } }
 `

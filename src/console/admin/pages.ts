@@ -1,0 +1,29 @@
+import type { Endpoint } from '../../admin/endpoint.ts'
+import { accessPage } from './access-pages.ts'
+import { auditPage } from './audit-page.ts'
+import { explainPage } from './explain-page.ts'
+import { overviewPage, ownAccessPage, requestsPage } from './own-pages.ts'
+import { peoplePage, personPage } from './people-pages.ts'
+import { rolePage, rolesPage } from './role-pages.ts'
+import type { View } from './view.ts'
+
+/** One page of the console. */
+export type PageRoute = {
+  readonly path: `/${string}`
+  readonly who: Endpoint['who']
+  readonly view: (view: View) => Promise<string>
+}
+
+/** Every page of the console, and one's own. */
+export const PAGES: readonly PageRoute[] = [
+  { path: '/auth/access', who: 'signed_in', view: ownAccessPage },
+  { path: '/auth/admin', who: 'admin', view: overviewPage },
+  { path: '/auth/admin/people', who: 'admin', view: peoplePage },
+  { path: '/auth/admin/people/:id', who: 'admin', view: personPage },
+  { path: '/auth/admin/roles', who: 'admin', view: rolesPage },
+  { path: '/auth/admin/roles/:id', who: 'admin', view: rolePage },
+  { path: '/auth/admin/access', who: 'admin', view: accessPage },
+  { path: '/auth/admin/requests', who: 'admin', view: requestsPage },
+  { path: '/auth/admin/audit', who: 'admin', view: auditPage },
+  { path: '/auth/admin/explain', who: 'admin', view: explainPage },
+]

@@ -200,7 +200,7 @@ function valuesAt(call: Call, selector: Selector, path: readonly string[]): read
 /** Follows `metrics[].model_id` through a JSON body; a null is an unset field (protobuf JSON mapping). */
 function walk(value: unknown, path: readonly string[], selector: Selector): readonly string[] | undefined {
   const [step, ...others] = path
-  if (step === undefined) return [checked(value, selector)]
+  if (step === undefined) return selector.blank && value === '' ? undefined : [checked(value, selector)]
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongType(selector)
   const { field, marks } = stepOf(step)
   const member = memberOf(value as Record<string, unknown>, field)

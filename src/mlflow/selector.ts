@@ -15,6 +15,8 @@ export type Selector = {
   readonly words?: readonly string[]
   /** Absent is allowed, and selects nothing. */
   readonly optional: boolean
+  /** In a JSON body an empty text counts as absent, as it does to MLflow. */
+  readonly blank?: boolean
   /** As written, for messages. */
   readonly text: string
 }
@@ -36,16 +38,19 @@ function isPlace(text: string): text is Selector['in'] {
 /**
  * Parses the notation of the catalogue: `run_id|run_uuid`, `metrics[].model_id?`, `query:run_uuid`,
  * `path:artifact_path`, `filter:filter|order_by[]#run_id,mlflow.sourceRun?`. `[]` walks a list, `{}` the keys of a map,
- * `!` what a text holds as JSON (`records![].source`), `?` marks what may be absent.
+ * `!` what a text holds as JSON (`records![].source`), `?` marks what may be absent,
+ * `??` what may also be an empty text.
  */
 export function parseSelector(text: string): Selector {
   const optional = text.endsWith('?')
-  const bare = optional ? text.slice(0, -1) : text
+  const blank = text.endsWith('??')
+  const bare = text.replace(/\?{1,2}$/, '')
   const [place, rest] = bare.includes(':') ? (bare.split(':', 2) as [string, string]) : ['args', bare]
   if (!isPlace(place)) throw new Error(`No such place in a request: ${text}`)
   const [fields = '', words] = rest.split('#')
   return {
     ...{ in: place, names: fields.split('|').map((name) => name.split('.')), optional, text: rest },
+    ...(blank ? { blank } : {}),
     ...(words === undefined ? {} : { words: words.toLowerCase().split(',') }),
   }
 }

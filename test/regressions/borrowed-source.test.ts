@@ -23,6 +23,7 @@ describe("field report 8: a version anchored in somebody else's", () => {
     ['run', { source: `runs:/${RUN_B}/model` }],
     ['run, with one of ours beside', { source: `runs:/${RUN_B}/model`, run_id: RUN_A }],
     ['run beside a source of ours', { source: `runs:/${RUN_A}/model`, run_id: RUN_B }],
+    ['run beside an empty one', { source: `runs:/${RUN_B}/model`, run_id: '' }],
     ['run, camel case', { source: `runs:/${RUN_A}/model`, runId: RUN_B }],
     ['run that is none', { source: `runs:/${'c'.repeat(32)}/model` }],
     ['model', { source: 'models:/beta-model/1' }],
@@ -46,6 +47,8 @@ describe("field report 8: a version anchored in somebody else's", () => {
     ['run', { source: `runs:/${RUN_A}/model`, run_id: RUN_A }],
     ['logged model', { source: `models:/${MODEL_A}`, model_id: MODEL_A }],
     ['model', { source: 'models:/alpha-model/1' }],
+    // Clients send it so for a copy of a version that comes from no run.
+    ['model, of no run', { source: 'models:/alpha-model/1', run_id: '', model_id: '' }],
     ['files', { source: `mlflow-artifacts:/1/${RUN_A}/artifacts/model`, run_id: RUN_A }],
   ])("%s of one's own: allowed, as it was sent", async (_, more) => {
     const json = { name: 'alpha-model', ...more }

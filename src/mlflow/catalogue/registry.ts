@@ -109,8 +109,8 @@ export const REGISTRY: readonly Operation[] = [
     notDenied(MODEL, 'version'),
     // Its files become readable under the model's name (CVE-2026-69148): all they come from must be readable.
     read(modelSource('source?')),
-    read(run('run_id?')),
-    read(loggedModel('model_id?')),
+    read(run('run_id??')),
+    read(loggedModel('model_id??')),
   ]),
   row('model_versions.get', 'GET', '2.0/mlflow/model-versions/get', read(MODEL, VERSION)),
   row('model_versions.search', 'GET', '2.0/mlflow/model-versions/search', SIGNED_IN, {

@@ -8,7 +8,7 @@ import type { Case } from './cases.ts'
 import { type OracleGateway, startOracleGateway } from './ours.ts'
 import { type Seed, seedMlflow } from './seed.ts'
 import { fillDatabase, type Snapshot, snapshotDatabase, snapshotFolder } from './snapshot.ts'
-import { authDatabase, commonEnvironment, seedBasicAuth, startBasicAuth } from './theirs.ts'
+import { authDatabase, commonEnvironment, START_TIMEOUT_MS, seedBasicAuth, startBasicAuth } from './theirs.ts'
 
 export type Outcome = Case & { readonly theirs: Effect; readonly ours: Effect }
 
@@ -25,7 +25,7 @@ export async function startOracle(accounts: readonly Account[]): Promise<Oracle>
   const dir = mkdtempSync(join(tmpdir(), 'gateway-oracle-'))
   const [ourDir, theirDir] = [join(dir, 'ours'), join(dir, 'theirs')]
   const starting = [
-    startMlflow({ dir: ourDir, env: commonEnvironment(ourDir) }),
+    startMlflow({ dir: ourDir, startTimeoutMs: START_TIMEOUT_MS, env: commonEnvironment(ourDir) }),
     startBasicAuth(theirDir),
   ] as const
   const stoppers: (() => unknown)[] = []

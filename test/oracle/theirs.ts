@@ -5,13 +5,16 @@ import { type RunningMlflow, startMlflow } from '../support/mlflow.ts'
 import { type Account, ADMIN, keyOf, passwordOf } from './accounts.ts'
 import type { Seed } from './seed.ts'
 
+/** Two of them start at once, beside whatever else the machine does. */
+export const START_TIMEOUT_MS = 180_000
+
 /** Both servers alike. Webhooks of the test go to this machine, and nothing is written into anybody's home. */
 export function commonEnvironment(dir: string): Record<string, string> {
   return { MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS: 'true', HOME: dir }
 }
 
 /** MLflow with its own `basic-auth` app, nobody allowed anything by default; checked passwords are remembered. */
-export async function startBasicAuth(dir: string, signal?: AbortSignal): Promise<RunningMlflow> {
+export async function startBasicAuth(dir: string): Promise<RunningMlflow> {
   mkdirSync(dir, { recursive: true })
   const config = join(dir, 'auth.ini')
   const lines = {
@@ -25,7 +28,7 @@ export async function startBasicAuth(dir: string, signal?: AbortSignal): Promise
   const settings = Object.entries(lines).map(([name, value]) => `${name} = ${value}`)
   writeFileSync(config, ['[mlflow]', ...settings, ''].join('\n'))
   return startMlflow({
-    ...{ dir, signal, args: ['--app-name', 'basic-auth'] },
+    ...{ dir, startTimeoutMs: START_TIMEOUT_MS, args: ['--app-name', 'basic-auth'] },
     env: {
       ...commonEnvironment(dir),
       MLFLOW_AUTH_CONFIG_PATH: config,

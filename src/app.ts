@@ -35,6 +35,7 @@ import { comparableName } from './mlflow/person-name.ts'
 import { createUnknownRoutes } from './mlflow/unknown-routes.ts'
 import { createUpstream } from './mlflow/upstream.ts'
 import { createUpstreamVersion, describeVersion, type UpstreamVersion } from './mlflow/upstream-version.ts'
+import { createWorkspaces, type Workspaces } from './mlflow/workspace.ts'
 import { createDirectory, type Directory } from './policy/directory.ts'
 import { applyPolicy, parsePolicy } from './policy/policy-file.ts'
 import { openStore, type Store } from './store/store.ts'
@@ -92,13 +93,13 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     now,
     onFault,
   })
-  const { services, version } = createServices(config, store, directory)
+  const { services, workspaces, version } = createServices(config, store, directory)
   app.addHook('onClose', async () => {
     await Promise.all([services.upstream.close(), services.publicUpstream.close()])
   })
   const sink = await createAuditSink({ ...sinkOptions(config, store), onFault })
 
-  await registerPlugins(app, { config, store, directory, identity, services, version, sink, now })
+  await registerPlugins(app, { config, store, directory, identity, services, workspaces, version, sink, now })
   return app
 }
 
@@ -133,18 +134,17 @@ async function applyPolicyFile({ policyFile, providers }: Config, store: Store):
   await applyPolicy(store, policy)
 }
 
-function createServices(
-  config: Config,
-  store: Store,
-  directory: Directory,
-): { readonly services: Services; readonly version: UpstreamVersion } {
+type Made = {
+  readonly services: Services
+  readonly workspaces: Workspaces
+  readonly version: UpstreamVersion
+}
+
+function createServices(config: Config, store: Store, directory: Directory): Made {
   const { upstreamUrl: url, upstreamHost: host, upstreamTimeout: idleTimeout } = config
   const upstream = createUpstream({ url, host, idleTimeout, onConnect: () => version.readSoon() })
   const version = createUpstreamVersion({ upstream })
   const lookup = createLookup({ upstream })
-  directory.onChange(({ kind, key }) => {
-    if (kind === 'experiment' || kind === 'model' || kind === 'resource') lookup.forget(kind, key)
-  })
   const services: Services = {
     upstream,
     publicUpstream: createUpstream({ url, host, idleTimeout, connections: PUBLIC_CONNECTIONS }),
@@ -169,7 +169,15 @@ function createServices(
     shellScript: assetPath(config.publicUrl, 'session.js'),
     securityHeaders: Object.entries(commonHeaders(config.publicUrl)).flat(),
   }
-  return { services, version }
+  const workspaces = createWorkspaces({
+    isOn: config.workspaces,
+    services,
+    createLookup: (own) => createLookup({ upstream: own }),
+  })
+  directory.onChange(({ kind, key }) => {
+    if (kind === 'experiment' || kind === 'model' || kind === 'resource') workspaces.forget(kind, key)
+  })
+  return { services, workspaces, version }
 }
 
 function sinkOptions(config: Config, store: Store): Parameters<typeof createAuditSink>[0] {
@@ -187,13 +195,14 @@ type Parts = {
   readonly directory: Directory
   readonly identity: Identity
   readonly services: Services
+  readonly workspaces: Workspaces
   readonly version: UpstreamVersion
   readonly sink: AuditSink
   readonly now: () => number
 }
 
 async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void> {
-  const { config, store, directory, identity, services, version, sink, now } = parts
+  const { config, store, directory, identity, services, workspaces, version, sink, now } = parts
   const { publicUrl, metricsPort } = config
   const unknown = createUnknownRoutes(CATALOGUE)
   const counters = createMetrics({
@@ -209,6 +218,7 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
       sessions: () => store.sessions.prune(now()),
       audit: () => store.audit.prune(now() - config.auditStoreDays * DAY),
       jobs: () => store.jobs.prune(now() - JOBS_KEPT),
+      'public ids': () => store.publicIds.prune(),
     },
   })
   await app.register(security, {
@@ -257,6 +267,7 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
   await app.register(gateway, {
     catalogue: CATALOGUE,
     services,
+    workspaces,
     publicUrl,
     followVersion: version.follow,
   })

@@ -10,6 +10,8 @@ export type PublicIds = {
   readonly numbersOf: (ids: Iterable<string>) => Promise<ReadonlyMap<string, number>>
   /** What a number was given to; it may be gone since. */
   readonly idOf: (number: number) => Promise<string | undefined>
+  /** Forgets the numbers of what is gone. @returns How many. */
+  readonly prune: () => Promise<number>
 }
 
 /** Ids in one statement: a parameter each. */
@@ -44,6 +46,15 @@ export function createPublicIds(db: Database): PublicIds {
         .where('number', '=', number)
         .executeTakeFirst()
       return row?.id
+    },
+    prune: async () => {
+      const { numDeletedRows } = await db
+        .deleteFrom('public_ids')
+        .where('id', 'not in', db.selectFrom('users').select('id'))
+        .where('id', 'not in', db.selectFrom('roles').select('id'))
+        .where('id', 'not in', db.selectFrom('grants').select('id'))
+        .executeTakeFirst()
+      return Number(numDeletedRows)
     },
   }
 }

@@ -95,6 +95,21 @@ describe('numbers for MLflow’s clients', () => {
     expect(await store.publicIds.idOf(5000)).toBeUndefined()
   })
 
+  it('are forgotten once what they stood for is gone, and never given to anything else', async () => {
+    const { store } = await openTemporaryStore()
+    const { id: user } = await store.people.add({ provider: 'oidc', username: 'anna' })
+    const { id: role } = await store.roles.create({ name: 'reader' })
+    const { id: grant } = await store.roles.addGrant(role, ON_ONE)
+    const numbers = await store.publicIds.numbersOf([user, role, grant, 'gone'])
+    expect(await store.publicIds.prune()).toBe(1)
+    await store.roles.delete(role)
+    expect(await store.publicIds.prune()).toBe(2)
+    expect(await store.publicIds.idOf(numbers.get(user) ?? 0)).toBe(user)
+    expect(await store.publicIds.idOf(numbers.get(role) ?? 0)).toBeUndefined()
+    const after = await store.publicIds.numbersOf(['later'])
+    expect(after.get('later')).toBeGreaterThan(Math.max(...numbers.values()))
+  })
+
   it('cost no statement once they are known', async () => {
     const { store, statements } = await openTemporaryStore()
     const before = await store.publicIds.numbersOf(['a', 'b'])

@@ -10,12 +10,14 @@ import type { Operation } from '../src/mlflow/operation.ts'
 import { routerUrl } from '../src/mlflow/path.ts'
 import type { UpstreamVersion } from '../src/mlflow/upstream-version.ts'
 import { isServedBy } from '../src/mlflow/version.ts'
+import type { Workspaces } from '../src/mlflow/workspace.ts'
 import type { Demand } from '../src/policy/decide.ts'
 import { assertSameOrigin } from './origin.ts'
 
 export type GatewayOptions = {
   readonly catalogue: readonly Operation[]
   readonly services: Services
+  readonly workspaces: Workspaces
   readonly publicUrl: URL
   /** Tells which known versions the tracking server is like, at once and whenever that changes. */
   readonly followVersion: UpstreamVersion['follow']
@@ -82,7 +84,7 @@ function routesOf(catalogue: readonly Operation[]): Iterable<Route> {
 
 async function handle(
   app: FastifyInstance,
-  { services, publicUrl }: GatewayOptions,
+  { services: everywhere, workspaces, publicUrl }: GatewayOptions,
   route: Route,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -95,12 +97,16 @@ async function handle(
     bytesOut: 0,
   }
   try {
+    let services = everywhere
     const target = findTarget(exchange, route.candidates) ?? (await refuseUnknown(app, route, request, reply))
     if (!isPublic(target.operation)) {
       exchange.caller = await app.identify(request, reply)
       exchange.setCookie = cookiesOn(reply)
       assertSameOrigin(request, exchange.caller.credential, publicUrl)
       checkStanding(target.operation, exchange.caller, request.method)
+      const place = workspaces.enter(request.raw, exchange.caller)
+      exchange.caller = place.caller
+      services = place.services
     }
     const call = await readCall(exchange, target, services)
     const judged = await judge(exchange, call, services)

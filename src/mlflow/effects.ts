@@ -118,6 +118,9 @@ async function apply(
         for (const type of REGISTRY_TYPES) await roles.carry.forgetResource(type, name)
       }
       return
+    case 'forget_workspace':
+      for (const name of select(call, effect.selector)) await roles.carry.forgetWorkspace(name)
+      return
     case 'forget_grants':
       for (const key of select(call, effect.selector)) await roles.carry.forgetResource(effect.type, key)
       return

@@ -10,6 +10,8 @@ import type { Upstream } from './upstream.ts'
 
 /** What every step may use; made once, at start. */
 export type Services = {
+  /** The workspace that all of it is about; absent where none are kept apart. */
+  readonly workspace?: string | undefined
   readonly upstream: Upstream
   /** The same with connections of its own, for those who are not signed in: however many they hold, the others have theirs. */
   readonly publicUpstream: Upstream

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { GatewayError, isGatewayError } from '../errors.ts'
-import type { Caller } from '../identity/caller.ts'
+import { type Caller, isMemberOf } from '../identity/caller.ts'
 import { satisfies } from '../policy/access.ts'
 import { type Call, upstreamTarget } from './call.ts'
 import { applyEffects, createFirst } from './effects.ts'
@@ -90,7 +90,10 @@ function listed(
   if (call.operation.list === undefined) throw new Error('not a list')
   const { userId, username, isAdmin } = caller.principal
   return listReadable(call, call.operation.list, {
-    caller: { userId, username, isAdmin, access: caller.access },
+    caller: {
+      ...{ userId, username, isAdmin, access: caller.access },
+      isMemberOf: (name) => isMemberOf(caller, name),
+    },
     lookup: services.lookup,
     ownJobs: () => services.jobs.startedBy(userId),
     tokens: services.pageTokens,

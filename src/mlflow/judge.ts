@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import type { Caller } from '../identity/caller.ts'
+import { type Caller, isMemberOf } from '../identity/caller.ts'
 import { ALLOW, decide, metBy } from '../policy/decide.ts'
 import { withAuthorTag } from './author-tag.ts'
 import { announcesBody, checkLength, readWholeBody } from './body.ts'
@@ -124,6 +124,8 @@ export async function judge(exchange: Exchange, call: Call, services: Services):
       access,
       holding,
       username,
+      workspace: services.workspace,
+      isMemberOf: (name) => isMemberOf(caller, name),
       ownsJob: (jobId) => services.jobs.isOwner(userId, jobId),
       operationNamed,
     })

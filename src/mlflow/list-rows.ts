@@ -12,9 +12,11 @@ export type RowKind =
   | 'experiment'
   | 'registry'
   | 'version'
+  | 'versions_of'
   | AiGatewayRow
   | GenaiRow
   | McpServerRow
+  | 'workspace'
   | ReviewRow
 
 type Row = Readonly<Record<string, unknown>>
@@ -25,6 +27,8 @@ export type RowSpec = {
   readonly tiers?: readonly (Tier | 'scorer')[]
   /** What the caller must be able to do with it; to read it, if absent. */
   readonly action?: Action
+  /** The workspace that a row is; seen by those who hold something in it. */
+  readonly workspaceOf?: (row: Row) => unknown
   /** What is enough for this row, if that is less for a caller of that name. */
   readonly lessFor?: (row: Row, username: string) => Action | undefined
   /** What has to be readable, all of it, for a row to be seen; `undefined` for a row that does not say what it is. */
@@ -42,6 +46,7 @@ export const ROWS: Readonly<Record<RowKind, RowSpec>> = {
   ...MCP_SERVER_ROWS,
   ...REVIEW_ROWS,
   ...GENAI_ROWS,
+  workspace: { types: [], workspaceOf: ({ name }) => name, resourceOf: () => undefined },
   experiment: {
     types: ['experiment'],
     resourceOf: ({ experiment_id: key, name }) =>
@@ -53,6 +58,16 @@ export const ROWS: Readonly<Record<RowKind, RowSpec>> = {
       typeof row['name'] === 'string'
         ? { type: hasPromptTag(row) ? 'prompt' : 'registered_model', key: row['name'], name: row['name'] }
         : undefined,
+  },
+  /** A registered model or prompt, for its versions. */
+  versions_of: {
+    types: ['registered_model', 'prompt'],
+    tiers: ['registered_model_version', 'prompt_version'],
+    resourceOf: (row) => {
+      const { name } = row
+      const type = hasPromptTag(row) ? 'prompt' : 'registered_model'
+      return typeof name === 'string' ? { type, key: name, name, tier: `${type}_version` } : undefined
+    },
   },
   version: {
     types: ['registered_model', 'prompt'],
@@ -70,8 +85,8 @@ const FIRST_FETCH = 1000
 
 /** True if these grants hide no row of that kind, whatever it is about. */
 export function seesAllRows(kind: RowKind, access: Access): boolean {
-  const { types, tiers = [], action = 'read', jobOf } = ROWS[kind]
-  if (jobOf !== undefined) return false
+  const { types, tiers = [], action = 'read', jobOf, workspaceOf } = ROWS[kind]
+  if (jobOf !== undefined || workspaceOf !== undefined) return false
   const level = LEVEL_FOR[action]
   return (
     types.every((type) => satisfies(access.uniform(type) ?? 'NO_PERMISSIONS', level)) &&
@@ -83,6 +98,8 @@ type Reading = {
   readonly access: Access
   readonly lookup: Lookup
   readonly username?: string | undefined
+  /** True for a workspace that the caller holds something in. */
+  readonly isMemberOf?: ((workspace: string) => boolean) | undefined
   /** True for a job that the caller started; without it nobody started any. */
   readonly ownsJob?: ((jobId: string) => Promise<boolean>) | undefined
 }
@@ -91,10 +108,14 @@ type Reading = {
 export async function isReadable(
   kind: RowKind,
   row: unknown,
-  { access, lookup, username, ownsJob }: Reading,
+  { access, lookup, username, ownsJob, isMemberOf }: Reading,
 ): Promise<boolean> {
   if (!isObject(row)) return false
-  const { resourceOf, action: usual = 'read', lessFor, jobOf } = ROWS[kind]
+  const { resourceOf, action: usual = 'read', lessFor, jobOf, workspaceOf } = ROWS[kind]
+  if (workspaceOf !== undefined) {
+    const name = workspaceOf(row)
+    return typeof name === 'string' && isMemberOf?.(name) === true
+  }
   if (jobOf !== undefined) {
     const id = jobOf(row)
     return typeof id === 'string' && ownsJob !== undefined && ownsJob(id)

@@ -14,6 +14,7 @@ export type ListContext = {
   readonly caller: {
     readonly userId: string
     readonly username?: string
+    readonly isMemberOf?: (workspace: string) => boolean
     readonly isAdmin: boolean
     readonly access: Access
   }
@@ -180,8 +181,14 @@ async function readableOf(
   { caller, lookup, ownJobs }: ListContext,
 ): Promise<readonly boolean[]> {
   const own = spec.rows === 'job' ? await ownJobs?.() : undefined
-  const { access, username } = caller
-  const reading = { access, username, lookup, ownsJob: async (id: string) => own?.has(id) === true }
+  const { access, username, isMemberOf } = caller
+  const reading = {
+    access,
+    username,
+    isMemberOf,
+    lookup,
+    ownsJob: async (id: string) => own?.has(id) === true,
+  }
   const readable: boolean[] = []
   for (let at = 0; at < rows.length; at += AT_ONCE) {
     const some = rows.slice(at, at + AT_ONCE)

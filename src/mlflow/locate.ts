@@ -13,6 +13,10 @@ export type Locating = {
   readonly ownsJob?: ((jobId: string) => Promise<boolean>) | undefined
   /** The caller, as MLflow knows them; without one nobody stands in any relation to anything. */
   readonly username?: string | undefined
+  /** The workspace that the request is about; absent where none are kept apart. */
+  readonly workspace?: string | undefined
+  /** True for a workspace that the caller holds something in. */
+  readonly isMemberOf?: ((workspace: string) => boolean) | undefined
 }
 
 /** How a caller can stand to a thing, whatever they are granted. */

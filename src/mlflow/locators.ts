@@ -15,6 +15,7 @@ import { REGISTRY_LOCATORS } from './locators/registry.ts'
 import { REVIEW_LOCATORS } from './locators/reviews.ts'
 import { SCORER_LOCATORS } from './locators/scorers.ts'
 import { TRACKING_LOCATORS } from './locators/tracking.ts'
+import { WORKSPACE_LOCATORS } from './locators/workspaces.ts'
 import type { Locator, LocatorKind, Need, Operation, ResourceNeed } from './operation.ts'
 import { orPublished } from './published.ts'
 
@@ -28,6 +29,7 @@ const LOCATE: Readonly<Record<LocatorKind, Locate>> = {
   ...AI_GATEWAY_LOCATORS,
   ...REVIEW_LOCATORS,
   ...MCP_SERVER_LOCATORS,
+  ...WORKSPACE_LOCATORS,
 }
 
 type LocatingQueries = Locating & {

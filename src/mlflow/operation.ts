@@ -11,6 +11,7 @@ import type { RegistryLocatorKind } from './locators/registry.ts'
 import type { ReviewKind } from './locators/reviews.ts'
 import type { ScorerKind } from './locators/scorers.ts'
 import type { TrackingKind } from './locators/tracking.ts'
+import type { WorkspaceKind } from './locators/workspaces.ts'
 import { compileTemplate, type PathTemplate } from './path.ts'
 import type { QuestionKind } from './questions.ts'
 import { parseSelector, type Selector } from './selector.ts'
@@ -29,6 +30,7 @@ export type LocatorKind =
   | AiGatewayKind
   | ReviewKind
   | McpServerKind
+  | WorkspaceKind
   | ScorerKind
   | JobKind
 
@@ -112,6 +114,8 @@ export type Effect =
   | { readonly kind: 'forget_experiment'; readonly selector: Selector }
   | { readonly kind: 'rename_model'; readonly from: Selector; readonly to: Selector }
   | { readonly kind: 'delete_model'; readonly selector: Selector }
+  /** Nothing is left of what was granted in a workspace that is gone. */
+  | { readonly kind: 'forget_workspace'; readonly selector: Selector }
   /** What was deleted for good leaves no grants on its key behind. */
   | { readonly kind: 'forget_grants'; readonly type: ResourceType; readonly selector: Selector }
   /**
@@ -360,6 +364,7 @@ export const gatewayModelDefinition = locate('gateway_model_definition')
 export const experimentOrAll = locate('experiment_or_all')
 export const issue = locate('issue')
 export const labelSchema = locate('label_schema')
+export const workspace = locate('workspace')
 export const mcpServer = locate('mcp_server')
 export const mcpServerName = locate('mcp_server_name')
 export const mcpServerToUpdate = locate('mcp_server_to_update')

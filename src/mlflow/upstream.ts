@@ -27,8 +27,15 @@ export type Relayed = { readonly status: number; readonly bytesOut: number }
 
 /** The tracking server, as the gateway reaches it. All failures are {@link GatewayError}s without its address. */
 export type Upstream = {
-  /** Asks with the gateway's own authority; used by look-ups only. `body` is `undefined` if it is not JSON. */
-  getJson(target: string): Promise<{ readonly status: number; readonly body: unknown }>
+  /**
+   * Asks with the gateway's own authority; used by look-ups only. `body` is `undefined` if it is not JSON.
+   *
+   * @param headers Further ones, names and values alternating.
+   */
+  getJson(
+    target: string,
+    headers?: readonly string[],
+  ): Promise<{ readonly status: number; readonly body: unknown }>
   /**
    * Sends and reads the answer whole, up to `bufferLimit` bytes.
    *
@@ -93,11 +100,11 @@ export function createUpstream(options: UpstreamOptions): Upstream {
 
   return {
     send,
-    getJson: async (target) => {
+    getJson: async (target, headers = []) => {
       const { status, bytes } = await send({
         method: 'GET',
         target,
-        headers: ['accept', 'application/json'],
+        headers: ['accept', 'application/json', ...headers],
         body: undefined,
       })
       return { status, body: parseJson(bytes) }

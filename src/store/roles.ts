@@ -21,6 +21,8 @@ export type Roles = {
   readonly create: (role: {
     readonly name: string
     readonly description?: string | undefined
+    /** Where its grants count; in the default workspace if absent. */
+    readonly workspace?: string | undefined
   }) => Promise<RoleRecord>
   /** Deletes the role with its grants and mappings; a personal role stays. @returns False if there was none. */
   readonly delete: (roleId: string) => Promise<boolean>

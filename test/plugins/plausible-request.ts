@@ -45,6 +45,7 @@ const VALUES: Readonly<Record<LocatorKind, Readonly<Record<Side, string>>>> = {
   registered_model_new_name: { alpha: 'alpha-renamed', beta: 'beta-renamed' },
   issue: { alpha: ISSUE_A, beta: ISSUE_B },
   label_schema: { alpha: SCHEMA_A, beta: SCHEMA_B },
+  workspace: { alpha: 'default', beta: 'elsewhere' },
   mcp_server: { alpha: 'alpha-org/server', beta: 'beta-org/server' },
   mcp_server_name: { alpha: 'alpha-org/new', beta: 'beta-org/new' },
   mcp_server_to_update: { alpha: 'alpha-org/server', beta: 'beta-org/server' },

@@ -24,7 +24,7 @@ const NO_GRANT = '403 PERMISSION_DENIED no_grant'
 const INVALID = '400 INVALID_PARAMETER_VALUE ERR_INVALID_PARAMETER'
 const AMBIGUOUS = '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST'
 
-const come = async (ask: Ask) => {
+const come = async (ask: Ask): Promise<readonly [string, readonly string[]]> => {
   const { line, reached } = await gateway.ask({ as: 'editor', ...ask })
   return [line, reached]
 }

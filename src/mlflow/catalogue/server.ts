@@ -1,4 +1,5 @@
-import { ADMIN, type Operation, outboundUrl, row } from '../operation.ts'
+import { ADMIN, type Operation, outboundUrl, read, row, SIGNED_IN, workspace } from '../operation.ts'
+import { parseSelector } from '../selector.ts'
 
 /**
  * What belongs to the server as a whole.
@@ -16,8 +17,15 @@ export const SERVER_ROWS: readonly Operation[] = [
   }),
   // workspace
   row('workspaces.create', 'POST', '3.0/mlflow/workspaces', ADMIN),
-  row('workspaces.delete', 'DELETE', '3.0/mlflow/workspaces/<workspace_name>', ADMIN),
-  row('workspaces.get', 'GET', '3.0/mlflow/workspaces/<workspace_name>', ADMIN),
-  row('workspaces.list', 'GET', '3.0/mlflow/workspaces', ADMIN),
+  row('workspaces.delete', 'DELETE', '3.0/mlflow/workspaces/<workspace_name>', ADMIN, {
+    effects: [{ kind: 'forget_workspace', selector: parseSelector('path:workspace_name') }],
+  }),
+  row('workspaces.get', 'GET', '3.0/mlflow/workspaces/<workspace_name>', [
+    SIGNED_IN,
+    read(workspace('path:workspace_name')),
+  ]),
+  row('workspaces.list', 'GET', '3.0/mlflow/workspaces', SIGNED_IN, {
+    list: { field: 'workspaces', rows: 'workspace', pages: 'none' },
+  }),
   row('workspaces.update', 'PATCH', '3.0/mlflow/workspaces/<workspace_name>', ADMIN),
 ]

@@ -11,12 +11,17 @@ export const ARTIFACT_LOCATORS: Readonly<Record<ArtifactKind, Locate>> = { artif
  * `2/<run>/artifacts/model.pkl` → experiment 2, if that is where experiment 2 really stores. What counts is the
  * location the experiment was made with, with or without a `workspaces/<name>/` prefix (field report 20).
  */
-export async function artifactAt(path: string, { lookup }: Locating): Promise<readonly ResourceRef[]> {
+export async function artifactAt(
+  path: string,
+  { lookup, workspace }: Locating,
+): Promise<readonly ResourceRef[]> {
   const segments = path.split('/')
   if (!isPlainPath(path)) {
     throw new GatewayError('ERR_AMBIGUOUS_REQUEST', 'The artifact path can be read in more than one way')
   }
   const at = segments[0] === 'workspaces' ? 2 : 0
+  // MLflow serves the files of another workspace to whoever finds a spelling that it does not recognize (SURFACE §8).
+  if (at > 0 && workspace !== undefined && segments[1] !== workspace) return [SERVER]
   const id = segments[at]
   if (id === undefined || !EXPERIMENT_ID.test(id)) return [SERVER]
   const found = await lookup.experiment(id)

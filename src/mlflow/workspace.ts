@@ -1,0 +1,154 @@
+import type { IncomingMessage } from 'node:http'
+import { LRUCache } from 'lru-cache'
+import { GatewayError } from '../errors.ts'
+import type { Caller } from '../identity/caller.ts'
+import { DEFAULT_WORKSPACE } from '../policy/grants.ts'
+import type { Roles } from '../store/roles.ts'
+import type { Services } from './exchange.ts'
+import type { Lookup } from './lookup.ts'
+import type { PageTokens } from './page-token.ts'
+import type { Upstream, UpstreamRequest } from './upstream.ts'
+
+/** Says which workspace a request is about; MLflow believes whatever it says (`WORKSPACE_HEADER_NAME`, 3.17.2). */
+const HEADER = 'x-mlflow-workspace'
+
+/** Names as MLflow takes them (`WorkspaceNameValidator`, 3.17.2): each in one spelling. */
+const NAME = /^(?=.{2,63}$)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/
+
+/** Workspaces that are kept ready; what is heard of the others is asked again. */
+const MOST_READY = 200
+
+/** Where a request goes: what every step uses there, and the caller with what they may do there. */
+export type Place = { readonly services: Services; readonly caller: Caller }
+
+export type Workspaces = {
+  /**
+   * Takes a caller to the workspace that the request names, the default one if none.
+   *
+   * @throws {GatewayError} `ERR_INVALID_PARAMETER` for what is no name, or any while workspaces are off;
+   *   `ERR_AMBIGUOUS_REQUEST` for several; `ERR_PERMISSION_DENIED` (reason `no_such_membership`) for one that the caller
+   *   holds nothing in, whether there is one of that name or not.
+   */
+  readonly enter: (request: IncomingMessage, caller: Caller) => Place
+  /** What may have changed is forgotten wherever it was heard of. */
+  readonly forget: Lookup['forget']
+}
+
+type Options = {
+  readonly isOn: boolean
+  /** As they are without workspaces. */
+  readonly services: Services
+  readonly createLookup: (upstream: Upstream) => Lookup
+}
+
+/** Keeps workspaces apart: what is sent, heard, granted and paged through in one is of no use in another. */
+export function createWorkspaces({ isOn, services, createLookup }: Options): Workspaces {
+  const ready = new LRUCache<string, Services>({ max: MOST_READY })
+  const servicesIn = (workspace: string): Services => {
+    const known = ready.get(workspace)
+    if (known !== undefined) return known
+    const made = placed(services, workspace, createLookup)
+    ready.set(workspace, made)
+    return made
+  }
+  return {
+    enter: (request, caller) => {
+      const workspace = readWorkspace(request, isOn)
+      if (!isOn) return { services, caller }
+      if (workspace === DEFAULT_WORKSPACE) return { services: servicesIn(workspace), caller }
+      const access = caller.workspaces?.get(workspace)
+      if (access === undefined && !caller.principal.isAdmin) throw notAMember(workspace)
+      return {
+        services: servicesIn(workspace),
+        // An administrator is judged by no grant.
+        caller: access === undefined ? caller : { ...caller, access },
+      }
+    },
+    forget: (kind, key) => {
+      services.lookup.forget(kind, key)
+      for (const each of ready.values()) each.lookup.forget(kind, key)
+    },
+  }
+}
+
+/** The name in the header; MLflow takes the first of several, and trims it. */
+function readWorkspace({ rawHeaders }: IncomingMessage, isOn: boolean): string {
+  let found: string | undefined
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]?.length !== HEADER.length || rawHeaders[i]?.toLowerCase() !== HEADER) continue
+    if (found !== undefined)
+      throw new GatewayError('ERR_AMBIGUOUS_REQUEST', 'X-MLFLOW-WORKSPACE is sent more than once')
+    found = rawHeaders[i + 1] ?? ''
+  }
+  const name = found?.trim() ?? ''
+  if (name === '') return DEFAULT_WORKSPACE
+  if (!isOn) {
+    const message =
+      'This gateway keeps no workspaces apart; send no X-MLFLOW-WORKSPACE, and call no mlflow.set_workspace'
+    throw new GatewayError('ERR_INVALID_PARAMETER', message, { reason: 'workspaces_off' })
+  }
+  if (!NAME.test(name)) {
+    const message =
+      'X-MLFLOW-WORKSPACE is no name of a workspace: 2 to 63 lower-case letters, digits and inner hyphens are expected'
+    throw new GatewayError('ERR_INVALID_PARAMETER', message)
+  }
+  return name
+}
+
+function notAMember(workspace: string): GatewayError {
+  const message = `Permission denied: you hold nothing in the workspace ${workspace}; ask an administrator for a role in it`
+  return new GatewayError('ERR_PERMISSION_DENIED', message, { reason: 'no_such_membership' })
+}
+
+function placed(
+  services: Services,
+  workspace: string,
+  createLookup: (upstream: Upstream) => Lookup,
+): Services {
+  const upstream = sentTo(services.upstream, workspace)
+  return {
+    ...services,
+    workspace,
+    upstream,
+    lookup: createLookup(upstream),
+    pageTokens: tokensOf(services.pageTokens, workspace),
+    effects: { ...services.effects, roles: rolesIn(services.effects.roles, workspace) },
+  }
+}
+
+/** The header is ours: none of a client's is forwarded (`headers.ts`). */
+function sentTo(upstream: Upstream, workspace: string): Upstream {
+  const own = (request: UpstreamRequest): UpstreamRequest => ({
+    ...request,
+    headers: [...request.headers, HEADER, workspace],
+  })
+  return {
+    getJson: (target, headers = []) => upstream.getJson(target, [...headers, HEADER, workspace]),
+    send: (request, client) => upstream.send(own(request), client),
+    pipe: (request, response, addHeaders) => upstream.pipe(own(request), response, addHeaders),
+    close: () => upstream.close(),
+  }
+}
+
+function tokensOf(tokens: PageTokens, workspace: string): PageTokens {
+  const bound = (context: string) => JSON.stringify([workspace, context])
+  return {
+    seal: (position, context) => tokens.seal(position, bound(context)),
+    open: (token, context) => tokens.open(token, bound(context)),
+  }
+}
+
+/** What is granted for something in a workspace counts there. */
+function rolesIn(roles: Roles, workspace: string): Roles {
+  const { carry } = roles
+  return {
+    ...roles,
+    grant: (roleId, grant) => roles.grant(roleId, { ...grant, workspace }),
+    carry: {
+      renameResource: (type, from, to) => carry.renameResource(type, from, to, workspace),
+      forgetResource: (type, key) => carry.forgetResource(type, key, workspace),
+      forgetCreators: (type, key) => carry.forgetCreators(type, key, workspace),
+      forgetWorkspace: carry.forgetWorkspace,
+    },
+  }
+}

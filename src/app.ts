@@ -219,7 +219,6 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
       audit: () => store.audit.prune(now() - config.auditStoreDays * DAY),
       jobs: () => store.jobs.prune(now() - JOBS_KEPT),
       'public ids': () => store.publicIds.prune(),
-      'public ids': () => store.publicIds.prune(),
     },
   })
   await app.register(security, {

@@ -88,6 +88,10 @@ function expected(operation: Operation, method: string, person: Person | undefin
     return person === 'admin' || (person === 'editor' && side === 'alpha') ? ALLOWED : denied('admin_only')
   }
   if (locatesBy(operation, 'demo')) return person === 'admin' ? ALLOWED : denied('no_grant')
+  // Everybody is in the default workspace, and only administrators are in any other.
+  if (locatesBy(operation, 'workspace') && person !== 'admin') {
+    return side === 'alpha' ? ALLOWED : denied('admin_only')
+  }
   const held = HELD[side][person]
   if (kinds.has('narrow')) return { status: 200, reaches: held > 0 }
   if (!kinds.has('resource') && !kinds.has('graphql')) return ALLOWED

@@ -59,9 +59,9 @@ export const ROWS: Readonly<Record<RowKind, RowSpec>> = {
         ? { type: hasPromptTag(row) ? 'prompt' : 'registered_model', key: row['name'], name: row['name'] }
         : undefined,
   },
-  /** A registered model or prompt, for its versions. */
+  /** A registered model or prompt that may be read, for its versions: only a grant on all versions hides those. */
   versions_of: {
-    types: ['registered_model', 'prompt'],
+    types: [],
     tiers: ['registered_model_version', 'prompt_version'],
     resourceOf: (row) => {
       const { name } = row

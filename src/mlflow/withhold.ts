@@ -13,6 +13,8 @@ export type Withholding = {
   /** The members of those objects that are left out, or the objects as a whole. */
   readonly drop: readonly string[] | 'whole'
   readonly unless: Showing
+  /** Only of those whose member is that: `key=mlflow.sourceRun`. */
+  readonly where?: { readonly field: string; readonly is: string } | undefined
 }
 
 /**
@@ -24,9 +26,25 @@ export type Showing =
   | { readonly tier: Tier | 'scorer' }
   | { readonly admin: true }
 
-/** Makes one. @param at As `endpoints[].model_mappings[]`, see {@link Withholding}. */
-export function withheld(at: string, drop: Withholding['drop'], unless: Showing): Withholding {
-  return { at: at === '' ? [] : at.split('.'), drop, unless }
+/**
+ * Makes one.
+ *
+ * @param at As `endpoints[].model_mappings[]`, see {@link Withholding}.
+ * @param where As `key=mlflow.sourceRun`.
+ */
+export function withheld(
+  at: string,
+  drop: Withholding['drop'],
+  unless: Showing,
+  where?: `${string}=${string}`,
+): Withholding {
+  const [field = '', is = ''] = where?.split('=', 2) ?? []
+  return {
+    at: at === '' ? [] : at.split('.'),
+    drop,
+    unless,
+    where: where === undefined ? undefined : { field, is },
+  }
 }
 
 type Reading = { readonly access: Access; readonly lookup: Lookup }
@@ -55,9 +73,10 @@ export async function withhold(
   if (response.status < 200 || response.status >= 300) return response
   const { text, value, root } = readAnswer(response.bytes)
   const gone = new Map<JsonNode, Set<JsonNode>>()
-  for (const { at, drop, unless } of rules) {
+  for (const { at, drop, unless, where } of rules) {
     if (showsAll(unless, reading.access)) continue
     for (const place of placesAt({ value, node: root, parent: undefined }, at)) {
+      if (where !== undefined && (place.value as Record<string, unknown>)[where.field] !== where.is) continue
       if ('row' in unless && (await isReadable(unless.row, place.value, reading))) continue
       for (const [parent, node] of left(place, drop))
         gone.set(parent, (gone.get(parent) ?? new Set()).add(node))

@@ -19,6 +19,7 @@ import {
   withAll,
 } from '../operation.ts'
 import { parseSelector } from '../selector.ts'
+import { originsOfVersion, versionsOfModel } from './siblings.ts'
 
 const MODEL = registeredModel('name')
 const VERSION = { tier: 'version' } as const
@@ -49,12 +50,18 @@ export const REGISTRY: readonly Operation[] = [
       effects: [{ kind: 'grant_creator', type: 'registry', at: ['registered_model', 'name'] }],
     },
   ),
-  row('registered_models.get', 'GET', '2.0/mlflow/registered-models/get', read(MODEL), { hidden }),
+  row('registered_models.get', 'GET', '2.0/mlflow/registered-models/get', read(MODEL), {
+    hidden,
+    withhold: versionsOfModel('registered_model'),
+  }),
   row('registered_models.search', 'GET', '2.0/mlflow/registered-models/search', SIGNED_IN, {
     repeated: ['order_by'],
     list: { field: 'registered_models', rows: 'registry', pages: 'token', defaultSize: 100, cap: 1000 },
+    withhold: versionsOfModel('registered_models[]'),
   }),
-  row('registered_models.update', 'PATCH', '2.0/mlflow/registered-models/update', update(MODEL)),
+  row('registered_models.update', 'PATCH', '2.0/mlflow/registered-models/update', update(MODEL), {
+    withhold: versionsOfModel('registered_model'),
+  }),
   row(
     'registered_models.rename',
     'POST',
@@ -65,6 +72,7 @@ export const REGISTRY: readonly Operation[] = [
         { kind: 'rename_model', from: parseSelector('name'), to: parseSelector('new_name') },
         ...forgetVersions,
       ],
+      withhold: versionsOfModel('registered_model'),
     },
   ),
   row(
@@ -91,9 +99,12 @@ export const REGISTRY: readonly Operation[] = [
     read(MODEL, VERSION),
     {
       repeated: ['stages'],
+      withhold: originsOfVersion('model_versions[]'),
     },
   ),
-  row('registered_models.get_alias', 'GET', '2.0/mlflow/registered-models/alias', read(MODEL, VERSION)),
+  row('registered_models.get_alias', 'GET', '2.0/mlflow/registered-models/alias', read(MODEL, VERSION), {
+    withhold: originsOfVersion('model_version'),
+  }),
   row('registered_models.set_alias', 'POST', '2.0/mlflow/registered-models/alias', [
     update(MODEL),
     read(MODEL, VERSION),
@@ -104,18 +115,27 @@ export const REGISTRY: readonly Operation[] = [
   ]),
 
   // model version
-  row('model_versions.create', 'POST', '2.0/mlflow/model-versions/create', [
-    update(MODEL),
-    notDenied(MODEL, 'version'),
-    // Its files become readable under the model's name (CVE-2026-69148): all they come from must be readable.
-    read(modelSource('source?')),
-    read(run('run_id??')),
-    read(loggedModel('model_id??')),
-  ]),
-  row('model_versions.get', 'GET', '2.0/mlflow/model-versions/get', read(MODEL, VERSION)),
-  row('model_versions.search', 'GET', '2.0/mlflow/model-versions/search', SIGNED_IN, {
+  row(
+    'model_versions.create',
+    'POST',
+    '2.0/mlflow/model-versions/create',
+    [
+      update(MODEL),
+      notDenied(MODEL, 'version'),
+      // Its files become readable under the model's name (CVE-2026-69148): all they come from must be readable.
+      read(modelSource('source?')),
+      read(run('run_id??')),
+      read(loggedModel('model_id??')),
+    ],
+    { withhold: originsOfVersion('model_version') },
+  ),
+  row('model_versions.get', 'GET', '2.0/mlflow/model-versions/get', read(MODEL, VERSION), {
+    withhold: originsOfVersion('model_version'),
+  }),
+  row('model_versions.search', 'GET', '2.0/mlflow/model-versions/search', [SIGNED_IN, ...SEARCHED], {
     repeated: ['order_by'],
     list: { field: 'model_versions', rows: 'version', pages: 'token', defaultSize: 10_000, cap: 200_000 },
+    withhold: originsOfVersion('model_versions[]'),
   }),
   row(
     'model_versions.get_download_uri',
@@ -123,12 +143,15 @@ export const REGISTRY: readonly Operation[] = [
     '2.0/mlflow/model-versions/get-download-uri',
     read(MODEL, VERSION),
   ),
-  row('model_versions.update', 'PATCH', '2.0/mlflow/model-versions/update', update(MODEL, VERSION)),
+  row('model_versions.update', 'PATCH', '2.0/mlflow/model-versions/update', update(MODEL, VERSION), {
+    withhold: originsOfVersion('model_version'),
+  }),
   row(
     'model_versions.transition_stage',
     'POST',
     '2.0/mlflow/model-versions/transition-stage',
     update(MODEL, VERSION),
+    { withhold: originsOfVersion('model_version') },
   ),
   row('model_versions.delete', 'DELETE', '2.0/mlflow/model-versions/delete', remove(MODEL, VERSION), {
     effects: forgetVersions,

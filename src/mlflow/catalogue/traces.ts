@@ -20,6 +20,7 @@ import {
   update,
   when,
 } from '../operation.ts'
+import { originsOfTrace, partsOfTrace } from './siblings.ts'
 
 /** Where the files and spans of a trace lie: who sets one of these serves somebody else's under a trace of their own. */
 const LOCATION_TAGS = [
@@ -60,6 +61,8 @@ const searchedBy = (where: Located, texts: string) => [
 const IN_EXPERIMENTS = 'experiment_ids[]'
 const IN_LOCATIONS = 'locations[].mlflow_experiment.experiment_id?'
 
+const assessed = notDenied(experiment(`${place}.mlflow_experiment.experiment_id`), 'assessment')
+
 /** Traces and assessments: all judged by the experiment their trace is in at the time. */
 export const TRACES: readonly Operation[] = [
   // assessment
@@ -95,10 +98,12 @@ export const TRACES: readonly Operation[] = [
   // several traces: every one of them is judged, and one refusal is a refusal of all
   row('traces.batch_get_infos', 'POST', `${tracesV3}/batchGetInfos`, read(trace('trace_ids[]')), {
     since: '3.17.2',
+    withhold: partsOfTrace('trace_infos[]'),
   }),
   row('traces.batch_get', 'GET', `${tracesV3}/batchGet`, read(trace('trace_ids[]')), {
     since: '3.10.1',
     repeated: ['trace_ids', 'experiment_ids'],
+    withhold: partsOfTrace('traces[].trace_info'),
   }),
   row(
     'traces.calculate_filter_correlation',
@@ -144,7 +149,11 @@ export const TRACES: readonly Operation[] = [
     'POST',
     `${tracesV3}/search`,
     [readableOnly(IN_LOCATIONS, 'trace'), ...searchedBy(experiment(IN_LOCATIONS), 'filter|order_by[]')],
-    { since: '3.10.1', rules: [onlyFields('locations[]', 'type', 'mlflow_experiment')] },
+    {
+      since: '3.10.1',
+      rules: [onlyFields('locations[]', 'type', 'mlflow_experiment')],
+      withhold: partsOfTrace('traces[]'),
+    },
   ),
   row(
     'traces.search',
@@ -156,6 +165,7 @@ export const TRACES: readonly Operation[] = [
     ],
     {
       repeated: ['experiment_ids', 'order_by'],
+      withhold: originsOfTrace('traces[]'),
     },
   ),
   row('traces.search_unified', 'GET', '2.0/mlflow/unified-traces', NOBODY, {
@@ -164,9 +174,17 @@ export const TRACES: readonly Operation[] = [
   }),
 
   // one trace
-  row('traces.get', 'GET', `${tracesV3}/get`, read(trace('trace_id')), { since: '3.10.1' }),
-  row('traces.get_info', 'GET', `${tracesV2}/<request_id>/info`, read(byPath.v2)),
-  row('traces.get_info_v3', 'GET', `${tracesV3}/<trace_id>`, read(byPath.v3), { since: '3.10.1' }),
+  row('traces.get', 'GET', `${tracesV3}/get`, read(trace('trace_id')), {
+    since: '3.10.1',
+    withhold: partsOfTrace('trace.trace_info'),
+  }),
+  row('traces.get_info', 'GET', `${tracesV2}/<request_id>/info`, read(byPath.v2), {
+    withhold: originsOfTrace('trace_info'),
+  }),
+  row('traces.get_info_v3', 'GET', `${tracesV3}/<trace_id>`, read(byPath.v3), {
+    since: '3.10.1',
+    withhold: partsOfTrace('trace.trace_info'),
+  }),
   row('traces.get_online_details', 'GET', '2.0/mlflow/get-online-trace-details', NOBODY, { since: '3.1.4' }),
   row(
     'traces.get_artifact',
@@ -187,11 +205,13 @@ export const TRACES: readonly Operation[] = [
   }),
   row('traces.end', 'PATCH', `${tracesV2}/<request_id>`, update(byPath.v2), {
     rules: [staysInPlace('tags[].key?')],
+    withhold: originsOfTrace('trace_info'),
   }),
 
   // new traces
   row('traces.start', 'POST', tracesV2, createsTrace(experiment('experiment_id')), {
     rules: [staysInPlace('tags[].key?')],
+    withhold: originsOfTrace('trace_info'),
   }),
   row(
     'traces.start_v3',
@@ -201,6 +221,9 @@ export const TRACES: readonly Operation[] = [
     [
       createsTrace(experiment(`${place}.mlflow_experiment.experiment_id`)),
       update(newTrace(`${info}.trace_id`)),
+      // The client sends assessments along with the trace they are of, too.
+      ...when(`${info}.assessments[].assessment_name?`, [], assessed),
+      ...when(`${info}.assessments[].source{}?`, [], assessed),
     ],
     {
       since: '3.10.1',
@@ -211,6 +234,7 @@ export const TRACES: readonly Operation[] = [
         // An assessment that has the id already would be taken away from its own trace (`_start_trace_once`, 3.17.2).
         adminField(`${info}.assessments[].assessment_id?`),
       ],
+      withhold: partsOfTrace('trace.trace_info'),
     },
   ),
   row(

@@ -18,6 +18,8 @@ import {
   withAll,
 } from '../operation.ts'
 import { parseSelector } from '../selector.ts'
+import { withheld } from '../withhold.ts'
+import { modelsOfRun, runsOfModel } from './siblings.ts'
 
 const ONE_RUN = 'run_id|run_uuid'
 
@@ -93,8 +95,10 @@ export const TRACKING: readonly Operation[] = [
     [update(experiment('experiment_id')), notDenied(experiment('experiment_id'), 'run')],
     { stamps: AUTHOR },
   ),
-  row('runs.get', 'GET', '2.0/mlflow/runs/get', read(run(ONE_RUN))),
-  row('runs.search', 'POST', '2.0/mlflow/runs/search', readableOnly('experiment_ids[]?', 'run')),
+  row('runs.get', 'GET', '2.0/mlflow/runs/get', read(run(ONE_RUN)), { withhold: modelsOfRun('run') }),
+  row('runs.search', 'POST', '2.0/mlflow/runs/search', readableOnly('experiment_ids[]?', 'run'), {
+    withhold: modelsOfRun('runs[]'),
+  }),
   row('runs.update', 'POST', '2.0/mlflow/runs/update', update(run(ONE_RUN))),
   row('runs.delete', 'POST', '2.0/mlflow/runs/delete', remove(run('run_id'))),
   row('runs.restore', 'POST', '2.0/mlflow/runs/restore', remove(run('run_id'))),
@@ -132,7 +136,9 @@ export const TRACKING: readonly Operation[] = [
     // MLflow answers 500 to any tag here (3.17.2).
     { stamps: ['user_id'] },
   ),
-  row('metrics.get_history', 'GET', '2.0/mlflow/metrics/get-history', read(run(ONE_RUN))),
+  row('metrics.get_history', 'GET', '2.0/mlflow/metrics/get-history', read(run(ONE_RUN)), {
+    withhold: [withheld('metrics[]', ['model_id'], { tier: 'logged_model' })],
+  }),
   row('metrics.get_history_bulk', 'GET', 'ajax:2.0/mlflow/metrics/get-history-bulk', read(run('run_id')), {
     repeated: ['run_id'],
   }),
@@ -164,7 +170,7 @@ export const TRACKING: readonly Operation[] = [
       notDenied(experiment('experiment_id'), 'logged_model'),
       read(run('source_run_id?')),
     ],
-    { since: '3.1.4' },
+    { since: '3.1.4', withhold: runsOfModel('model') },
   ),
   row(
     'logged_models.search',
@@ -174,13 +180,15 @@ export const TRACKING: readonly Operation[] = [
       readableOnly('experiment_ids[]?', 'logged_model'),
       read(run('filter:filter|order_by[].field_name#source_run_id?')),
     ],
-    { since: '3.1.4' },
+    { since: '3.1.4', withhold: runsOfModel('models[]') },
   ),
   row('logged_models.get', 'GET', '2.0/mlflow/logged-models/<model_id>', read(loggedModel('path:model_id')), {
     since: '3.1.4',
+    withhold: runsOfModel('model'),
   }),
   row('logged_models.finalize', 'PATCH', '2.0/mlflow/logged-models/<model_id>', changesModel, {
     since: '3.1.4',
+    withhold: runsOfModel('model'),
   }),
   row(
     'logged_models.delete',
@@ -191,6 +199,7 @@ export const TRACKING: readonly Operation[] = [
   ),
   row('logged_models.set_tags', 'PATCH', '2.0/mlflow/logged-models/<model_id>/tags', changesModel, {
     since: '3.1.4',
+    withhold: runsOfModel('model'),
   }),
   row(
     'logged_models.delete_tag',

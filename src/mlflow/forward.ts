@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { GatewayError, isGatewayError } from '../errors.ts'
 import { type Caller, isMemberOf } from '../identity/caller.ts'
-import { satisfies } from '../policy/access.ts'
+import { decide } from '../policy/decide.ts'
 import { type Call, upstreamTarget } from './call.ts'
 import { applyEffects, createFirst } from './effects.ts'
 import type { Exchange, Services } from './exchange.ts'
@@ -114,7 +114,8 @@ async function queried(
   const answer = readAnswer(response)
   await filterVersions(answer, versionPaths, async (name) => {
     const type = await lookup.registryKind(name)
-    return type !== undefined && satisfies(access.levelOf({ type, key: name, name }), 'READ')
+    const resource = type && ({ type, key: name, name, tier: `${type}_version` } as const)
+    return resource !== undefined && decide([{ action: 'read', resource }], access).effect === 'allow'
   })
   return { ...response, bytes: Buffer.from(JSON.stringify(answer)) }
 }

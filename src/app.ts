@@ -207,7 +207,7 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
   const unknown = createUnknownRoutes(CATALOGUE)
   const counters = createMetrics({
     auditDropped: sink.dropped,
-    cacheSizes: services.lookup.sizes,
+    cacheSizes: workspaces.sizes,
     unknownRoutes: unknown.refused,
     upstreamVersion: version.current,
   })
@@ -260,7 +260,8 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
   await app.register(admin, { ...administration, formTokens })
   await app.register(api, administration)
   await app.register(mlflowAuthApi, {
-    services: { store, directory, lookup: services.lookup, config },
+    services: { store, directory, config },
+    workspaces,
     publicUrl,
     refresh: directory.refresh,
   })

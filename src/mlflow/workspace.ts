@@ -15,6 +15,11 @@ const HEADER = 'x-mlflow-workspace'
 /** Names as MLflow takes them (`WorkspaceNameValidator`, 3.17.2): each in one spelling. */
 const NAME = /^(?=.{2,63}$)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/
 
+/** True for what can be the name of a workspace. */
+export function isWorkspaceName(name: string): boolean {
+  return NAME.test(name)
+}
+
 /** Workspaces that are kept ready; what is heard of the others is asked again. */
 const MOST_READY = 200
 
@@ -32,6 +37,8 @@ export type Workspaces = {
   readonly enter: (request: IncomingMessage, caller: Caller) => Place
   /** What may have changed is forgotten wherever it was heard of. */
   readonly forget: Lookup['forget']
+  /** Entries kept of each kind, over all workspaces. */
+  readonly sizes: Lookup['sizes']
 }
 
 type Options = {
@@ -68,6 +75,13 @@ export function createWorkspaces({ isOn, services, createLookup }: Options): Wor
       services.lookup.forget(kind, key)
       for (const each of ready.values()) each.lookup.forget(kind, key)
     },
+    sizes: () => {
+      const sums: Record<string, number> = { ...services.lookup.sizes() }
+      for (const { lookup } of ready.values()) {
+        for (const [kind, size] of Object.entries(lookup.sizes())) sums[kind] = (sums[kind] ?? 0) + size
+      }
+      return sums
+    },
   }
 }
 
@@ -87,7 +101,7 @@ function readWorkspace({ rawHeaders }: IncomingMessage, isOn: boolean): string {
       'This gateway keeps no workspaces apart; send no X-MLFLOW-WORKSPACE, and call no mlflow.set_workspace'
     throw new GatewayError('ERR_INVALID_PARAMETER', message, { reason: 'workspaces_off' })
   }
-  if (!NAME.test(name)) {
+  if (!isWorkspaceName(name)) {
     const message =
       'X-MLFLOW-WORKSPACE is no name of a workspace: 2 to 63 lower-case letters, digits and inner hyphens are expected'
     throw new GatewayError('ERR_INVALID_PARAMETER', message)

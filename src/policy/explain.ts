@@ -2,7 +2,7 @@ import type { Membership, RoleVia } from '../store/membership.ts'
 import { type Access, compileAccess, type ResourceRef, satisfies } from './access.ts'
 import { type Decision, type Demand, type DenyReason, decide, LEVEL_FOR } from './decide.ts'
 import { compileGlob } from './glob.ts'
-import type { Grant, GrantType, Level } from './grants.ts'
+import { DEFAULT_WORKSPACE, type Grant, type GrantType, type Level } from './grants.ts'
 
 /** A grant that speaks of what was asked about, with how the person comes to hold it. */
 export type ConsideredGrant = {
@@ -104,7 +104,11 @@ function decides({ resourceType, level }: Grant, governing: Level): boolean {
 }
 
 /** True if the grant is on the resource, on all of its kind, on all of the sub-resource's, or on the workspace. */
-function speaksOf({ resourceType, match, pattern }: Grant, { type, key, name, tier }: ResourceRef): boolean {
+function speaksOf(
+  { resourceType, match, pattern, workspace = DEFAULT_WORKSPACE }: Grant,
+  { type, key, name, tier }: ResourceRef,
+): boolean {
+  if (workspace !== DEFAULT_WORKSPACE) return false
   if (resourceType === 'workspace' || resourceType === tier) return match === 'any'
   if (resourceType !== type) return false
   if (match === 'any') return true

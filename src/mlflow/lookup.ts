@@ -181,11 +181,32 @@ async function experimentOfTrace(
   id: string,
 ): Promise<string | undefined> {
   const { status, body } = await upstream.getJson(`/api/3.0/mlflow/traces/${encodeURIComponent(id)}`)
+  // A server without the route (before 3.2) says 404 too, but not in MLflow's words.
+  if (status === 404 && !isAbsence(body)) return experimentOfOldTrace(upstream, id)
   if (status === 404) return undefined
   const info = objectAt(body, ['trace', 'trace_info'])
   const owner = objectAt(info, ['trace_location', 'mlflow_experiment'])?.['experiment_id']
   if (status !== 200 || info?.['trace_id'] !== id || typeof owner !== 'string') {
     throw invalidAnswer(`traces answered ${status}`)
+  }
+  return owner
+}
+
+function isAbsence(body: unknown): boolean {
+  return isObject(body) && body['error_code'] === 'RESOURCE_DOES_NOT_EXIST'
+}
+
+/** From the API of MLflow 2.14 to 3.1 (`GetTraceInfo`), where a trace is called a request. */
+async function experimentOfOldTrace(
+  upstream: Pick<Upstream, 'getJson'>,
+  id: string,
+): Promise<string | undefined> {
+  const { status, body } = await upstream.getJson(`${API}/traces/${encodeURIComponent(id)}/info`)
+  if (status === 404 && isAbsence(body)) return undefined
+  const info = objectAt(body, ['trace_info'])
+  const owner = info?.['experiment_id']
+  if (status !== 200 || info?.['request_id'] !== id || typeof owner !== 'string') {
+    throw invalidAnswer(`traces/info answered ${status}`)
   }
   return owner
 }

@@ -361,4 +361,22 @@ describe('the experiment of a trace', () => {
   ])('%s', async (_, given, expected) => {
     expect(await outcome(lookupOver(() => given).lookup.experimentOfTrace('tr-1'))).toEqual(expected)
   })
+
+  // MLflow before 3.2: what has no route there is 404 as a page, and a trace is a request.
+  const NO_ROUTE: Answer = { status: 404, body: undefined }
+  const old = (request_id: unknown, experiment_id: unknown) =>
+    ok({ trace_info: { request_id, experiment_id } })
+
+  it.each<[string, Answer, unknown]>([
+    ['is what it says', old('tr-1', '2'), '2'],
+    ['is none when there is no such trace', NOT_FOUND, undefined],
+    ['is a fault when neither is a route of it', NO_ROUTE, INVALID],
+    ['is a fault when the answer is about another', old('TR-1', '2'), INVALID],
+    ['is a fault when the experiment is a number', old('tr-1', 2), INVALID],
+    ['is a fault when MLflow has one', { status: 500, body: {} }, INVALID],
+  ])('of an old server %s', async (_, given, expected) => {
+    const { lookup, targets } = lookupOver((target) => (target.startsWith('/api/3.0/') ? NO_ROUTE : given))
+    expect(await outcome(lookup.experimentOfTrace('tr-1'))).toEqual(expected)
+    expect(targets).toEqual(['/api/3.0/mlflow/traces/tr-1', '/api/2.0/mlflow/traces/tr-1/info'])
+  })
 })

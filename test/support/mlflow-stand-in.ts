@@ -108,11 +108,7 @@ function versionsFrom(value: string): object {
 }
 
 /** What one of the {@link THINGS} answers, if the path is one of theirs. */
-function thingAt(
-  asked: string,
-  pathname: string,
-  query: URLSearchParams,
-): ScriptedAnswer | undefined {
+function thingAt(asked: string, pathname: string, query: URLSearchParams): ScriptedAnswer | undefined {
   for (const { method = 'GET', path, answer } of THINGS) {
     if (method !== asked) continue
     const match = path.exec(pathname.replace(/^\/(?:api|ajax-api)\//, ''))
@@ -187,7 +183,7 @@ export function isLookup(request: RecordedRequest): boolean {
     names.every((name) => name === 'host' || name === 'connection' || name === 'accept') &&
     headerValues(request, 'accept').join() === 'application/json' &&
     (THINGS.some(({ path }) => path.test(request.url.replace(/^\/api\/|\?.*$/g, ''))) ||
-      /^\/api\/(?:3\.0\/mlflow\/traces\/[\w-]+$|2\.0\/mlflow\/(?:experiments\/get(?:-by-name)?\?|runs\/get\?|registered-models\/get\?|model-versions\/get-download-uri\?|logged-models\/[\w-]+$))/.test(
+      /^\/api\/(?:3\.0\/mlflow\/traces\/[\w-]+$|2\.0\/mlflow\/(?:traces\/[\w-]+\/info$|experiments\/get(?:-by-name)?\?|runs\/get\?|registered-models\/get\?|model-versions\/get-download-uri\?|logged-models\/[\w-]+$))/.test(
         request.url,
       ) ||
       VERSIONS_FROM.test(request.url))

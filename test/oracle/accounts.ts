@@ -62,10 +62,10 @@ export const WILDCARD_ACCOUNTS: readonly Account[] = [
 
 /** Who holds a level on all of one's own save one type, on which they hold nothing or are denied. */
 export const LACKING_ACCOUNTS: readonly Account[] = RESOURCE_TYPES.flatMap((type) =>
-  ([undefined, 'READ', 'DENY'] as const).map((held) => lacking(type, held)),
+  ([undefined, 'DENY'] as const).map((held) => lacking(type, held)),
 )
 
-function lacking(type: ResourceType, held: 'READ' | 'DENY' | undefined): Account {
+function lacking(type: ResourceType, held: 'DENY' | undefined): Account {
   const others = onAll('MANAGE').filter((grant) => grant.type !== type)
   return {
     name: `manage-${type}-${held?.toLowerCase() ?? 'none'}`,
@@ -75,16 +75,17 @@ function lacking(type: ResourceType, held: 'READ' | 'DENY' | undefined): Account
   }
 }
 
-/**
- * Who holds READ or EDIT on all of one's own and a level on everything of one sub-resource type, or MANAGE and is denied
- * the sub-resources.
- */
-export const TIER_ACCOUNTS: readonly Account[] = TIERS.flatMap((tier) => [
-  ...(['READ', 'EDIT', 'MANAGE', 'DENY'] as const).flatMap((level) =>
-    (['READ', 'EDIT'] as const).map((held) => tiered(tier, level, held)),
-  ),
-  tiered(tier, 'DENY', 'MANAGE'),
-])
+/** What somebody holds on all of one's own, and on one sub-resource type. */
+const HELD_AND_TIER = [
+  ...(['READ', 'EDIT', 'MANAGE', 'DENY'] as const).map((tier) => ['READ', tier] as const),
+  ...(['READ', 'DENY'] as const).map((tier) => ['EDIT', tier] as const),
+  ['MANAGE', 'DENY'],
+] as const
+
+/** Who holds a level on all of one's own and another on everything of one sub-resource type. */
+export const TIER_ACCOUNTS: readonly Account[] = TIERS.flatMap((tier) =>
+  HELD_AND_TIER.map(([held, level]) => tiered(tier, level, held)),
+)
 
 function tiered(tier: Tier, level: GrantedLevel, held: GrantedLevel): Account {
   return {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Account } from './accounts.ts'
-import { ELSEWHERE } from './comparison.ts'
+import { ASKED_FIRST } from './comparison.ts'
 import type { Template, Templates } from './request.ts'
 import { AI_GATEWAY } from './requests/ai-gateway.ts'
 import { ARTIFACTS } from './requests/artifacts.ts'
@@ -36,6 +36,8 @@ const TEMPLATES: Templates = {
 
 type Listed = {
   readonly operation: string
+  /** The family. */
+  readonly resource: string
   readonly methods: readonly string[]
   readonly paths: readonly string[]
 }
@@ -50,28 +52,26 @@ export function operations(): readonly Listed[] {
 /**
  * The requests to every operation.
  *
- * @param spellings Under every path it is served at, or under the first only.
+ * @param spelling Of the paths it is served at, the one for clients or the one for the interface, where there are two.
  * @throws {Error} If an operation has no template, or a template no operation.
  */
-export function questions(spellings: 'all' | 'first'): readonly Question[] {
+export function questions(spelling: 'api' | 'ajax'): readonly Question[] {
   const unused = new Set(Object.keys(TEMPLATES))
   const asked = operations().flatMap(({ operation, methods, paths }) =>
     methods.flatMap((method) => {
       const keys = Object.keys(TEMPLATES).filter((key) => fits(key, operation, method))
       if (keys.length === 0) throw new Error(`no request for ${method} ${operation}`)
-      return keys.flatMap((key) => {
+      return keys.map((key) => {
         unused.delete(key)
         const template = TEMPLATES[key] as Template
         const variant = key.split('|')[0]?.slice(operation.length + 1) ?? ''
-        const used = spellings === 'all' ? paths : paths.slice(-1)
-        return used.map((path) => ({ operation, variant, method, path, template }))
+        const path = paths.at(spelling === 'api' ? -1 : 0) ?? ''
+        return { operation, variant, method, path, template }
       })
     }),
   )
   for (const key of unused) throw new Error(`no operation for the request ${key}`)
-  // What MLflow gives elsewhere has to be known before.
-  const first = new Set(Object.values(ELSEWHERE))
-  return asked.toSorted((a, b) => Number(first.has(b.operation)) - Number(first.has(a.operation)))
+  return asked.toSorted((a, b) => Number(ASKED_FIRST.has(b.operation)) - Number(ASKED_FIRST.has(a.operation)))
 }
 
 /** True for `GetRun`, `GetRun/variant` and `GetRun|GET`. */

@@ -4,10 +4,11 @@ import type { Outcome } from './oracle.ts'
 import type { Side } from './seed.ts'
 
 /**
- * How two effects differ: `stricter` and `lenient` say how the gateway is beside MLflow's own app; `answer` means that
- * both let the request through, and MLflow behind the gateway made something else of it.
+ * How two effects differ: `stricter` and `lenient` say how the gateway is beside MLflow's own app; `out_of_reach` that it
+ * does what a rule of MLflow's says which MLflow never gets to (see {@link OUT_OF_REACH}); `answer` means that both let
+ * the request through, and MLflow behind the gateway made something else of it.
  */
-export type Kind = 'stricter' | 'lenient' | 'answer'
+export type Kind = 'stricter' | 'lenient' | 'out_of_reach' | 'answer'
 
 export type Difference = {
   readonly operation: string
@@ -52,10 +53,26 @@ export function isOfBoth({ variant }: Pick<Question, 'variant'>): boolean {
  * What MLflow gives at another address as well: a file of a model version to whoever may read the model. Clients ask for
  * it by its path, which MLflow judges by the experiment alone.
  */
-export const ELSEWHERE: Readonly<Record<string, string>> = {
+const ELSEWHERE: Readonly<Record<string, string>> = {
   DownloadArtifact: 'serve_model_version_artifact',
   download_artifact: 'serve_model_version_artifact',
 }
+
+/**
+ * Operations that MLflow has a rule for and refuses to everybody but administrators all the same: it looks the rule up by
+ * the exact path, and these have an id in theirs (`validate_can_*_prompt_optimization_job`, mlflow/server/auth, 3.17.2).
+ * With each, operations that MLflow lets through, all of them, to exactly those whom that rule would let through.
+ */
+export const OUT_OF_REACH: Readonly<Record<string, readonly string[]>> = {
+  GetPromptOptimizationJob: ['GetExperiment'],
+  CancelPromptOptimizationJob: ['CreateRun'],
+  DeletePromptOptimizationJob: ['CreateLabelSchema', 'CreateRun'],
+}
+
+/** Operations that have to be asked before others. */
+export const ASKED_FIRST: ReadonlySet<string> = new Set(
+  [...Object.values(ELSEWHERE), ...Object.values(OUT_OF_REACH)].flat(),
+)
 
 /**
  * Compares outcomes, told in the order in which they were asked.
@@ -75,10 +92,21 @@ export function createComparison(): (outcome: Outcome) => Difference | undefined
     for (const marker of theirs.visible) known.add(marker)
     told.set(key, known)
     if (!theirs.refused) letThrough.add(`${key} ${side}`)
-    const difference = compare(outcome, isOfBoth(question) ? known : theirs.visible)
-    const elsewhere = `${account.name} ${ELSEWHERE[question.operation]} ${side}`
-    return difference?.kind === 'lenient' && letThrough.has(elsewhere) ? undefined : difference
+    const lets = (operation: string) => letThrough.has(`${account.name} ${operation} ${side}`)
+    return excused(compare(outcome, isOfBoth(question) ? known : theirs.visible), lets)
   }
+}
+
+/** @param lets Whether MLflow has let another operation through to the same person about the same things. */
+function excused(
+  difference: Difference | undefined,
+  lets: (operation: string) => boolean,
+): Difference | undefined {
+  if (difference?.kind !== 'lenient') return difference
+  const { operation } = difference
+  const elsewhere = ELSEWHERE[operation]
+  if (elsewhere !== undefined && lets(elsewhere)) return undefined
+  return OUT_OF_REACH[operation]?.every(lets) ? { ...difference, kind: 'out_of_reach' } : difference
 }
 
 /** @param tellable What the gateway may tell of. */

@@ -6,7 +6,7 @@ import {
   TIER_ACCOUNTS,
   WILDCARD_ACCOUNTS,
 } from './accounts.ts'
-import { type Case, type Question, questions } from './cases.ts'
+import { type Case, operations, type Question, questions } from './cases.ts'
 import { isOfBoth } from './comparison.ts'
 import type { Side } from './seed.ts'
 
@@ -23,33 +23,49 @@ function product(accounts: readonly Account[], sides: readonly Side[], asked: re
   })
 }
 
+/** Families that no sub-resource type is part of. */
+const APART: ReadonlySet<string> = new Set([
+  ...[
+    'assistant',
+    'demo',
+    'gateway_budget',
+    'gateway_catalogue',
+    'gateway_model_definition',
+    'gateway_proxy',
+  ],
+  ...['gateway_secret', 'ops', 'ui', 'webhook', 'workspace'],
+])
+
 /**
- * Everything: each operation under each of its paths for each level on one's own and another's; and, under one path, for
- * whoever has a level on all there is, lacks one type of grant, or has one for a sub-resource type.
+ * Everything: each operation for each level on one's own and another's, under the path for clients and that for the
+ * interface; for a level on all there is; for whoever lacks one type of grant, or has one for a sub-resource type.
  */
 export function wholeForm(): Form {
-  const [all, first] = [questions('all'), questions('first')]
+  const [api, ajax] = [questions('api'), questions('ajax')]
+  const apart = new Set(operations().flatMap((each) => (APART.has(each.resource) ? [each.operation] : [])))
+  const inTiers = api.filter(({ operation }) => !apart.has(operation))
   return {
     accounts: [...PLAIN_ACCOUNTS, ...WILDCARD_ACCOUNTS, ...LACKING_ACCOUNTS, ...TIER_ACCOUNTS],
     parts: [
-      { title: 'one level on everything', cases: product(PLAIN_ACCOUNTS, ['own', 'other'], all) },
-      { title: 'a level on all', cases: product(WILDCARD_ACCOUNTS, ['own', 'other'], first) },
-      { title: 'MANAGE, save on one type', cases: product(LACKING_ACCOUNTS, ['own'], first) },
-      { title: 'a sub-resource type', cases: product(TIER_ACCOUNTS, ['own'], first) },
+      { title: "one level on one's own", cases: product(PLAIN_ACCOUNTS, ['own'], api) },
+      { title: "the same, about another's", cases: product(PLAIN_ACCOUNTS, ['other'], ajax) },
+      { title: 'a level on all', cases: product(WILDCARD_ACCOUNTS, ['own', 'other'], api) },
+      { title: 'MANAGE, save on one type', cases: product(LACKING_ACCOUNTS, ['own'], ajax) },
+      { title: 'a sub-resource type', cases: product(TIER_ACCOUNTS, ['own'], inTiers) },
     ],
   }
 }
 
 /** Each operation once at the levels where most of them turn, and once about another's things. */
 export function reducedForm(): Form {
-  const first = questions('first')
+  const [api, ajax] = [questions('api'), questions('ajax')]
   const accounts = PLAIN_ACCOUNTS.filter(({ says }) => ['READ', 'EDIT', 'MANAGE', 'DENY'].includes(says))
   const managers = accounts.filter(({ says }) => says === 'MANAGE')
   return {
     accounts: [...accounts, ADMIN],
     parts: [
-      { title: 'one level on everything', cases: product(accounts, ['own'], first) },
-      { title: "MANAGE, but another's", cases: product(managers, ['other'], first) },
+      { title: "one level on one's own", cases: product(accounts, ['own'], api) },
+      { title: "MANAGE, about another's", cases: product(managers, ['other'], ajax) },
     ],
   }
 }

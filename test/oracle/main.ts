@@ -2,12 +2,12 @@
 import { writeFileSync } from 'node:fs'
 import { renderParity } from './document.ts'
 import { wholeForm } from './forms.ts'
-import { countsOf, judgeForm, unusedReasons } from './verdict.ts'
+import { countsOf, judgeForm, unused } from './verdict.ts'
 
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 
 const verdict = await judgeForm(wholeForm(), say)
-const faults = [...verdict.faults, ...unusedReasons(verdict)]
+const faults = [...verdict.faults, ...unused(verdict)]
 say('')
 for (const line of [...faults, ...countsOf(verdict)]) say(line)
 if (process.argv.includes('--write')) {

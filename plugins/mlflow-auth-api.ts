@@ -4,9 +4,11 @@ import { OWN_BODY_LIMIT } from '../src/console/own-body.ts'
 import { GatewayError } from '../src/errors.ts'
 import type { Caller } from '../src/identity/caller.ts'
 import { announcesBody } from '../src/mlflow/body.ts'
+import type { Workspaces } from '../src/mlflow/workspace.ts'
 import type { AuthServices } from '../src/mlflow-auth/ask.ts'
 import { readParameters } from '../src/mlflow-auth/parameters.ts'
 import { AUTH_ROUTES, type AuthRoute } from '../src/mlflow-auth/routes.ts'
+import { DEFAULT_WORKSPACE } from '../src/policy/grants.ts'
 import { eventOf } from './audit.ts'
 import { toGatewayError } from './errors.ts'
 import { assertSameOrigin } from './origin.ts'
@@ -19,7 +21,9 @@ declare module 'fastify' {
 }
 
 export type MlflowAuthApiOptions = {
-  readonly services: AuthServices
+  readonly services: Omit<AuthServices, 'lookup'>
+  /** Takes a request to the workspace that it names. */
+  readonly workspaces: Pick<Workspaces, 'enter'>
   readonly publicUrl: URL
   /** Has this process see what was just changed. */
   readonly refresh: () => Promise<void>
@@ -73,7 +77,7 @@ async function stand(app: FastifyInstance, { request, reply, route }: Step, publ
 async function answer(
   app: FastifyInstance,
   { request, reply, route }: Step,
-  { services, refresh }: MlflowAuthApiOptions,
+  { services, workspaces, refresh }: MlflowAuthApiOptions,
 ): Promise<object> {
   const caller = request.authCaller
   if (caller === undefined) throw new Error('a request came this far without a caller')
@@ -83,7 +87,12 @@ async function answer(
     contentType: request.headers['content-type'],
     body: request.body,
   })
-  const ask = { caller, parameters, services }
+  const place = workspaces.enter(request.raw, caller)
+  const ask = {
+    ...{ caller: place.caller, parameters },
+    workspace: place.services.workspace ?? DEFAULT_WORKSPACE,
+    services: { ...services, lookup: place.services.lookup },
+  }
   await route.standing(ask)
   const { answer, changed, resources } = await route.run(ask)
   const event = changed ?? 'decision'

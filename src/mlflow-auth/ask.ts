@@ -6,7 +6,7 @@ import type { Lookup } from '../mlflow/lookup.ts'
 import type { Directory } from '../policy/directory.ts'
 import type { StoredGrant } from '../store/grant-row.ts'
 import type { Person } from '../store/people.ts'
-import type { PlacedRole } from '../store/role-holdings.ts'
+import { type PlacedRole, placeIdOf } from '../store/role-holdings.ts'
 import type { Store } from '../store/store.ts'
 import type { Parameters } from './parameters.ts'
 
@@ -15,12 +15,15 @@ export type AuthServices = {
   readonly store: Pick<Store, 'people' | 'roles' | 'publicIds'>
   readonly directory: Pick<Directory, 'resolve'>
   readonly lookup: Pick<Lookup, 'experiment'>
-  readonly config: Pick<Config, 'providers' | 'adminUsers' | 'adminGroups'>
+  readonly config: Pick<Config, 'providers' | 'adminUsers' | 'adminGroups' | 'workspaces'>
 }
 
 /** A request to MLflow's auth API: who makes it, and what it says. */
 export type Ask = {
+  /** With what they may do in the workspace. */
   readonly caller: Caller
+  /** The one that the request was sent to; a role is in its own. */
+  readonly workspace: string
   readonly parameters: Parameters
   readonly services: AuthServices
 }
@@ -75,10 +78,17 @@ export async function askedGrant({
 }: Ask): Promise<{ readonly role: PlacedRole; readonly grant: StoredGrant }> {
   const id = await store.publicIds.idOf(parameters.number('role_permission_id'))
   const found = id === undefined ? undefined : await store.roles.findGrant(id)
-  const role = found && (await store.roles.find(found.roleId))
+  const role = found && (await roleOf(found, store))
   if (found === undefined || role === undefined)
     throw new GatewayError('ERR_NOT_FOUND', 'There is no permission with that role_permission_id')
   return { role, grant: found.grant }
+}
+
+async function roleOf(
+  { roleId, grant }: { readonly roleId: string; readonly grant: StoredGrant },
+  { roles }: Pick<Store, 'roles'>,
+): Promise<PlacedRole | undefined> {
+  return (await roles.find(placeIdOf(roleId, grant.workspace))) ?? roles.find(roleId)
 }
 
 /** Every role a person holds, in whichever way. */

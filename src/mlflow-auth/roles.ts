@@ -9,9 +9,10 @@ import { workspaceNamed } from './workspace.ts'
 export async function createRole(ask: Ask): Promise<Done> {
   const { parameters, services } = ask
   const name = parameters.text('name')
-  const workspace = workspaceNamed(parameters.text('workspace'))
+  const workspace = workspaceNamed(parameters.text('workspace'), services.config)
   const description = parameters.optionalText('description')
-  const role = { ...(await services.store.roles.create({ name, description })), workspace }
+  const made = await services.store.roles.create({ name, description, workspace })
+  const role = { ...made, workspace, placeId: made.id }
   return { ...(await answerRole(ask, role)), changed: 'role_changed', resources: [audited.role(role)] }
 }
 
@@ -64,9 +65,9 @@ export async function addRolePermission(ask: Ask): Promise<Done> {
     ...{ level: readLevel(type, parameters.text('permission')), source: 'manual' },
     createdBy: caller.principal.username,
   })
-  const numbers = await services.store.publicIds.numbersOf([role.id, grant.id])
+  const numbers = await services.store.publicIds.numbersOf([role.placeId, grant.id])
   return {
-    answer: { role_permission: permissionJson(grant, role.id, numbers) },
+    answer: { role_permission: permissionJson(grant, role, numbers) },
     changed: 'role_changed',
     resources: [audited.role(role), audited.grant(grant)],
   }
@@ -86,9 +87,9 @@ export async function updateRolePermission(ask: Ask): Promise<Done> {
   const level = readLevel(grant.resourceType, parameters.text('permission'))
   await services.store.roles.setLevel([grant.id], { level, by: caller.principal.username })
   const changed = { ...grant, level }
-  const numbers = await services.store.publicIds.numbersOf([role.id, grant.id])
+  const numbers = await services.store.publicIds.numbersOf([role.placeId, grant.id])
   return {
-    answer: { role_permission: permissionJson(changed, role.id, numbers) },
+    answer: { role_permission: permissionJson(changed, role, numbers) },
     changed: 'role_changed',
     resources: [audited.role(role), audited.grant(changed)],
   }

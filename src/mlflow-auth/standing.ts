@@ -74,8 +74,8 @@ export const resourceManager: Standing = async (ask) => {
 
 /** As {@link resourceManager}, of that. */
 export function managerOf(ask: Ask, target: ReturnType<typeof readPattern>): Promise<void> {
-  return admin(async ({ caller, services }) => {
-    if (target.match !== 'exact') return (await administeredWorkspaces(ask)).has(workspaceNamed(undefined))
+  return admin(async ({ caller, services, workspace }) => {
+    if (target.match !== 'exact') return (await administeredWorkspaces(ask)).has(workspace)
     return satisfies(await levelOn(target, caller.access, services.lookup), 'MANAGE')
   })(ask)
 }
@@ -83,11 +83,11 @@ export function managerOf(ask: Ask, target: ReturnType<typeof readPattern>): Pro
 /** What oneself has on a resource; what others have is for administrators of the workspace. */
 export const permissionViewer: Standing = async (ask) => {
   grantableType(ask)
-  await admin(async ({ parameters, caller, services }) => {
+  await admin(async ({ parameters, caller, services, workspace }) => {
     const username = parameters.text('username')
     if (username === caller.principal.username) return true
     const person = await personCalled(username, services)
-    return person !== undefined && (await administeredWorkspaces(ask)).has(workspaceNamed(undefined))
+    return person !== undefined && (await administeredWorkspaces(ask)).has(workspace)
   })(ask)
 }
 
@@ -123,7 +123,7 @@ export async function mayView({ caller, services }: Ask): Promise<(role: PlacedR
 async function workspaceOf(ask: Ask): Promise<string> {
   if (ask.parameters.has('role_id')) return (await askedRole(ask)).workspace
   if (ask.parameters.has('role_permission_id')) return (await askedGrant(ask)).role.workspace
-  return workspaceNamed(ask.parameters.text('workspace'))
+  return workspaceNamed(ask.parameters.text('workspace'), ask.services.config)
 }
 
 /** What does not exist is refused as what may not be seen. */

@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import { satisfies } from '../policy/access.ts'
-import type { Level } from '../policy/grants.ts'
+import { DEFAULT_WORKSPACE, type Level } from '../policy/grants.ts'
 import type { Person } from '../store/people.ts'
 import type { GrantTarget } from '../store/role-edits.ts'
 import { type Ask, askedPerson, type Done, heldRoles } from './ask.ts'
@@ -30,30 +30,33 @@ export async function getUserPermission(ask: Ask): Promise<Done> {
   if (target.match === 'name')
     throw new GatewayError('ERR_INVALID_PARAMETER', 'Ask about one resource, or * for all')
   const member = await services.directory.resolve(person.id)
-  const permission: Level =
-    member === undefined
-      ? 'NO_PERMISSIONS'
-      : member.principal.isAdmin
-        ? 'MANAGE'
-        : await levelOn(target, member.access, services.lookup)
+  const access = ask.workspace === DEFAULT_WORKSPACE ? member?.access : member?.workspaces.get(ask.workspace)
+  let permission: Level = 'NO_PERMISSIONS'
+  if (member?.principal.isAdmin) permission = 'MANAGE'
+  else if (access !== undefined) permission = await levelOn(target, access, services.lookup)
   return { answer: { allowed: satisfies(permission, 'USE'), permission } }
 }
 
 type Wanted = { readonly target: GrantTarget; readonly level: Level }
 
 /** Gives somebody a permission directly. @throws {GatewayError} `ERR_ALREADY_EXISTS` */
-export async function grantTo({ caller, services }: Ask, person: Person, { target, level }: Wanted) {
+export async function grantTo(
+  { caller, services, workspace }: Ask,
+  person: Person,
+  { target, level }: Wanted,
+) {
   const { roles } = services.store
   const { id } = await roles.personal(person.id)
   const createdBy = caller.principal.username
-  const grant = await roles.addGrant(id, { ...target, level, source: 'manual', createdBy })
+  const grant = await roles.addGrant(id, { ...target, workspace, level, source: 'manual', createdBy })
   return changeOf(person, grant)
 }
 
 /** Takes it away. @throws {GatewayError} `ERR_NOT_FOUND` where nothing was given directly on exactly that. */
-export async function revokeFrom({ services }: Ask, person: Person, target: GrantTarget) {
-  const role = await personalRole(person, services)
-  const count = role === undefined ? 0 : await services.store.roles.removeGrants(role.id, target)
+export async function revokeFrom(ask: Ask, person: Person, target: GrantTarget) {
+  const role = await personalRole(ask, person)
+  const there = { ...target, workspace: ask.workspace }
+  const count = role === undefined ? 0 : await ask.services.store.roles.removeGrants(role.id, there)
   if (count === 0) throw noPermission()
   return changeOf(person, { ...target, level: 'NO_PERMISSIONS' })
 }
@@ -67,8 +70,8 @@ export async function changeFor(ask: Ask, person: Person, { target, level }: Wan
 }
 
 /** What somebody was given directly on exactly that, and not by a role. */
-export async function directGrants({ services }: Ask, person: Person, target: GrantTarget) {
-  const role = await personalRole(person, services)
+export async function directGrants(ask: Ask, person: Person, target: GrantTarget) {
+  const role = await personalRole(ask, person)
   return (role?.grants ?? []).filter(
     ({ resourceType, match, pattern }) =>
       resourceType === target.resourceType && match === target.match && pattern === target.pattern,
@@ -80,8 +83,9 @@ export function noPermission(): GatewayError {
   return new GatewayError('ERR_NOT_FOUND', 'This user was given no permission on that directly')
 }
 
-async function personalRole({ id }: Person, services: Ask['services']) {
-  return (await heldRoles(id, services)).find(({ ownerUserId }) => ownerUserId === id)
+async function personalRole({ services, workspace: asked }: Ask, { id }: Person) {
+  const roles = await heldRoles(id, services)
+  return roles.find(({ ownerUserId, workspace }) => ownerUserId === id && workspace === asked)
 }
 
 function changeOf(person: Person, grant: Wanted['target'] & { readonly level: Level }) {

@@ -33,7 +33,7 @@ export async function listUsers(ask: Ask): Promise<Done> {
     store.roles.holdings(config.providers),
     visibility(ask),
   ])
-  const byId = new Map((await store.roles.listAll()).map((role) => [role.id, role]))
+  const byId = Map.groupBy(await store.roles.listAll(), ({ id }) => id)
   const held = Map.groupBy(holdings, ({ userId }) => userId)
   const rolesOf = ({ id }: Person) => {
     const ids = new Set(held.get(id)?.map(({ roleId }) => roleId))

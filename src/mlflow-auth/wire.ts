@@ -17,8 +17,8 @@ export function numbersFor(
 ): Promise<Numbers> {
   return store.publicIds.numbersOf([
     ...userIds,
-    ...roles.flatMap(({ id, ownerUserId, grants }) => [
-      ...[id, ...(ownerUserId === undefined ? [] : [ownerUserId])],
+    ...roles.flatMap(({ placeId, ownerUserId, grants }) => [
+      ...[placeId, ...(ownerUserId === undefined ? [] : [ownerUserId])],
       ...grants.map((grant) => grant.id),
     ]),
   ])
@@ -41,7 +41,7 @@ export function userJson(
 
 export function roleJson(role: PlacedRole, numbers: Numbers) {
   return {
-    id: numberOf(numbers, role.id),
+    id: numberOf(numbers, role.placeId),
     name: roleName(role, numbers),
     workspace: role.workspace,
     description: role.description ?? null,
@@ -55,14 +55,14 @@ function roleName({ name, ownerUserId }: PlacedRole, numbers: Numbers): string {
 }
 
 /** In the order in which they were first shown. */
-export function permissionsJson({ id, grants }: PlacedRole, numbers: Numbers) {
-  return grants.map((grant) => permissionJson(grant, id, numbers)).sort((a, b) => a.id - b.id)
+export function permissionsJson(role: PlacedRole, numbers: Numbers) {
+  return role.grants.map((grant) => permissionJson(grant, role, numbers)).sort((a, b) => a.id - b.id)
 }
 
-export function permissionJson(grant: StoredGrant, roleId: string, numbers: Numbers) {
+export function permissionJson(grant: StoredGrant, { placeId }: PlacedRole, numbers: Numbers) {
   return {
     id: numberOf(numbers, grant.id),
-    role_id: numberOf(numbers, roleId),
+    role_id: numberOf(numbers, placeId),
     resource_type: grant.resourceType,
     resource_pattern: writePattern(grant),
     permission: grant.level,
@@ -73,7 +73,7 @@ export function permissionJson(grant: StoredGrant, roleId: string, numbers: Numb
 export function heldPermissions(roles: readonly PlacedRole[], numbers: Numbers) {
   return roles.flatMap((role) =>
     role.grants.map((grant) => ({
-      role_id: numberOf(numbers, role.id),
+      role_id: numberOf(numbers, role.placeId),
       role_name: roleName(role, numbers),
       workspace: role.workspace,
       resource_type: grant.resourceType,

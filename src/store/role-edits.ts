@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Transaction } from 'kysely'
 import { GatewayError } from '../errors.ts'
-import type { GrantType, Level, Match } from '../policy/grants.ts'
+import { DEFAULT_WORKSPACE, type GrantType, type Level, type Match } from '../policy/grants.ts'
 import { noteChange } from './changes.ts'
 import type { Database } from './database.ts'
 import { fromGrant, type GrantRow, type StoredGrant, toGrant } from './grant-row.ts'
@@ -13,6 +13,8 @@ export type GrantTarget = {
   readonly resourceType: GrantType
   readonly match: Match
   readonly pattern: string
+  /** The default one if absent. */
+  readonly workspace?: string | undefined
 }
 
 export type RoleEdits = {
@@ -103,19 +105,25 @@ async function insertGrant(
   grant: NewGrant,
   at: number,
 ): Promise<StoredGrant> {
-  const role = await trx.selectFrom('roles').select('workspace').where('id', '=', roleId).executeTakeFirst()
+  const role = await trx
+    .selectFrom('roles')
+    .select(['workspace', 'owner_user_id'])
+    .where('id', '=', roleId)
+    .executeTakeFirst()
   if (role === undefined) throw new GatewayError('ERR_NOT_FOUND', 'There is no such role')
-  const what = fromGrant(grant)
-  const { resource_type, match, pattern } = what
+  // As `addGrant`: a role's grants count where the role is; a personal one holds what its owner has anywhere.
+  const isPersonal = role.owner_user_id !== null
+  const what = fromGrant(isPersonal ? grant : { ...grant, workspace: role.workspace })
+  const { resource_type, match, pattern, workspace } = what
   const same = await inForce(trx, at)
-    .where((eb) => eb.and({ role_id: roleId, resource_type, match, pattern }))
+    .where((eb) => eb.and({ role_id: roleId, resource_type, match, pattern, workspace }))
     .executeTakeFirst()
   if (same !== undefined) {
     const message = `There is a permission on that already: ${same.level}. Change its level, or remove it first`
     throw new GatewayError('ERR_ALREADY_EXISTS', message)
   }
   const row: GrantRow = {
-    ...{ id: randomUUID(), role_id: roleId, workspace: role.workspace },
+    ...{ id: randomUUID(), role_id: roleId },
     ...what,
     ...{ source: grant.source, created_at: at, created_by: grant.createdBy ?? null },
   }
@@ -144,12 +152,12 @@ async function setLevel(
 async function removeGrants(
   trx: Transaction<Schema>,
   roleId: string,
-  { resourceType, match, pattern }: GrantTarget,
+  { resourceType, match, pattern, workspace = DEFAULT_WORKSPACE }: GrantTarget,
   at: number,
 ): Promise<number> {
   const gone = await trx
     .deleteFrom('grants')
-    .where((eb) => eb.and({ role_id: roleId, resource_type: resourceType, match, pattern }))
+    .where((eb) => eb.and({ role_id: roleId, resource_type: resourceType, match, pattern, workspace }))
     .where('source', '!=', 'policy')
     .returning(['role_id', 'expires_at'])
     .execute()

@@ -1,11 +1,19 @@
 import { sql } from 'kysely'
+import { DEFAULT_WORKSPACE } from '../policy/grants.ts'
 import type { Database } from './database.ts'
 import type { ProviderName, ProviderRef, RoleVia } from './membership.ts'
 import { withGrants } from './role-reads.ts'
 import type { RoleRecord } from './roles.ts'
 
-/** A role with the workspace it is in; personal ones too. Grants that have expired are left out. */
-export type PlacedRole = RoleRecord & { readonly workspace: string }
+/**
+ * A role in a workspace. A personal role holds what its person has anywhere, and is one such for each workspace: always
+ * for the default one. Grants that have expired are left out.
+ */
+export type PlacedRole = RoleRecord & {
+  readonly workspace: string
+  /** Tells it from the same role in another workspace: the role's id, after the default one with `/` and the workspace. */
+  readonly placeId: string
+}
 
 /** Somebody holds a role, in one of the ways there are. */
 export type Holding = {
@@ -15,9 +23,9 @@ export type Holding = {
 }
 
 export type RoleHoldings = {
-  /** The role by its id, a personal one too. */
-  readonly find: (roleId: string) => Promise<PlacedRole | undefined>
-  /** Those of them that exist, by name. */
+  /** The role by its `placeId`, a personal one too. */
+  readonly find: (placeId: string) => Promise<PlacedRole | undefined>
+  /** Those of them that exist, by name, in every workspace they are in. */
   readonly findAll: (roleIds: Iterable<string>) => Promise<readonly PlacedRole[]>
   /** Every role, personal ones too, by name. */
   readonly listAll: () => Promise<readonly PlacedRole[]>
@@ -38,14 +46,16 @@ export function createRoleHoldings(db: Database, now: () => number): RoleHolding
     const query = db.selectFrom('roles').selectAll().orderBy('name')
     const rows = await (ids === undefined ? query : query.where('id', 'in', [...new Set(ids)])).execute()
     const at = now()
-    return (await withGrants(db, rows)).map((role, index) => ({
-      ...role,
-      workspace: rows[index]?.workspace ?? '',
-      grants: role.grants.filter(({ expiresAt }) => expiresAt === undefined || expiresAt > at),
-    }))
+    return (await withGrants(db, rows)).flatMap((role, index) => {
+      const grants = role.grants.filter(({ expiresAt }) => expiresAt === undefined || expiresAt > at)
+      return places({ ...role, grants }, rows[index]?.workspace ?? DEFAULT_WORKSPACE)
+    })
   }
   return {
-    find: async (roleId) => (await placed([roleId]))[0],
+    find: async (placeId) => {
+      const [roleId = ''] = placeId.split('/', 1)
+      return (await placed([roleId])).find((role) => role.placeId === placeId)
+    },
     findAll: (roleIds) => placed(roleIds),
     listAll: () => placed(),
     holdings: async (providers, of) => {
@@ -62,6 +72,22 @@ export function createRoleHoldings(db: Database, now: () => number): RoleHolding
       return new Set(rows.map((row) => row.userId))
     },
   }
+}
+
+function places(role: RoleRecord, workspace: string): readonly PlacedRole[] {
+  if (role.ownerUserId === undefined) return [{ ...role, workspace, placeId: role.id }]
+  const byWorkspace = Map.groupBy(role.grants, (grant) => grant.workspace ?? DEFAULT_WORKSPACE)
+  return [...new Set([DEFAULT_WORKSPACE, ...byWorkspace.keys()])].map((name) => ({
+    ...role,
+    grants: byWorkspace.get(name) ?? [],
+    workspace: name,
+    placeId: placeIdOf(role.id, name),
+  }))
+}
+
+/** The `placeId` of a personal role. */
+export function placeIdOf(roleId: string, workspace: string = DEFAULT_WORKSPACE): string {
+  return workspace === DEFAULT_WORKSPACE ? roleId : `${roleId}/${workspace}`
 }
 
 /** As `rolesHeld` in `membership.ts`, of everybody at once. */

@@ -676,6 +676,13 @@ describe('a body', () => {
     },
   )
 
+  it('for a workspace is refused while none are kept apart', async () => {
+    const json = { workspace: 'default', name: 'a' }
+    const headers = ['X-MLFLOW-WORKSPACE: team-a']
+    const { line } = await gateway.ask({ method: 'POST', target, as: 'admin', headers, json })
+    expect(line).toBe('400 INVALID_PARAMETER_VALUE workspaces_off')
+  })
+
   it('beside a query is refused', async () => {
     const json = { workspace: 'default', name: 'a' }
     const outcome = await gateway.ask({ method: 'POST', target: `${target}?name=b`, as: 'admin', json })

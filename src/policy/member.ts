@@ -46,7 +46,7 @@ export function createMemberCompiler(config: MemberConfig, now: () => number) {
       defaultLevel: membership.defaultPermission ?? config.defaultPermission,
       now: now(),
     })
-    const workspaces = accessElsewhere(roles, now())
+    const workspaces = accessElsewhere(membership, now())
     const ends = [access, ...workspaces.values()].map(({ validUntil }) => validUntil)
     const principal: Principal = {
       userId: person.id,
@@ -69,13 +69,19 @@ export function createMemberCompiler(config: MemberConfig, now: () => number) {
   }
 }
 
-/** What everybody has in the default workspace is nobody's in another. */
-function accessElsewhere(roles: Membership['roles'], now: number): ReadonlyMap<string, Access> {
+/** Who holds something in a workspace has there what its members have; what everybody has is in the default one. */
+function accessElsewhere(
+  { roles, defaultPermissions }: Membership,
+  now: number,
+): ReadonlyMap<string, Access> {
   const names = new Set(roles.flatMap(({ grants }) => grants.flatMap(({ workspace }) => workspace ?? [])))
   return new Map(
     [...names].map((workspace) => [
       workspace,
-      compileAccess(roles, { defaultLevel: 'NO_PERMISSIONS', now, workspace }),
+      compileAccess(roles, {
+        ...{ now, workspace },
+        defaultLevel: defaultPermissions?.get(workspace) ?? 'NO_PERMISSIONS',
+      }),
     ]),
   )
 }

@@ -32,9 +32,16 @@ export async function diffPolicy(store: Pick<Store, 'roles'>, policy: PolicyCont
   }
 }
 
-function describePolicy({ defaultPermission, roles, groups, users }: PolicyContent): Set<string> {
+function describePolicy({
+  defaultPermission,
+  workspaces = [],
+  roles,
+  groups,
+  users,
+}: PolicyContent): Set<string> {
   return new Set([
     ...(defaultPermission === undefined ? [] : [`default_permission: ${defaultPermission}`]),
+    ...workspaces.map((each) => `default_permission in workspace ${each.name}: ${each.defaultPermission}`),
     ...roles.flatMap(({ name, description, workspace, grants }) => [
       description === undefined ? `role ${name}` : `role ${name}: ${description}`,
       ...(workspace === undefined ? [] : [`role ${name} in workspace ${workspace}`]),

@@ -4,7 +4,7 @@ import type { PolicyContent, PolicyMapping } from '../store/policy.ts'
 import type { Store } from '../store/store.ts'
 import { DEFAULT_WORKSPACE, type Grant, levelsOf } from './grants.ts'
 import { type PolicyDocumentReader, type PolicyFault, readPolicyDocument } from './policy-document.ts'
-import { type GrantDocument, GrantSchema, PolicySchema, TARGETS } from './policy-schema.ts'
+import { type GrantDocument, GrantSchema, PolicySchema, TARGETS, WORKSPACE_NAME } from './policy-schema.ts'
 
 export type { PolicyContent } from '../store/policy.ts'
 export { diffPolicy, type PolicyDiff } from './policy-diff.ts'
@@ -43,6 +43,7 @@ export type PolicyContext = {
 export function parsePolicy(text: string, { providerIds }: PolicyContext): PolicyContent {
   const reader = readPolicyDocument(text, PolicySchema)
   const roles = checkRoles(reader)
+  checkWorkspaces(reader)
   const groups = readMappings(reader, { key: 'groups', roles, providerIds })
   const users = readMappings(reader, { key: 'users', roles, providerIds })
   const faults = reader.faults()
@@ -51,6 +52,12 @@ export function parsePolicy(text: string, { providerIds }: PolicyContext): Polic
   if (faults.length > 0 || !Value.Check(PolicySchema, document)) throw new PolicyError(faults)
   return {
     defaultPermission: document.default_permission,
+    workspaces:
+      document.workspaces &&
+      Object.entries(document.workspaces).map(([name, { default_permission }]) => ({
+        name,
+        defaultPermission: default_permission,
+      })),
     roles: document.roles.map(({ name, description, workspace, grants }) => ({
       name,
       description,
@@ -71,6 +78,21 @@ export function parsePolicy(text: string, { providerIds }: PolicyContext): Polic
  */
 export function applyPolicy(store: Pick<Store, 'roles'>, policy: PolicyContent): Promise<boolean> {
   return store.roles.replacePolicy(policy)
+}
+
+/** Names that exist, and not the one whose level stands at the top. */
+function checkWorkspaces({ value, add }: PolicyDocumentReader): void {
+  for (const name of Object.keys(record(property(value, 'workspaces')))) {
+    if (name === DEFAULT_WORKSPACE) {
+      add(['workspaces', name], 'is the default one', 'Set default_permission at the top instead.')
+    } else if (!new RegExp(WORKSPACE_NAME).test(name)) {
+      add(
+        ['workspaces', name],
+        'is no name of a workspace',
+        'Use 2 to 63 lower-case letters, digits and inner hyphens.',
+      )
+    }
+  }
 }
 
 /** The names of the roles, after checks the schema cannot express: no role twice, no grant twice, days that exist. */

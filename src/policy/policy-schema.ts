@@ -125,12 +125,15 @@ const RoleNameSchema = Type.String({
   expect: 'a name of up to 255 characters that does not begin with ~ or have spaces around it',
 })
 
+/** As MLflow takes them. */
+export const WORKSPACE_NAME = '^(?=.{2,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?$'
+
 const RoleSchema = Type.Object(
   {
     name: RoleNameSchema,
     workspace: Type.Optional(
       Type.String({
-        pattern: '^(?=.{2,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?$',
+        pattern: WORKSPACE_NAME,
         expect: 'the name of a workspace: 2 to 63 lower-case letters, digits and inner hyphens',
         description: 'The workspace that the grants count in; the default one if left out. Needs WORKSPACES.',
       }),
@@ -148,16 +151,33 @@ const rolesByName = (whose: string) =>
     { expect: `a map from ${whose} to lists of role names, {} for none` },
   )
 
+const defaultLevel = (description: string) =>
+  Type.Enum(['NO_PERMISSIONS', 'READ', 'USE', 'EDIT'], {
+    expect: 'one of NO_PERMISSIONS, READ, USE, EDIT',
+    description,
+  })
+
 /** A policy file. Published as `docs/policy.schema.json`, for editors that check YAML while it is written. */
 export const PolicySchema = Type.Object(
   {
     version: Type.Literal(1, { expect: '1', description: 'The version of this format.' }),
     default_permission: Type.Optional(
-      Type.Enum(['NO_PERMISSIONS', 'READ', 'USE', 'EDIT'], {
-        expect: 'one of NO_PERMISSIONS, READ, USE, EDIT',
-        description:
-          'What everybody who is signed in may do where no grant says more. Overrides DEFAULT_PERMISSION.',
-      }),
+      defaultLevel(
+        'What everybody who is signed in may do where no grant says more. Overrides DEFAULT_PERMISSION.',
+      ),
+    ),
+    workspaces: Type.Optional(
+      Type.Record(
+        Type.String({ minLength: 1 }),
+        Type.Object(
+          { default_permission: defaultLevel('What its members may do in it where no grant says more.') },
+          { additionalProperties: false, expect: '{ default_permission: READ }' },
+        ),
+        {
+          expect: 'a map from workspaces to { default_permission: ... }, {} for none',
+          description: 'Workspaces other than the default one. Needs WORKSPACES.',
+        },
+      ),
     ),
     roles: Type.Array(RoleSchema, { expect: 'a list of roles, [] for none' }),
     groups: Type.Optional({

@@ -1,9 +1,9 @@
 import type { Transaction } from 'kysely'
-import type { Level } from '../policy/grants.ts'
+import { DEFAULT_WORKSPACE, type Level } from '../policy/grants.ts'
 import { type GrantRow, type StoredGrant, toGrant } from './grant-row.ts'
 import { type Person, selectPeople, toPerson } from './person.ts'
 import type { Schema } from './schema.ts'
-import { readDefaultPermission } from './settings.ts'
+import { type DefaultPermissions, readDefaultPermissions } from './settings.ts'
 
 /** A configured provider. */
 export type ProviderRef = { readonly id: string }
@@ -37,6 +37,8 @@ export type Membership = {
   readonly roles: readonly RoleWithGrants[]
   /** What the policy file sets for resources no grant covers, if it does. */
   readonly defaultPermission?: Level | undefined
+  /** The same by workspace, for their members. */
+  readonly defaultPermissions?: DefaultPermissions | undefined
 }
 
 type Context = { readonly providers: readonly ProviderRef[]; readonly at: number }
@@ -54,6 +56,7 @@ export async function readMembership(
     provider: row.provider ?? row.pending_provider ?? '',
     name: row.claimed_username ?? row.pending_username ?? '',
   }
+  const defaultPermissions = await readDefaultPermissions(trx)
   const names = await heldNames(trx, userId, { current, configured })
   const holder: Holder = { userId, configured, names }
   const via = await rolesHeld(trx, holder).execute()
@@ -62,7 +65,8 @@ export async function readMembership(
     names,
     groups: await groupsOf(trx, holder),
     roles: withVia(await grantsHeld(trx, holder, at), via),
-    defaultPermission: await readDefaultPermission(trx),
+    defaultPermission: defaultPermissions.get(DEFAULT_WORKSPACE),
+    defaultPermissions,
   }
 }
 

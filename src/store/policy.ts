@@ -5,7 +5,7 @@ import { DEFAULT_WORKSPACE, type Grant, type Level } from '../policy/grants.ts'
 import { noteChange } from './changes.ts'
 import { fromGrant, toGrant } from './grant-row.ts'
 import type { Schema } from './schema.ts'
-import { readDefaultPermission, writeDefaultPermission } from './settings.ts'
+import { readDefaultPermissions, writeDefaultPermissions } from './settings.ts'
 
 export type PolicyRole = {
   readonly name: string
@@ -21,6 +21,8 @@ export type PolicyMapping = { readonly provider: string; readonly name: string; 
 /** What a policy file says, once it has been found to be in order. */
 export type PolicyContent = {
   readonly defaultPermission?: Level | undefined
+  /** What members of other workspaces have there where no grant says more. */
+  readonly workspaces?: readonly { readonly name: string; readonly defaultPermission: Level }[] | undefined
   readonly roles: readonly PolicyRole[]
   readonly groups: readonly PolicyMapping[]
   readonly users: readonly PolicyMapping[]
@@ -43,8 +45,12 @@ export async function readPolicy(trx: Transaction<Schema>): Promise<PolicyConten
     .where('user_roles_by_name.source', '=', 'policy')
     .execute()
   const byRole = Map.groupBy(grants, (grant) => grant.role_id)
+  const levels = await readDefaultPermissions(trx)
   return ordered({
-    defaultPermission: await readDefaultPermission(trx),
+    defaultPermission: levels.get(DEFAULT_WORKSPACE),
+    workspaces: [...levels]
+      .filter(([name]) => name !== DEFAULT_WORKSPACE)
+      .map(([name, defaultPermission]) => ({ name, defaultPermission })),
     roles: roles.map((role) => ({
       name: role.name,
       description: role.description ?? undefined,
@@ -66,7 +72,14 @@ export async function replacePolicy(
   const ids = await replaceRoles(trx, policy.roles, at)
   await replaceGrants(trx, policy.roles, { ids, at })
   await replaceMappings(trx, policy, ids)
-  await writeDefaultPermission(trx, policy.defaultPermission)
+  const { defaultPermission, workspaces = [] } = policy
+  await writeDefaultPermissions(
+    trx,
+    new Map([
+      ...(defaultPermission === undefined ? [] : [[DEFAULT_WORKSPACE, defaultPermission] as const]),
+      ...workspaces.map((each) => [each.name, each.defaultPermission] as const),
+    ]),
+  )
   await noteChange(trx, { kind: 'groups', key: '*', at })
   return true
 }
@@ -163,6 +176,8 @@ function madeByHand(name: string): GatewayError {
 function ordered(policy: PolicyContent): PolicyContent {
   return {
     defaultPermission: policy.defaultPermission,
+    // None is left out, however it was said.
+    workspaces: policy.workspaces?.length ? sorted(policy.workspaces) : undefined,
     roles: sorted(
       policy.roles.map(({ name, description, workspace, grants }) => ({
         name,

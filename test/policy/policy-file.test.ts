@@ -144,7 +144,7 @@ extra: 1
       '20 groups.oidc:ml-team: is oidc:ml-team again | Join the two lists.',
       '21 groups.other:x: begins with no configured provider | Write it as provider:name, with one of: oidc.',
       '22 users: is not a map from usernames to lists of role names, {} for none | Make it a map from usernames to lists of role names, {} for none.',
-      '23 extra: is not known here | Use version, default_permission, roles, groups, users only.',
+      '23 extra: is not known here | Use version, default_permission, workspaces, roles, groups, users only.',
     ])
   })
 
@@ -244,6 +244,29 @@ extra: 1
     expect(() => parsePolicy('version: 1', SINGLE)).toThrow(
       'The policy file has 1 fault:\n  line 1: the file has no roles\n    Add roles: a list of roles, [] for none.',
     )
+  })
+})
+
+describe('workspaces', () => {
+  const text = (name: string) => `
+version: 1
+workspaces:
+  ${name}: { default_permission: READ }
+roles:
+  - name: r
+    workspace: ${name}
+    grants: []
+`
+
+  it('have a level for their members, and roles of their own', () => {
+    expect(parsePolicy(text('team-a'), { providerIds: ['oidc'] })).toMatchObject({
+      workspaces: [{ name: 'team-a', defaultPermission: 'READ' }],
+      roles: [{ name: 'r', workspace: 'team-a' }],
+    })
+  })
+
+  it.each(['Team', 't', 'a-', '"../x"', 'default'])('do not exist under the name %s', (name) => {
+    expect(() => parsePolicy(text(name), { providerIds: ['oidc'] })).toThrow(/workspaces/)
   })
 })
 

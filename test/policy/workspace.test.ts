@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { compileAccess } from '../../src/policy/access.ts'
 import { type Demand, decide } from '../../src/policy/decide.ts'
 import type { Grant } from '../../src/policy/grants.ts'
+import { createMemberCompiler } from '../../src/policy/member.ts'
+import type { Membership } from '../../src/store/membership.ts'
 import { accessWith, grant } from '../mlflow/examples.ts'
 
 const MEMBER = grant('workspace', 'any', '*', 'USE')
@@ -40,6 +42,35 @@ describe('a member of the workspace', () => {
     const access = accessWith([MEMBER])
     const resource = { type: 'experiment', key: '1', name: 'beta/old' } as const
     expect(decide([{ action, resource }], access)).toMatchObject({ effect: 'deny', reason: 'no_grant' })
+  })
+})
+
+describe('what everybody in a workspace has', () => {
+  const compile = createMemberCompiler(
+    {
+      ...{ adminUsers: [], adminGroups: [], defaultPermission: 'EDIT' },
+      providers: [{ id: 'oidc', issuer: 'https://issuer.invalid' }],
+    },
+    () => 0,
+  )
+  const held: Grant = { ...grant('workspace', 'any', '*', 'USE'), workspace: 'team' }
+  const membership = (grants: readonly Grant[]) =>
+    ({
+      person: { id: 'u', username: 'ada', disabled: false, provider: 'oidc' },
+      ...{ names: [], groups: [] },
+      roles: [{ id: 'r', name: 'r', personal: false, via: [], grants }],
+      defaultPermissions: new Map([['team', 'READ']]),
+    }) as unknown as Membership
+  const experiment = { type: 'experiment', key: '1' } as const
+
+  it('its members have, whatever is had elsewhere', () => {
+    const member = compile(membership([held]))?.member
+    expect(member?.workspaces.get('team')?.levelOf(experiment)).toBe('READ')
+    expect(member?.access.levelOf(experiment)).toBe('EDIT')
+  })
+
+  it('nobody else has', () => {
+    expect(compile(membership([]))?.member.workspaces).toEqual(new Map())
   })
 })
 

@@ -12,6 +12,7 @@ import { inviteBody } from './judge.ts'
 import { listReadable } from './lists.ts'
 import { narrow } from './narrow.ts'
 import type { Operation } from './operation.ts'
+import { withPath } from './published.ts'
 import type { UpstreamRequest, UpstreamResponse } from './upstream.ts'
 import { mayWithhold, withhold } from './withhold.ts'
 
@@ -61,10 +62,14 @@ async function readAnswerOf(
   caller: Caller,
   services: Services,
 ): Promise<UpstreamResponse | undefined> {
-  const { list, needs, effects } = call.operation
+  const { list, needs, effects, filesAt } = call.operation
   if (list !== undefined) return listed(exchange, call, caller, services)
   if (needs.some((need) => need.kind === 'graphql') && !caller.principal.isAdmin) {
     return queried(exchange, call, caller, services)
+  }
+  if (filesAt !== undefined && !caller.principal.isAdmin) {
+    const response = await services.upstream.send(upstreamRequest(exchange, call), exchange.response)
+    return withPath(response, filesAt, { lookup: services.lookup, access: caller.access })
   }
   return effects.length > 0 ? settled(exchange, call, caller, services) : undefined
 }

@@ -219,6 +219,8 @@ export type Operation = {
   readonly cacheable: boolean
   /** Seconds that MLflow may stay silent on it, where that is more than the operator lets it otherwise. */
   readonly patience: number | undefined
+  /** The field of the answer that says where files are: clients that may not ask about a run get the path, see `published.ts`. */
+  readonly filesAt: string | undefined
   /** What the caller may not see of the answer, though it is theirs. */
   readonly withhold: readonly Withholding[]
   /** Changes nothing: what a read-only token may call. */
@@ -245,6 +247,7 @@ type Options = {
   readonly untrusted?: boolean
   readonly cacheable?: boolean
   readonly patience?: number
+  readonly filesAt?: string
   readonly withhold?: readonly Withholding[]
 }
 
@@ -285,6 +288,7 @@ export function row(
     untrusted: options.untrusted ?? false,
     cacheable: options.cacheable ?? false,
     patience: options.patience,
+    filesAt: options.filesAt,
     withhold: options.withhold ?? [],
     readOnly: all.every((need) => isReading(need, verbs)),
   }

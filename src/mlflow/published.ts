@@ -1,9 +1,12 @@
 import type { Access } from '../policy/access.ts'
 import { type Demand, decide } from '../policy/decide.ts'
+import { splice } from './json.ts'
+import { readAnswer } from './json-answer.ts'
 import { EXPERIMENT_ID, isPlainId } from './locate.ts'
 import { isPlainPath } from './locators/artifacts.ts'
 import type { Lookup } from './lookup.ts'
 import type { VersionName } from './questions/registry.ts'
+import type { UpstreamResponse } from './upstream.ts'
 
 type Asking = { readonly lookup: Lookup; readonly access: Access }
 
@@ -98,6 +101,40 @@ function folderAt(uri: string, { question, id, root }: Owner): string | undefine
       : /^mlflow-artifacts:\/([^/].*)$/s.exec(uri)?.[1]
   const folder = path?.replace(/\/+$/, '')
   return folder !== undefined && isPlainPath(folder) ? folder : undefined
+}
+
+/**
+ * The answer with a URI of a run's files (`runs:/<run>/<path>`) as the path in the artifact store that it stands for, if
+ * the caller may not read the run: clients would ask about it. Anything else stays as it is.
+ *
+ * @param field Of the answer, where the URI is.
+ * @throws {GatewayError} `ERR_UPSTREAM_INVALID`
+ */
+export async function withPath(
+  response: UpstreamResponse,
+  field: string,
+  asking: Asking,
+): Promise<UpstreamResponse> {
+  if (response.status !== 200) return response
+  const { text, value, root } = readAnswer(response.bytes)
+  const [uri, node] = [value[field], root.members?.get(field)]
+  const path = typeof uri === 'string' ? await pathOfRun(uri, asking) : undefined
+  if (path === undefined || node === undefined) return response
+  const change = { start: node.start, end: node.end, text: JSON.stringify(`mlflow-artifacts:/${path}`) }
+  return { ...response, bytes: Buffer.from(splice(text, [change])) }
+}
+
+async function pathOfRun(uri: string, { lookup, access }: Asking): Promise<string | undefined> {
+  const [, runId = '', below = ''] = /^runs:\/([^/]+)\/(.+)$/s.exec(uri) ?? []
+  if (!isPlainId(runId) || !isPlainPath(below)) return undefined
+  const owner = await lookup.experimentOfRun(runId)
+  const found = owner === undefined ? undefined : await lookup.experiment(owner)
+  if (!found?.artifactRoot) return undefined
+  const resource = { type: 'experiment', key: found.id, name: found.name, tier: 'run' } as const
+  const decision = decide([{ action: 'read', resource }], access)
+  // What is denied stays out of reach.
+  if (decision.effect === 'allow' || decision.reason === 'explicit_deny') return undefined
+  return `${found.artifactRoot}/${runId}/artifacts/${below}`
 }
 
 /** By whole segments. */

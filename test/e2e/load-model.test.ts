@@ -38,7 +38,7 @@ describe.each(['2.22.5', '3.1.4', '3.10.1', '3.17.2'])('MLflow %s', (version) =>
     for (const name of ['admin', 'outsider'] as const) await deployment.signIn(name)
     token = await deployment.createToken('outsider')
     seeded = await run(await deployment.createToken('admin'), 'seed')
-  })
+  }, 300_000)
 
   afterAll(async () => {
     await deployment?.stop()
@@ -47,7 +47,7 @@ describe.each(['2.22.5', '3.1.4', '3.10.1', '3.17.2'])('MLflow %s', (version) =>
 
   async function run(as: string, ...args: readonly string[]) {
     const env = { MLFLOW_TRACKING_URI: deployment.gateway.url, MLFLOW_TRACKING_TOKEN: as }
-    const result = await runPython(SCRIPT, env, { args, version })
+    const result = await runPython(SCRIPT, env, { args, version, timeoutMs: 200_000 })
     if (result.code !== 0) throw new Error(`the script ended with ${result.code}:\n${result.stderr}`)
     return JSON.parse(result.stdout.trim().split('\n').at(-1) ?? '')
   }
@@ -60,6 +60,7 @@ describe.each(['2.22.5', '3.1.4', '3.10.1', '3.17.2'])('MLflow %s', (version) =>
       'logged',
       'logged-copy',
       'logged-copied-again',
+      'raw',
     ]
     const all = [...names, ...(is3 ? ['runless', 'runless-copy'] : [])]
     const uris = [

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { operationNamed } from '../../src/mlflow/catalogue.ts'
 import { locate } from '../../src/mlflow/locators.ts'
+import { withPath } from '../../src/mlflow/published.ts'
 import { decide, metBy } from '../../src/policy/decide.ts'
 import type { Grant } from '../../src/policy/grants.ts'
 import { accessWith, callFor, grant, lookupIn, type World } from './examples.ts'
@@ -189,5 +190,25 @@ describe('what MLflow is asked', () => {
       `run ${'c'.repeat(32)}`,
     ])
     expect((await judged(AT_RUN, { path: `2/${RUN}` })).asked).toEqual(['experiment 2'])
+  })
+})
+
+describe('where the files of a version are said to be', () => {
+  const raw = `runs:/${RUN}/model`
+  const path = `mlflow-artifacts:/${OF_RUN}/model`
+  const of2 = (level: 'READ' | 'DENY') => grant('experiment', 'exact', '2', level)
+  it.each([
+    ['a path, to whoever may not ask about the run', raw, [], path],
+    ['the run, to whoever may', raw, [of2('READ')], raw],
+    ['the run, to whoever is denied it', raw, [of2('DENY')], raw],
+    ['as it is, of no run', 'mlflow-artifacts:/2/x', [], 'mlflow-artifacts:/2/x'],
+    ['as it is, of a run that does not exist', 'runs:/none/model', [], 'runs:/none/model'],
+    ['as it is, where it climbs', `runs:/${RUN}/../x`, [], `runs:/${RUN}/../x`],
+    ['as it is, without a path', `runs:/${RUN}`, [], `runs:/${RUN}`],
+  ])('%s', async (_, uri, grants, expected) => {
+    const bytes = Buffer.from(JSON.stringify({ artifact_uri: uri, other: 1 }))
+    const asking = { lookup: lookupIn(AT_RUN), access: accessWith([READS_MODEL, ...grants]) }
+    const answer = await withPath({ status: 200, headers: {}, bytes }, 'artifact_uri', asking)
+    expect(JSON.parse(answer.bytes.toString())).toEqual({ artifact_uri: expected, other: 1 })
   })
 })

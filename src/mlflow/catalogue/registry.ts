@@ -142,6 +142,7 @@ export const REGISTRY: readonly Operation[] = [
     'GET',
     '2.0/mlflow/model-versions/get-download-uri',
     read(MODEL, VERSION),
+    { filesAt: 'artifact_uri' },
   ),
   row('model_versions.update', 'PATCH', '2.0/mlflow/model-versions/update', update(MODEL, VERSION), {
     withhold: originsOfVersion('model_version'),

@@ -45,6 +45,9 @@ def seed():
     register("served-files", f"runs:/{run.info.run_id}/files")
     register("served-logged", logged.model_uri)
     register("unserved", hidden.model_uri)
+    # As scripts of old do it: the version names the run, not where its files are.
+    client.create_registered_model("served-raw")
+    client.create_model_version("served-raw", f"runs:/{run.info.run_id}/files", run.info.run_id)
     for name in ("served-files", "served-logged"):
         client.copy_model_version(f"models:/{name}/1", f"{name}-copy")
         client.copy_model_version(f"models:/{name}-copy/1", f"{name}-copied-again")

@@ -12,11 +12,21 @@ export type Cli = {
 }
 
 /** What a command has to say: `text` for people, `json` for programs (`--json`). */
-export type Outcome = { readonly text: string; readonly json: unknown }
+export type Outcome = {
+  readonly text: string
+  readonly json: unknown
+  /** The answer is no: the process exits with 1, as it does when a command could not do what was asked. */
+  readonly failed?: boolean
+}
 
 /** The command was written in a way that cannot be carried out. The message says what to write instead. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
+}
+
+/** Everything has been said already; what is left is the exit code. */
+export class FailedOutcome extends Error {
+  override readonly name = 'FailedOutcome'
 }
 
 /** One option: its flags, what it does, and perhaps how its value is read. */
@@ -54,8 +64,9 @@ export function addCommand<Options>(cli: Cli, group: Command, spec: CommandSpec<
   if (spec.example !== undefined) command.addHelpText('after', `\nExample:\n  ${spec.example}\n`)
   command.action(async () => {
     const options = command.opts<Options & { json?: boolean }>()
-    const { text, json } = await spec.run(command.args, options)
+    const { text, json, failed } = await spec.run(command.args, options)
     cli.out(options.json === true ? `${JSON.stringify(json, null, 2)}\n` : text)
+    if (failed) throw new FailedOutcome()
   })
 }
 

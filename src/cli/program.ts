@@ -2,7 +2,8 @@ import { Command, CommanderError } from 'commander'
 import { scrub } from '../audit/program-log.ts'
 import { ConfigError } from '../config/fault.ts'
 import { addAccessCommands } from './access.ts'
-import { type Cli, UsageError } from './command.ts'
+import { catalogueCommands } from './catalogue.ts'
+import { type Cli, FailedOutcome, UsageError } from './command.ts'
 import { groupCommands } from './group.ts'
 import { keyCommands } from './keys.ts'
 import { policyCommands } from './policy.ts'
@@ -34,7 +35,15 @@ function createProgram(cli: Cli): Command {
       'Sign-in, roles and tokens of the gateway in front of MLflow. Reads the same variables as the server.',
     )
     .showHelpAfterError('(see --help)')
-  const groups = [tokenCommands, userCommands, roleCommands, groupCommands, policyCommands, keyCommands]
+  const groups = [
+    tokenCommands,
+    userCommands,
+    roleCommands,
+    groupCommands,
+    policyCommands,
+    keyCommands,
+    catalogueCommands,
+  ]
   for (const commands of groups) program.addCommand(commands(cli))
   addAccessCommands(cli, program)
   settle(program, cli)
@@ -50,6 +59,7 @@ function settle(command: Command, cli: Cli): void {
 function report(fault: unknown, { err }: Cli): number {
   // Commander has written what is wrong itself; help that was asked for has exit code 0.
   if (fault instanceof CommanderError) return fault.exitCode === 0 ? EXIT.done : EXIT.usage
+  if (fault instanceof FailedOutcome) return EXIT.failed
   err(`error: ${fault instanceof Error ? scrub(fault.message) : 'a value that is no error was thrown'}\n`)
   return fault instanceof ConfigError || fault instanceof UsageError ? EXIT.usage : EXIT.failed
 }

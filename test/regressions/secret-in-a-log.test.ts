@@ -61,6 +61,17 @@ async function useSecrets(): Promise<Record<string, string>> {
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     body: '{"query": "s3cret-body',
   })
+  for (const path of ['gateway/secrets/create', 'gateway/secrets/update']) {
+    await fetch(`${gateway.url}/api/3.0/mlflow/${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        secret_name: 'x',
+        secret_id: 's-x',
+        secret_value: { api_key: 's3cret-of-a-provider' },
+      }),
+    })
+  }
   const stranger = createBrowser()
   const login = await stranger.send(`${gateway.url}/auth/login?provider=oidc`)
   const sent = new URL(String(login.headers['location'])).searchParams

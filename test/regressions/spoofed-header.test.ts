@@ -175,8 +175,12 @@ describe('field report 62: what reaches MLflow', () => {
     ['the page', { target: '/' }],
     ['a static file', { target: '/static-files/main.js' }],
     [
-      "an admin's call of a model",
-      { method: 'POST', target: '/gateway/openai/v1/responses', body: '{}', as: 'admin' },
+      'a call of a model',
+      { method: 'POST', target: '/gateway/openai/v1/responses', json: { model: 'alpha-endpoint' } },
+    ],
+    [
+      "an admin's call of a provider",
+      { method: 'POST', target: '/gateway/proxy/alpha-endpoint/responses', body: '{}', as: 'admin' },
     ],
   ]
 

@@ -259,3 +259,50 @@ describe('a model version that goes, or a model under another name', () => {
     expect(lookup.forgotten).toEqual(expect.arrayContaining(all.map((kind) => `resource ${kind}`)))
   })
 })
+
+describe('jobs', () => {
+  it.each<[string, unknown, readonly string[]]>([
+    ['jobs.invoke_scorer', { jobs: [{ job_id: 'a' }, { job_id: 'b' }] }, ['a', 'b']],
+    ['jobs.invoke_genai_evaluate', { job_id: 'a', run_id: 'r' }, ['a']],
+    ['jobs.create_prompt_optimization', { job: { job_id: 'a' } }, ['a']],
+    ['jobs.submit', { job_id: 'a' }, ['a']],
+    ['jobs.invoke_scorer', { jobs: [] }, []],
+    ['jobs.invoke_scorer', {}, []],
+    ['jobs.submit', { job_id: 7 }, []],
+  ])('of %s are the caller’s: %j', async (name, answer, ids) => {
+    await settle(ada, name, {}, answer)
+    expect(await store.jobs.startedBy(ada)).toEqual(new Set(ids))
+    expect(await store.jobs.startedBy(bob)).toEqual(new Set())
+  })
+})
+
+describe('a scorer', () => {
+  const register = (answer: object) => settle(ada, 'scorers.register', {}, answer)
+  const managed = async () => (await store.roles.personal(ada)).grants.map(({ pattern }) => pattern)
+
+  it('is managed by who registered its first version, under its key', async () => {
+    await register({ experiment_id: '12', name: 'a/b', version: 1 })
+    await register({ experiment_id: '12', name: 'other', version: 2 })
+    expect(await managed()).toEqual(['12/a%2Fb'])
+  })
+
+  it.each<object>([
+    {},
+    { name: 'a', version: 1 },
+    { experiment_id: '1/2', name: 'a', version: 1 },
+    { experiment_id: '1', name: '', version: 1 },
+  ])('is nobody’s if the answer does not say which: %j', async (answer) => {
+    await expect(register(answer)).rejects.toThrow('No scorer in the answer')
+  })
+
+  it('that is deleted leaves no grants, under the name that it has', async () => {
+    await register({ experiment_id: '1', name: 'Mine', version: 1 })
+    const world = { about: { scorer: { '1/mine': { name: 'Mine' } } } }
+    const remove = (version: unknown) =>
+      settle(bob, 'scorers.delete', { experiment_id: '1', name: 'mine', version }, {}, world)
+    await remove(1)
+    expect(await managed()).toEqual(['1/Mine'])
+    await remove(undefined)
+    expect(await managed()).toEqual([])
+  })
+})

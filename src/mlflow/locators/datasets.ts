@@ -1,5 +1,5 @@
 import { type Call, memberOf } from '../call.ts'
-import { experimentById, type Locate, type Locating, plainId, SERVER } from '../locate.ts'
+import { experimentById, type Locate, type Locating, NO_EXPERIMENT, plainId, SERVER } from '../locate.ts'
 
 export type DatasetKind = 'dataset' | 'dataset_home' | 'dataset_left_alone'
 
@@ -7,7 +7,8 @@ export type DatasetKind = 'dataset' | 'dataset_home' | 'dataset_left_alone'
 export const DATASET_LOCATORS: Readonly<Record<DatasetKind, Locate>> = {
   dataset: async (id, locating) => {
     const found = await locating.lookup.about('dataset', plainId(id))
-    if (found === undefined || found.experimentIds.length === 0) return SERVER
+    // In the words for an experiment: MLflow does not tell one that is in none from one that is not there.
+    if (found === undefined || found.experimentIds.length === 0) return [NO_EXPERIMENT, SERVER]
     return inAll(found.experimentIds, locating)
   },
   /** A new one that is to be in no experiment: nobody could be judged for it later. */

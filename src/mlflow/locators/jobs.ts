@@ -7,6 +7,7 @@ import {
   type Found,
   type Locate,
   type Locating,
+  NO_EXPERIMENT,
   plainId,
   SERVER,
 } from '../locate.ts'
@@ -49,9 +50,9 @@ async function startedJob(id: string, { ownsJob }: Locating): Promise<Found> {
   return { ...SERVER, key: id, standing: isOwner ? ['owner'] : [] }
 }
 
-async function promptJob(id: string, locating: Locating): Promise<ResourceRef> {
+async function promptJob(id: string, locating: Locating): Promise<ResourceRef | readonly ResourceRef[]> {
   const found = await locating.lookup.about('prompt_job', plainId(id))
-  if (found !== undefined && found.experimentId === undefined) return SERVER
+  if (found !== undefined && found.experimentId === undefined) return [NO_EXPERIMENT, SERVER]
   return experimentOrNone(found?.experimentId, locating)
 }
 

@@ -5,6 +5,7 @@ import { isServedBy, KNOWN_VERSIONS, type KnownVersion } from '../../src/mlflow/
 
 type Routes = {
   readonly mlflow: string
+  readonly messages: Readonly<Record<string, readonly { readonly name: string }[]>>
   readonly routes: readonly { readonly method: string; readonly path: string; readonly endpoint: string }[]
 }
 
@@ -13,9 +14,13 @@ function key(method: string, path: string): string {
   return `${method} ${path.replace(/<path:\w+>|\{\w+:path\}/g, '<path>').replace(/<\w+>|\{\w+\}/g, '<>')}`
 }
 
-function servedBy(version: KnownVersion): ReadonlySet<string> {
+function recorded(version: KnownVersion): Routes {
   const file = new URL(`../fixtures/mlflow-${version}/routes.json`, import.meta.url)
-  const { mlflow, routes } = JSON.parse(readFileSync(file, 'utf8')) as Routes
+  return JSON.parse(readFileSync(file, 'utf8')) as Routes
+}
+
+function servedBy(version: KnownVersion): ReadonlySet<string> {
+  const { mlflow, routes } = recorded(version)
   expect(mlflow).toBe(version)
   const served = routes.filter(({ endpoint }) => endpoint !== 'Mount')
   return new Set(served.map(({ method, path }) => key(method, path)))
@@ -72,4 +77,16 @@ it('knows of one row alone that its oldest versions serve at fewer paths', () =>
       .map(({ name }) => `${version} ${name}`)
   })
   expect(partly).toEqual(['2.22.5 traces.get_artifact', '3.1.4 traces.get_artifact'])
+})
+
+it('reads of every version what it reads: none has a field in a message that 3.17.2 does not have there', () => {
+  const { messages: newest } = recorded('3.17.2')
+  const others = KNOWN_VERSIONS.flatMap((version) =>
+    Object.entries(recorded(version).messages).flatMap(([message, fields]) => {
+      const known = new Set(newest[message]?.map(({ name }) => name))
+      const extra = fields.filter(({ name }) => newest[message] !== undefined && !known.has(name))
+      return extra.map(({ name }) => `${version} ${message}.${name}`)
+    }),
+  )
+  expect(others).toEqual([])
 })

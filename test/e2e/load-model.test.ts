@@ -34,7 +34,11 @@ describe.each(['2.22.5', '3.1.4', '3.10.1', '3.17.2'])('MLflow %s', (version) =>
     dir = mkdtempSync(join(tmpdir(), 'gateway-load-model-'))
     const policyFile = join(dir, 'policy.yaml')
     writeFileSync(policyFile, POLICY)
-    deployment = await startDeployment({ policyFile, mlflow: { version }, env: { AUDIT_STDOUT: 'false' } })
+    deployment = await startDeployment({
+      policyFile,
+      mlflow: { version, startTimeoutMs: 200_000 },
+      env: { AUDIT_STDOUT: 'false' },
+    })
     for (const name of ['admin', 'outsider'] as const) await deployment.signIn(name)
     token = await deployment.createToken('outsider')
     seeded = await run(await deployment.createToken('admin'), 'seed')

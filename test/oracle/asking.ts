@@ -79,12 +79,16 @@ export type Asking = {
   readonly method: string
 }
 
+/** MLflow's answer for what is switched off on the server, whoever asks: nobody is let through. */
+const SWITCHED_OFF = 503
+
 /** What MLflow's own app makes of it: 401 and 403 are refusals, whatever else comes was let through to a handler. */
 export async function askTheirs(url: string, account: Account, asking: Asking): Promise<Effect> {
   const response = await send(url, asking.method, asking.request, basicCredential(account))
   const text = await response.text()
   const { status } = response
-  return { refused: status === 401 || status === 403, status, text, visible: visibleIn(text, status, asking) }
+  const refused = status === 401 || status === 403 || status === SWITCHED_OFF
+  return { refused, status, text, visible: visibleIn(text, status, asking) }
 }
 
 /** What the gateway makes of it: as it was recorded, since a refusal may read as if the thing did not exist. */
@@ -96,7 +100,7 @@ export async function askOurs(gateway: OracleGateway, account: Account, asking: 
   await new Promise(setImmediate)
   const event = gateway.eventOf(response.headers.get('x-request-id') ?? '')
   return {
-    ...{ refused: event?.effect === 'deny' || event === undefined, status, text },
+    ...{ refused: event?.effect === 'deny' || event === undefined || status === SWITCHED_OFF, status, text },
     visible: visibleIn(text, status, asking),
     reason: event?.reason ?? (event === undefined ? 'no_such_route' : undefined),
   }

@@ -1,4 +1,5 @@
 import { operations } from './cases.ts'
+import { OUT_OF_REACH } from './comparison.ts'
 import { REASONS, type Reason } from './reasons.ts'
 import { countsOf, type Verdict } from './verdict.ts'
 
@@ -17,42 +18,44 @@ MLflow refuses the whole of it; this counts as the same if MLflow tells the same
 A file of a model version is given by its path, too, to whoever may read the model: MLflow gives the same file to the same
 person at \`/model-versions/get-artifact\`.
 
-This file is generated from \`test/oracle/reasons.ts\` by \`npm run docs:parity\`, with the counts of that run.
+Workspaces are off on both sides: what is asked of them is answered 503 by MLflow, and counts as refused.
+
+This file is generated from \`test/oracle/reasons.ts\` by \`npm run docs:parity\`.
 `
 
-/** \`docs/parity.md\`. */
-export function renderParity(verdict: Verdict): string {
-  const rows = REASONS.map((reason) => renderReason(reason, verdict.applied.get(reason) ?? 0))
+/** \`docs/parity.md\`. @param form What was asked, as a word. */
+export function renderParity(verdict: Verdict, form: string): string {
   return [
     HEADING,
-    '## Counts\n',
+    `## Counts of ${form}\n`,
     ...countsOf(verdict).map((line) => `- ${line}`),
-    '\n## Where the gateway is stricter\n',
-    "| Operations | MLflow's auth app | The gateway | Because | On record | Times |",
-    '|---|---|---|---|---|---|',
-    ...rows,
-    "\n## Where MLflow's own rule is out of its reach\n",
-    'MLflow has a rule for these operations, by the experiment of the job, and refuses them to everybody but administrators',
-    'all the same: it looks rules up by the exact path, and these paths hold an id. The gateway does what the rule says. No',
-    'other difference of that kind is accepted, and the test fails if one of these ends.\n',
-    '| Operation | Times |',
-    '|---|---|',
-    ...[...verdict.outOfReach].map(([operation, count]) => `| \`${operation}\` | ${count} |`),
     '',
+    REASONS_AND_RULES,
   ].join('\n')
 }
 
-/** A row of the table up to its count. */
-export function renderReason(reason: Reason, count?: number): string {
+/** What does not depend on a run. */
+export const REASONS_AND_RULES = [
+  '## Where the gateway is stricter\n',
+  "| Operations | MLflow's auth app | The gateway | Because | On record |",
+  '|---|---|---|---|---|',
+  ...REASONS.map(renderReason),
+  "\n## Where MLflow's own rule is out of its reach\n",
+  'MLflow has a rule for these operations, by the experiment of the job, and refuses them to everybody but administrators',
+  'all the same: it looks rules up by the exact path, and these paths hold an id. The gateway does what the rule says. No',
+  'other difference of that kind is accepted, and the test fails if one of these ends.\n',
+  ...Object.keys(OUT_OF_REACH).map((operation) => `- \`${operation}\``),
+  '',
+].join('\n')
+
+function renderReason({ of, mlflow, gateway, because, recorded = [] }: Reason): string {
   const known = new Set(operations().map(({ operation }) => operation))
-  const names = reason.of.map((name) => {
+  const names = of.map((name) => {
     const operation = name.split('/')[0] ?? ''
     if (!known.has(operation)) throw new Error(`no such operation: ${name}`)
     const variant = name.slice(operation.length + 1)
     return variant === '' ? `\`${operation}\`` : `\`${operation}\` (${variant})`
   })
-  const recorded = (reason.recorded ?? []).map((word) => `\`${word}\``).join(', ')
-  const cells = [names.join(', '), reason.mlflow, reason.gateway, reason.because, recorded]
-  const row = `| ${cells.join(' | ')} |`
-  return count === undefined ? row : `${row} ${count} |`
+  const words = recorded.map((word) => `\`${word}\``)
+  return `| ${[names.join(', '), mlflow, gateway, because, words.join(', ')].join(' | ')} |`
 }

@@ -195,11 +195,11 @@ export const REASONS: readonly Reason[] = [
     because: 'the server itself sends them, from inside its network',
   },
   {
-    of: ['ListWorkspaces'],
-    recorded: ['admin_only'],
-    mlflow: 'answers 503 as long as workspaces are off',
-    gateway: 'refuses',
-    because: 'there is nothing to tell',
+    of: ['RemoveDatasetFromExperiments'],
+    recorded: ['level_too_low'],
+    mlflow: 'asks for EDIT on the experiments of the dataset',
+    gateway: 'asks for MANAGE if the dataset is left in no experiment',
+    because: 'nobody but administrators can read it then, so it is a deletion',
   },
   {
     of: ['AddItemsToReviewQueue', 'CreateIssue/from a run'],

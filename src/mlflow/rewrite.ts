@@ -51,6 +51,9 @@ const ALSO_READ: Readonly<Partial<Record<LocatorKind, Paths>>> = {
   experiment_of_endpoint: [['usage_tracking'], ['experiment_id'], ['name']],
   gateway_secret_redirected: [['auth_config']],
   gateway_bound: [['resource_type']],
+  scorer: [['experiment_id']],
+  whole_scorer: [['experiment_id'], ['version']],
+  dataset_home: [['experiment_ids']],
 }
 
 /** Where in a body a row finds what it is about. What may be absent and is nested asks for more, never for less. */

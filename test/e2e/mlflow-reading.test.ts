@@ -7,11 +7,13 @@ import { isGatewayError } from '../../src/errors.ts'
 import { select } from '../../src/mlflow/call.ts'
 import { operationNamed } from '../../src/mlflow/catalogue.ts'
 import { jsonName, readJsonObject } from '../../src/mlflow/json.ts'
+import { plainId } from '../../src/mlflow/locate.ts'
 import { resourcesOf } from '../../src/mlflow/locators.ts'
 import { modelSource, read, row } from '../../src/mlflow/operation.ts'
 import { buildPath } from '../../src/mlflow/path.ts'
 import { buildQuery, parseQuery } from '../../src/mlflow/query.ts'
 import { judgedFirst } from '../../src/mlflow/rewrite.ts'
+import { idsComparedWith } from '../../src/mlflow/search-filter.ts'
 import { callFor, callOf, lookupIn, textOf } from '../mlflow/examples.ts'
 import { runPython } from '../support/python.ts'
 
@@ -27,6 +29,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos import model_registry_pb2, service_pb2
 from mlflow.store.artifact.runs_artifact_repo import RunsArtifactRepository
 from mlflow.store.artifact.utils.models import _parse_model_uri
+from mlflow.utils.search_utils import (
+    SearchIssuesUtils, SearchLoggedModelsUtils, SearchModelVersionUtils, SearchTraceUtils
+)
 from mlflow.utils.uri import validate_path_is_safe
 
 def number(value):
@@ -89,6 +94,38 @@ def source(text):
         pass
     return None
 
+# What each search compares with the id of a run, as the store finds it after the parser.
+def filtered(text):
+    found = []
+    for parse, type_, key in (
+        (SearchModelVersionUtils.parse_search_filter, "attribute", "run_id"),
+        (SearchLoggedModelsUtils.parse_search_filter, "attribute", "source_run_id"),
+        (SearchIssuesUtils.parse_search_filter, "attribute", "source_run_id"),
+        (SearchTraceUtils.parse_search_filter_for_search_traces, "request_metadata", "mlflow.sourceRun"),
+    ):
+        try:
+            parsed = parse(text)
+        except Exception:
+            continue
+        for each in parsed:
+            if each["type"] == type_ and each["key"] == key:
+                value = each["value"]
+                values = list(value) if isinstance(value, (list, tuple)) else [value]
+                found.append([each["comparator"].upper(), values])
+    return found
+
+def sorted_by(text):
+    for parse in (
+        SearchTraceUtils.parse_order_by_for_search_traces,
+        SearchModelVersionUtils.parse_order_by_for_search_model_versions,
+    ):
+        try:
+            if parse(text)[:2] in (("request_metadata", "mlflow.sourceRun"), ("attribute", "run_id")):
+                return True
+        except Exception:
+            pass
+    return False
+
 def names():
     found = []
     def walk(descriptor):
@@ -107,6 +144,8 @@ print(json.dumps({
     "queries": [query(text) for text in asked["queries"]],
     "paths": [path(text) for text in asked["paths"]],
     "sources": [source(text) for text in asked["sources"]],
+    "filters": [filtered(text) for text in asked["filters"]],
+    "sorts": [sorted_by(text) for text in asked["filters"]],
     "names": names(),
 }))
 `
@@ -372,12 +411,93 @@ async function readSources() {
   return found
 }
 
+const RUN_FIELDS = ['run_id', 'source_run_id', 'mlflow.sourcerun']
+
+/** Filters and sort keys that the gateway takes, with the ids that it judges. */
+const filters = (() => {
+  const name = fc.constantFrom(
+    ...[
+      'run_id',
+      'source_run_id',
+      'attributes.run_id',
+      'attribute.`run_id`',
+      'tags.run_id',
+      'tag.RUN_ID',
+      'name',
+    ],
+    ...[
+      'metadata.mlflow.sourceRun',
+      'request_metadata.`mlflow.sourceRun`',
+      'metadata."mlflow.sourceRun"',
+      'status',
+    ],
+    ...[
+      '"run_id"',
+      '`run_id`',
+      "'run_id'",
+      '"`run_id`"',
+      'attributes. run_id',
+      'run_id::text',
+      'feedback.run_id',
+      'run',
+    ],
+  )
+  const comparator = fc.constantFrom(
+    ...[' = ', '=', ' != ', ' LIKE ', ' in ', ' IN', ' NOT IN ', ' = ', '= ', ' IS NOT NULL', ' > ', ' '],
+  )
+  const text = fc.constantFrom(
+    ...["'a'", "'c'", "'c'"],
+    ...[
+      "'a'",
+      '"b"',
+      "''",
+      "'a''b'",
+      "'a\\'b'",
+      "'\\'",
+      "'a' 'b'",
+      "('a','b')",
+      '(\'a\', "b")',
+      "('a')",
+      '("a",)',
+    ],
+    ...[
+      "('a' 'b')",
+      "('\\x62')",
+      '5',
+      'run_id',
+      "'run_id'",
+      "'a' AND run_id = 'c'",
+      "'-- '",
+      "'/*'",
+      '`a`',
+      "b'a'",
+    ],
+  )
+  const junction = fc.constantFrom(' AND ', 'and ', ' OR ', '; ', ' -- \n', ' /* */ ', '\nAND\t', ', ', ' # ')
+  const clause = fc.tuple(name, comparator, text).map((parts) => parts.join(''))
+  const whole = fc.tuple(
+    fc.array(fc.tuple(clause, junction), { maxLength: 2 }),
+    fc.oneof(clause, name),
+    fc.constantFrom('', '', ' DESC', ' ', ')'),
+  )
+  const texts = sampled(
+    whole.map(([parts, last, end]) => parts.flat().join('') + last + end),
+    20_000,
+  )
+  return texts.flatMap((each) => {
+    const ids = taken(() => idsComparedWith([each], RUN_FIELDS).map(plainId))
+    return ids ? [{ text: each, ids }] : []
+  })
+})()
+
 type Answers = {
   readonly bodies: readonly unknown[]
   readonly messages: readonly (Readonly<Record<string, readonly string[]>> | null)[]
   readonly queries: readonly Readonly<Record<string, readonly string[]>>[]
   readonly paths: readonly (string | null)[]
   readonly sources: readonly (string | null)[]
+  readonly filters: readonly (readonly (readonly [comparator: string, values: readonly string[]])[])[]
+  readonly sorts: readonly boolean[]
   readonly names: readonly (readonly (readonly [string, string])[])[]
 }
 
@@ -397,6 +517,7 @@ beforeAll(async () => {
     queries: queries.map(({ forwarded }) => forwarded),
     paths: paths.map(({ forwarded }) => forwarded),
     sources: sources.map(({ text }) => text),
+    filters: filters.map(({ text }) => text),
   }
   writeFileSync(asked, JSON.stringify(texts))
   const { code, stdout, stderr } = await runPython(SCRIPT, { ASKED: asked })
@@ -463,6 +584,22 @@ describe('what MLflow reads of what the gateway lets through', () => {
       const found = answers.sources[index]
       if (found !== null) expect([text, found]).toEqual([text, asked])
     }
+  })
+
+  it('is the same of the runs that a search filters by', () => {
+    let compared = 0
+    for (const [index, { text, ids }] of filters.entries()) {
+      for (const [comparator, values] of answers.filters[index] ?? []) {
+        expect([
+          text,
+          ['=', 'IN'].includes(comparator),
+          values.filter((value) => !ids.includes(value)),
+        ]).toEqual([text, true, []])
+        compared++
+      }
+      expect([text, answers.sorts[index]]).toEqual([text, false])
+    }
+    expect(compared).toBeGreaterThan(100)
   })
 
   it('is the same of the name of every field of every message', () => {

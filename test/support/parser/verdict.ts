@@ -1,4 +1,5 @@
 import type { AuditEvent } from '../../../src/audit/event.ts'
+import { operationNamed } from '../../../src/mlflow/catalogue.ts'
 import { rawExchange } from '../raw-request.ts'
 import { type Plan, requestOf } from './requests.ts'
 import type { Touched } from './state.ts'
@@ -71,13 +72,21 @@ function strayIn(
       ]
     return id === '' ? [`named:${name}`] : [`experiment:${id}`, `file:${id}`, `seen:${id}`, `named:${name}`]
   })
-  const allowed = new Set(event?.effect === 'allow' ? (judged ?? ownOf(given, world)) : [])
+  const own = isFiltered(event?.operation) ? ownOf(given, world) : []
+  const allowed = new Set(event?.effect === 'allow' ? [...(judged ?? []), ...own] : [])
   return [...acted].filter((each) => !allowed.has(each))
 }
 
 /** The tenant that a registered model or prompt is of. */
 function tenantsOf(name: string, { ids }: World): readonly Tenant[] {
   return TENANTS.filter((tenant) => [ids[tenant].registered_model, ids[tenant].prompt].includes(name))
+}
+
+/** True for rows that are judged one by one, or whose request is narrowed. */
+function isFiltered(name: string | undefined): boolean {
+  if (name === undefined) return false
+  const { needs, list } = operationNamed(name)
+  return list !== undefined || needs.some(({ kind }) => kind === 'narrow')
 }
 
 /** What the caller may read of a list: all, or alpha's. */

@@ -75,6 +75,13 @@ describe('a name that can be read in two ways', () => {
   })
 })
 
+it.each(['alpha-org/versions', 'alpha-org/x/y', 'alpha-org', 'alpha-org/-x', ' alpha-org/x'])(
+  'no server is made under the name %j',
+  async (name) => {
+    expect(await come({ method: 'POST', target: BASE, json: { name } })).toEqual([INVALID, []])
+  },
+)
+
 describe('a server that a version makes', () => {
   const NEW = 'alpha-org/fresh'
   const version = (name: string, as: Ask['as'] = 'editor') =>

@@ -179,11 +179,7 @@ export async function locateValue(
 }
 
 /** What says of a request without a value that it is about everything: the root of the artifacts, a list of all there is. */
-const ALL_IF_ABSENT: ReadonlySet<LocatorKind> = new Set([
-  'artifact_path',
-  'experiment_or_all',
-  'gateway_endpoint_or_all',
-])
+const ALL_IF_ABSENT: ReadonlySet<LocatorKind> = new Set(['artifact_path', 'experiment_or_all'])
 
 /** What is the same for every request. */
 const WHATEVER_IS_ASKED: ReadonlySet<LocatorKind> = new Set(['demo'])

@@ -57,7 +57,6 @@ const VALUES: Readonly<Record<LocatorKind, Readonly<Record<Side, string>>>> = {
   review_queue_user: { alpha: 'editor', beta: 'editor' },
   gateway_secret: { alpha: SECRET_A, beta: SECRET_B },
   gateway_endpoint: { alpha: ENDPOINT_A, beta: ENDPOINT_B },
-  gateway_endpoint_or_all: { alpha: ENDPOINT_A, beta: ENDPOINT_B },
   gateway_endpoint_name: { alpha: 'alpha-endpoint', beta: 'beta-endpoint' },
   gateway_endpoint_new_name: { alpha: 'alpha-new', beta: 'beta-new' },
   gateway_endpoint_renamed: { alpha: 'alpha-renamed', beta: 'beta-renamed' },

@@ -88,8 +88,9 @@ export const AI_GATEWAY: readonly Operation[] = [
     withhold: [peopleAt('budget_policies[]')],
   }),
   // What everybody has spent: MLflow shows it to all.
-  row('gateway_budgets.list_windows', 'GET', '3.0/mlflow/gateway/budgets/windows', ADMIN, {
+  row('gateway_budgets.list_windows', 'GET', '3.0/mlflow/gateway/budgets/windows', SIGNED_IN, {
     since: '3.17.2',
+    withhold: [withheld('', ['windows'], { admin: true })],
   }),
   row('gateway_budgets.update_policy', 'POST', '3.0/mlflow/gateway/budgets/update', ADMIN, {
     since: '3.17.2',
@@ -141,7 +142,9 @@ export const AI_GATEWAY: readonly Operation[] = [
     'gateway_endpoints.list_bindings',
     'GET',
     '3.0/mlflow/gateway/endpoints/bindings/list',
-    read(locate('gateway_endpoint_or_all')('endpoint_id?')),
+    // Without an endpoint it is about those of everybody: the interface asks so, and shows what may be seen of them.
+    [SIGNED_IN, read(gatewayEndpoint('endpoint_id?'))],
+    { withhold: [withheld('bindings[]', 'whole', { row: 'gateway_endpoint' })] },
   ),
   invokedByModel('gateway_endpoints.chat_completions', '/gateway/mlflow/v1/chat/completions'),
   invokedByModel('gateway_endpoints.openai_passthrough_chat', '/gateway/openai/v1/chat/completions'),

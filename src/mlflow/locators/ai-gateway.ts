@@ -12,7 +12,6 @@ type GatewayType = 'gateway_secret' | 'gateway_endpoint' | 'gateway_model_defini
 
 export type AiGatewayKind =
   | GatewayType
-  | 'gateway_endpoint_or_all'
   | 'gateway_endpoint_name'
   | 'gateway_endpoint_new_name'
   | 'gateway_endpoint_renamed'
@@ -30,8 +29,6 @@ export const AI_GATEWAY_LOCATORS: Readonly<Record<AiGatewayKind, Locate>> = {
   gateway_secret: byId('gateway_secret'),
   gateway_endpoint: byId('gateway_endpoint'),
   gateway_model_definition: byId('gateway_model_definition'),
-  /** Without a value it is about the endpoints of everybody. */
-  gateway_endpoint_or_all: byId('gateway_endpoint'),
   gateway_endpoint_name: async (name, { lookup }) => endpointNamed(name, lookup),
   gateway_endpoint_new_name: newName('gateway_endpoint'),
   gateway_secret_new_name: newName('gateway_secret'),

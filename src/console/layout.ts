@@ -31,13 +31,13 @@ export function page(options: PageOptions): string {
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="${assetPath(publicUrl, 'style.css')}">
 ${scripts.map((name) => html`<script src="${assetPath(publicUrl, name)}" defer></script>\n`)}</head>
-<body>
+<body${wide ? html` class="wide"` : undefined}>
 <a class="skip" href="#content">Skip to the content</a>
 <header class="top"><div>
 <a class="brand" href="${ownPath(publicUrl, '/')}">MLflow</a>
 ${username === undefined ? undefined : accountLinks(publicUrl, username)}
 </div></header>
-<main id="content"${narrow ? html` class="narrow"` : wide ? html` class="wide"` : undefined}>
+<main id="content"${narrow ? html` class="narrow"` : undefined}>
 <h1>${title}</h1>
 ${body}
 </main>

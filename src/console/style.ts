@@ -129,7 +129,8 @@ td.end, th.end { text-align: right; padding-right: 0; }
   table.cards td.end { padding-top: 0.5rem; }
   .copy { flex-direction: column; align-items: stretch; }
 }
-main.wide { max-width: 100rem; }
+body.wide main, body.wide .top > div { max-width: 100rem; }
+.hint.line { flex: 1 1 100%; margin: 0; color: var(--muted); font-size: 0.875rem; order: 1; }
 h3 { font-size: 1rem; line-height: 1.3; margin: 1.25rem 0 0.75rem; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .good { color: var(--good); }
@@ -146,7 +147,7 @@ article.request + article.request { border-top: 1px solid var(--line); padding-t
 .tiles { list-style: none; display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: 1rem; margin: 0 0 1.25rem; padding: 0; }
 .tile { display: block; background: var(--panel); border: 1px solid var(--line); border-radius: 10px; padding: 1rem 1.25rem; text-decoration: none; color: var(--muted); }
 .tile strong { display: block; font-size: 1.75rem; line-height: 1.2; color: var(--text); }
-.level { display: inline-block; min-width: 1.6rem; padding: 0 0.35rem; border-radius: 5px; text-align: center; font-weight: 650; color: var(--text); background: var(--code); }
+.level { position: relative; display: inline-block; min-width: 1.6rem; padding: 0 0.35rem; border-radius: 5px; text-align: center; font-weight: 650; color: var(--text); background: var(--code); }
 .level.read { background: var(--read); }
 .level.use { background: var(--use); }
 .level.edit { background: var(--edit); }
@@ -154,7 +155,7 @@ article.request + article.request { border-top: 1px solid var(--line); padding-t
 .level.deny { background: var(--deny); }
 .level.no_permissions { background: transparent; color: var(--muted); font-weight: 400; }
 .legend { white-space: nowrap; margin-right: 0.75rem; }
-.scroll { overflow: auto; max-height: 75vh; }
+.scroll { position: relative; overflow: auto; max-height: 75vh; }
 table.matrix { width: auto; border-collapse: separate; border-spacing: 0; font-size: 0.875rem; }
 table.matrix th, table.matrix td { border: 0; border-bottom: 1px solid var(--line); padding: 0.15rem 0.2rem; }
 table.matrix tbody th { position: sticky; left: 0; background: var(--panel); font-weight: 400; min-width: 9rem; max-width: 20rem; white-space: normal; padding-right: 0.75rem; }

@@ -99,7 +99,9 @@ function stateForm(
 /** Roles with how they are held and what is in them; also on one's own page. */
 export function rolesOf(view: View, person: Json): Html {
   const roles = items(person, 'roles')
-  if (roles.length === 0) return html`<p class="muted">Nothing but what everybody has.</p>`
+  if (roles.length === 0) {
+    return html`<p class="muted">${person['is_admin'] === true ? 'No roles: an administrator needs none.' : 'Nothing but what everybody has.'}</p>`
+  }
   const link = (role: Json) =>
     view.principal.isAdmin && role['personal'] !== true
       ? html`<a href="${ownPath(view.publicUrl, `/auth/admin/roles/${encodeURIComponent(text(role, 'id'))}`)}">${text(role, 'name')}</a>`

@@ -117,8 +117,8 @@ function grantForm({ view, id, etag }: Part): Html {
     fields: html`${levelField('level', ['READ', 'USE', 'EDIT', 'MANAGE', 'DENY'], 'READ')}
 <div class="field"><label for="type">On</label><select id="type" name="b.resource_type">${GRANT_TYPES.map((type) => option(type, 'experiment', type.replaceAll('_', ' ')))}</select></div>
 <div class="field"><label for="match">Which</label><select id="match" name="b.match">${option('name', 'name', 'with a name such as')}${option('exact', 'name', 'the one with the id or name')}${option('any', 'name', 'all of them')}</select></div>
-<div class="field"><label for="pattern">Name or id</label><input type="text" id="pattern" name="b.pattern" value="*" required maxlength="1000" autocomplete="off" aria-describedby="pattern-hint"><span class="hint" id="pattern-hint">In a name, * stands for any run of characters: alpha/*. For all of them: *.</span></div>
-${lifetimeField('lifetime')}`,
+<div class="field"><label for="pattern">Name or id</label><input type="text" id="pattern" name="b.pattern" value="*" required maxlength="1000" autocomplete="off" aria-describedby="pattern-hint"></div>
+${lifetimeField('lifetime')}<p class="hint line" id="pattern-hint">In a name, * stands for any run of characters: alpha/*. For all of them: *.</p>`,
   })}`
 }
 
@@ -135,7 +135,7 @@ function holderTable({ view, id, etag, role }: Part): Html {
               params: { id, person: text(user, 'id') },
               match: etag,
               label: 'Take away',
-              spoken: `Take the role from ${text(user, 'username')}`,
+              spoken: `Take away from ${text(user, 'username')}`,
               look: 'quiet',
             })
           : undefined,
@@ -151,7 +151,7 @@ function holderTable({ view, id, etag, role }: Part): Html {
               params: { id, provider: text(group, 'provider'), group: text(group, 'name') },
               match: etag,
               label: 'Take away',
-              spoken: `Take the role from group ${qualified(group)}`,
+              spoken: `Take away from group ${qualified(group)}`,
               look: 'quiet',
             })
           : undefined,

@@ -1,0 +1,261 @@
+import { mkdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { launchChromium } from '../support/chromium.ts'
+import { A, RUN_A } from '../support/mlflow-stand-in.ts'
+import { startTestGateway, type TestGateway } from '../support/test-gateway.ts'
+import type { MemberName } from '../support/test-members.ts'
+
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+const IMAGES = fileURLToPath(new URL('../../docs/images/', import.meta.url))
+
+/** What somebody could try to have run in a page of ours, as any name that is shown there. */
+const SCRIPT = '<img src=x onerror="document.title=\'pwned\'">"\'`'
+
+let gateway: TestGateway
+let browser: Browser
+let roleId: string
+
+beforeAll(async () => {
+  gateway = await startTestGateway()
+  browser = await launchChromium()
+  const { store, members } = gateway
+  for (let index = 0; index < 40; index++) {
+    const { id } = await store.people.signIn({
+      ...{ provider: 'oidc', issuer: 'https://issuer.invalid', subject: `subject-${index}` },
+      ...{
+        username: `person-${index}`,
+        displayName: `Person ${index}`,
+        email: `person-${index}@example.org`,
+      },
+      groups: index % 3 === 0 ? ['ml-team'] : ['research'],
+    })
+    if (index % 7 === 0) await grantTo(id, index % 2 === 0 ? 'DENY' : 'MANAGE')
+  }
+  await store.people.signIn({
+    ...{ provider: 'oidc', issuer: 'https://issuer.invalid', subject: 'x', username: `x${SCRIPT}` },
+    ...{ displayName: SCRIPT, email: SCRIPT, groups: [SCRIPT] },
+  })
+  roleId = (await store.roles.create({ name: `role ${SCRIPT}`, description: SCRIPT })).id
+  await store.roles.grant(roleId, {
+    resourceType: 'experiment',
+    match: 'name',
+    pattern: SCRIPT,
+    level: 'READ',
+    source: 'manual',
+  })
+  await store.roles.mapGroup('oidc', SCRIPT, roleId)
+  const asked = {
+    userId: members.reader.userId,
+    resourceType: 'experiment',
+    key: '2',
+    level: 'EDIT',
+    note: SCRIPT,
+  } as const
+  await store.accessRequests.ask(asked)
+  for (let index = 0; index < 30; index++) {
+    await gateway.ask({
+      target: `/api/2.0/mlflow/experiments/get?experiment_id=${1 + (index % 2)}`,
+      as: index % 3 ? 'reader' : 'editor',
+    })
+  }
+})
+
+afterAll(async () => {
+  await browser?.close()
+  await gateway?.stop()
+})
+
+async function grantTo(userId: string, level: 'DENY' | 'MANAGE'): Promise<void> {
+  const { id } = await gateway.store.roles.personal(userId)
+  await gateway.store.roles.grant(id, {
+    resourceType: 'experiment',
+    match: 'exact',
+    pattern: A,
+    level,
+    source: 'manual',
+  })
+}
+
+type Screen = { readonly width: number; readonly colorScheme: 'light' | 'dark' }
+
+const DESK: Screen = { width: 1280, colorScheme: 'light' }
+
+/** A browser with somebody signed in, and what its pages complained about. */
+async function open(name: MemberName, { width, colorScheme } = DESK, { bypassCSP = false } = {}) {
+  const context = await browser.newContext({ colorScheme, bypassCSP, viewport: { width, height: 800 } })
+  const cookies = gateway.members[name].cookie.split('; ').map((pair) => {
+    const at = pair.indexOf('=')
+    return { name: pair.slice(0, at), value: pair.slice(at + 1), url: gateway.url }
+  })
+  await context.addCookies(cookies)
+  const page = await context.newPage()
+  const complaints: string[] = []
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text())
+  })
+  page.on('pageerror', (fault) => complaints.push(String(fault)))
+  return { context, page, complaints }
+}
+
+const pages = (): Readonly<Record<string, string>> => ({
+  overview: '/auth/admin',
+  people: '/auth/admin/people',
+  person: `/auth/admin/people/${gateway.members.editor.userId}`,
+  roles: '/auth/admin/roles',
+  role: `/auth/admin/roles/${roleId}`,
+  access: '/auth/admin/access',
+  reach: `/auth/admin/access?resource_type=experiment&key=${A}`,
+  requests: '/auth/admin/requests',
+  audit: '/auth/admin/audit?range=hour',
+  explain: `/auth/admin/explain?username=reader&operation=runs.delete&run=${RUN_A}`,
+  own: '/auth/access',
+})
+
+/** Pictures that the documentation shows. */
+const SHOWN: ReadonlySet<string> = new Set(['access', 'audit', 'explain'])
+
+/** What the page does not meet of WCAG 2.2 AA. Its own policy allows no such script, so it has to be passed by. */
+async function violations(page: Page): Promise<readonly string[]> {
+  await page.addScriptTag({ path: AXE })
+  const found: { id: string; nodes: { target: unknown }[] }[] = await page.evaluate(
+    `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }).then((result) => result.violations)`,
+  )
+  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => String(target)).join(', ')}`)
+}
+
+const SCREENS: readonly Screen[] = [390, 1280, 1920].flatMap((width) =>
+  (['light', 'dark'] as const).map((colorScheme) => ({ width, colorScheme })),
+)
+
+describe('every page', () => {
+  it.each(SCREENS)('fits and complains of nothing at $width pixels, $colorScheme', async (screen) => {
+    const { context, page, complaints } = await open('admin', screen)
+    for (const [name, path] of Object.entries(pages())) {
+      const answer = await page.goto(gateway.url + path)
+      expect([name, answer?.status()]).toEqual([name, 200])
+      expect([name, await page.evaluate('document.documentElement.scrollWidth')]).toEqual([
+        name,
+        screen.width,
+      ])
+      expect(await page.title()).not.toBe('pwned')
+      await keepPicture(page, name, screen)
+    }
+    expect(complaints).toEqual([])
+    await context.close()
+  })
+
+  it.each<Screen>([
+    { width: 390, colorScheme: 'dark' },
+    { width: 1280, colorScheme: 'light' },
+  ])('meets WCAG AA at $width pixels, $colorScheme', async (screen) => {
+    const { context, page } = await open('admin', screen, { bypassCSP: true })
+    for (const [name, path] of Object.entries(pages())) {
+      await page.goto(gateway.url + path)
+      expect([name, await violations(page)]).toEqual([name, []])
+    }
+    await context.close()
+  })
+})
+
+async function keepPicture(page: Page, name: string, { width, colorScheme }: Screen): Promise<void> {
+  if (process.env['PICTURES'] === undefined || !SHOWN.has(name)) return
+  mkdirSync(IMAGES, { recursive: true })
+  await page.screenshot({ path: join(IMAGES, `console-${name}-${width}-${colorScheme}.png`) })
+}
+
+describe('what people do there', () => {
+  const signedIn = async <T>(
+    name: MemberName,
+    use: (page: Page, context: BrowserContext) => Promise<T>,
+  ): Promise<T> => {
+    const { context, page } = await open(name)
+    try {
+      return await use(page, context)
+    } finally {
+      await context.close()
+    }
+  }
+  const mayRead = async (as: MemberName) =>
+    (await gateway.ask({ target: `/api/2.0/mlflow/experiments/get?experiment_id=${A}`, as })).status
+
+  it('makes a role, grants, gives it to somebody, and their next request is allowed', async () => {
+    await signedIn('admin', async (page) => {
+      await page.goto(`${gateway.url}/auth/admin/roles`)
+      await page.getByLabel('Name').fill('alpha-guests')
+      await page.getByRole('button', { name: 'Create role' }).click()
+      await page.getByRole('link', { name: 'alpha-guests' }).click()
+      await page.getByLabel('Name or id').fill('alpha/*')
+      await page.getByRole('button', { name: 'Add grant' }).click()
+      await page.getByText('READ on experiment named alpha/*').waitFor()
+      expect(await mayRead('outsider')).toBe(403)
+      await page.getByLabel('Person').fill('outsider')
+      await page.getByRole('button', { name: 'Give to person' }).click()
+      await page.getByRole('link', { name: 'outsider' }).waitFor()
+      expect(await mayRead('outsider')).toBe(200)
+      await page.getByRole('button', { name: 'Take away from outsider' }).click()
+      await page.getByText('Nobody holds it.').waitFor()
+      expect(await mayRead('outsider')).toBe(403)
+    })
+  })
+
+  it('asks for access and is granted it, for a day', async () => {
+    await signedIn('outsider', async (page) => {
+      await page.goto(`${gateway.url}/auth/access?resource_type=experiment&key=${A}`)
+      await page.getByLabel('Why').fill('to compare the losses')
+      await page.getByRole('button', { name: 'Ask', exact: true }).click()
+      await page.getByText('READ on experiment 1').waitFor()
+    })
+    await signedIn('admin', async (page) => {
+      await page.goto(`${gateway.url}/auth/admin/requests`)
+      const request = page.getByRole('article').filter({ hasText: 'to compare the losses' })
+      await request.getByLabel('For', { exact: true }).selectOption('1 day')
+      await request.getByRole('button', { name: /^Grant/ }).click()
+      await request.waitFor({ state: 'detached' })
+    })
+    expect(await mayRead('outsider')).toBe(200)
+  })
+
+  it('is told who was first when two change one role', async () => {
+    const { id } = await gateway.store.roles.create({ name: 'contested' })
+    await signedIn('admin', async (page, context) => {
+      await page.goto(`${gateway.url}/auth/admin/roles/${id}`)
+      const other = await context.newPage()
+      await other.goto(`${gateway.url}/auth/admin/roles/${id}`)
+      await other.getByRole('button', { name: 'Add grant' }).click()
+      await other.getByRole('button', { name: /^Revoke/ }).waitFor()
+      await page.getByRole('button', { name: 'Delete this role' }).click()
+      await page.getByRole('heading', { name: 'It has changed meanwhile' }).waitFor()
+      expect(await gateway.store.roles.details(id)).toBeDefined()
+    })
+  })
+
+  it.each(['editor', 'reader', 'outsider'] as const)(
+    '%s sees their own page, and none of the console',
+    async (name) => {
+      await signedIn(name, async (page) => {
+        expect((await page.goto(`${gateway.url}/auth/access`))?.status()).toBe(200)
+        for (const path of Object.values(pages()).filter((each) => each.startsWith('/auth/admin'))) {
+          expect([path, (await page.goto(gateway.url + path))?.status()]).toEqual([path, 403])
+        }
+      })
+    },
+  )
+
+  it('works with the keyboard alone', async () => {
+    await signedIn('admin', async (page) => {
+      await page.goto(`${gateway.url}/auth/admin/people`)
+      await page.keyboard.press('Tab')
+      expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to the content')
+      await page.getByLabel('Name, display name').focus()
+      await page.keyboard.type('person-11')
+      await page.keyboard.press('Enter')
+      await page.getByRole('link', { name: 'person-11' }).focus()
+      await page.keyboard.press('Enter')
+      await page.getByRole('heading', { level: 1, name: 'person-11' }).waitFor()
+    })
+  })
+})

@@ -26,6 +26,8 @@ prompt_name = f"alpha-{name}-prompt"
 # From 3.0 on; in 2.22 they are functions of `mlflow` itself.
 genai = getattr(mlflow, "genai", None) if version >= (3, 0) else None
 prompts = genai if genai is not None else mlflow
+# What a trace was called before 3.0.
+TRACE_IDS = "trace_ids" if version >= (3, 0) else "request_ids"
 
 
 class Doubler(mlflow.pyfunc.PythonModel):
@@ -215,7 +217,7 @@ def change():
         "copy": lambda: client.copy_model_version(f"models:/{model_name}/1", "alpha-mine"),
         "delete_version": lambda: client.delete_model_version(model_name, "1"),
         "tag_trace": lambda: client.set_trace_tag(made["trace_id"], "colour", "red"),
-        "delete_trace": lambda: client.delete_traces(made["experiment_id"], trace_ids=[made["trace_id"]]),
+        "delete_trace": lambda: client.delete_traces(made["experiment_id"], **{TRACE_IDS: [made["trace_id"]]}),
         "register_prompt": lambda: prompts.register_prompt(name=prompt_name, template="Mine."),
         "delete_experiment": lambda: client.delete_experiment(made["experiment_id"]),
     }

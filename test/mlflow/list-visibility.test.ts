@@ -273,7 +273,7 @@ beforeAll(async () => {
       told: JSON.stringify({ seed: SEED, index, default: levels[index % levels.length], grants: each }),
     })
   }
-}, 60_000)
+}, 180_000)
 
 afterAll(async () => {
   await store.close()

@@ -245,7 +245,9 @@ describe('the AI gateway of a real MLflow, one after the other', () => {
 
   it('reaches any path of the provider for who manages the endpoint', async () => {
     const { status } = await ask('editor', 'POST', '/gateway/proxy/alpha-chat/any/path?n=1', { model: 'x' })
-    expect([status, provider.requests.at(-1)?.url]).toEqual([200, '/v1/any/path?n=1'])
+    expect(status).toBe(200)
+    // MLflow leaves out the version that the address of this provider ends in.
+    expect(provider.requests.at(-1)?.url).toBe('/any/path?n=1')
   })
 
   it('passes the pieces of an answer as they come', async () => {

@@ -21,7 +21,7 @@ export const REASONS: readonly Reason[] = [
     of: [
       ...['CreateExperiment', 'CreateRegisteredModel', 'CreateGatewaySecret', 'CreateGatewayModelDefinition'],
       ...['CreateGatewayEndpoint', 'create_mcp_server', 'create_mcp_server_version/of a new server'],
-      ...['RegisterScorer/a new one', '_generate_demo'],
+      '_generate_demo',
     ],
     recorded: GRANTS,
     mlflow: 'anybody who has signed in may create, unless all of the type are denied',

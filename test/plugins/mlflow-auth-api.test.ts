@@ -325,6 +325,20 @@ describe('who may', () => {
     ])
   })
 
+  it('a manager of everything of a type gives it thing by thing, not all at once', async () => {
+    const all = { resource_type: 'experiment', resource_pattern: '*', permission: 'MANAGE' }
+    await heard('admin', 'roles.add_permission', { role_id: role.id, ...all })
+    await heard('admin', 'roles.assign', { role_id: role.id, username: 'outsider' })
+    const to = { resource_type: 'experiment', username: 'reader', permission: 'EDIT' }
+    await expectLines([
+      ['outsider', 'users.grant_permission', { ...to, resource_id: '2' }, OK],
+      ['outsider', 'users.revoke_permission', { ...to, resource_id: '2' }, OK],
+      ['outsider', 'users.grant_permission', { ...to, resource_id: '*' }, NO_GRANT],
+      ['outsider', 'users.revoke_permission', { ...to, resource_id: '*' }, NO_GRANT],
+      ['outsider', 'users.grant_permission', { ...to, resource_id: 'name:*' }, NO_GRANT],
+    ])
+  })
+
   it('a manager by a name pattern manages what is called so', async () => {
     await heard('admin', 'roles.add_permission', {
       ...{
@@ -435,17 +449,31 @@ describe('a role', () => {
     expect((await heard('admin', 'roles.list', { workspace: 'elsewhere' })).roles).toEqual([])
   })
 
-  it('takes effect with the next request, here and in a session', async () => {
-    const ask = () =>
-      gateway.ask({ target: '/api/2.0/mlflow/experiments/get?experiment_id=2', as: 'outsider' })
-    expect((await ask()).status).toBe(403)
-    await heard('admin', 'roles.assign', { role_id: role.id, username: 'outsider' })
-    const add = { role_id: role.id, ...on, resource_pattern: '2', permission: 'READ' }
-    const { role_permission } = await heard('admin', 'roles.add_permission', add)
-    expect((await ask()).status).toBe(200)
-    const deny = { role_permission_id: role_permission.id, permission: 'DENY' }
-    await heard('admin', 'roles.update_permission', deny)
-    expect((await ask()).status).toBe(403)
+  it('takes effect with the next request', async () => {
+    // Nothing is heard of changes but what the request that makes one waits for.
+    const slow = await startTestGateway({ pollMs: 3_600_000 })
+    try {
+      const change = async (path: string, json: Fields, method = 'POST') => {
+        const target = `/api/3.0/mlflow/roles/${path}`
+        return JSON.parse((await slow.ask({ method, target, as: 'admin', json })).text)
+      }
+      const ask = () =>
+        slow.ask({ target: '/api/2.0/mlflow/experiments/get?experiment_id=2', as: 'outsider' })
+      expect((await ask()).status).toBe(403)
+      const { id: role_id } = (await change('create', { ...WORKSPACE, name: 'crew' })).role
+      await change('assign', { role_id, username: 'outsider' })
+      const add = { role_id, ...on, resource_pattern: '2', permission: 'READ' }
+      const { id: role_permission_id } = (await change('permissions/add', add)).role_permission
+      expect((await ask()).status).toBe(200)
+      await change('permissions/update', { role_permission_id, permission: 'DENY' }, 'PATCH')
+      expect((await ask()).status).toBe(403)
+      await change('permissions/update', { role_permission_id, permission: 'READ' }, 'PATCH')
+      expect((await ask()).status).toBe(200)
+      await change('unassign', { role_id, username: 'outsider' }, 'DELETE')
+      expect((await ask()).status).toBe(403)
+    } finally {
+      await slow.stop()
+    }
   })
 
   it('is on record with what became of it', async () => {

@@ -2,13 +2,14 @@
  * A real MLflow that serves one route more than the catalogue knows: named before it is put behind the gateway, and refused
  * to everybody, counted and named once it is.
  */
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ACCOUNTS, type Deployment, startDeployment } from '../support/deployment.ts'
-import { runToEnd } from '../support/gateway.ts'
 import { mlflowVenv } from '../support/mlflow.ts'
 
 const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
@@ -32,10 +33,16 @@ const folder = mkdtempSync(join(tmpdir(), 'gateway-plugin-'))
 writeFileSync(join(folder, 'sitecustomize.py'), PLUGIN)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const check = (python: string, env: Readonly<Record<string, string>>) =>
-  runToEnd(process.execPath, [CLI, 'catalogue', 'check', '--python', python, '--json'], {
-    env: { PATH: process.env['PATH'], ...env },
-  })
+/** Loading MLflow takes seconds, on a busy machine a minute. */
+const check = async (python: string, env: Readonly<Record<string, string>>) => {
+  const args = [CLI, 'catalogue', 'check', '--python', python, '--json']
+  const options = { env: { PATH: process.env['PATH'], ...env }, timeout: PATIENCE_MS }
+  const done = promisify(execFile)(process.execPath, args, options)
+  return done.then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
+  )
+}
 
 describe('an MLflow with one route more', { timeout: PATIENCE_MS }, () => {
   let deployment: Deployment

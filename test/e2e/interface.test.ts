@@ -20,6 +20,8 @@ roles:
   - name: alpha
     grants:
 ${TYPES.flatMap((type) => ['alpha/*', 'alpha-*'].map((name) => `      - { ${type}: { name: "${name}" }, level: EDIT }`)).join('\n')}
+      # Of those, the ones in experiments that may be read.
+      - { scorer: "*", level: READ }
 users:
   editor: [alpha]
 `
@@ -132,19 +134,30 @@ async function seedOver(url: string, prefix: string, { experiment_id }: Made): P
   return dataset?.['dataset_id'] ?? ''
 }
 
+/** What browsers say of tables that are laid out in two steps, on MLflow without a gateway too. */
+const EXPECTED = /ResizeObserver loop/
+
 /** Opens a page of the interface, and gives what failed there and what of it is foreign. */
-async function open(path: string, name: string) {
+async function open(path: string, name: string, shows?: RegExp) {
   const [failed, errors, wasTold] = [traffic.failed.length, traffic.errors.length, told.length]
   await page.goto(`${deployment.gateway.url}/#${path}`)
+  const body = page.locator('body')
+  await traffic.settled()
+  if (shows !== undefined) {
+    await body
+      .filter({ hasText: shows })
+      .waitFor({ timeout: 20_000 })
+      .catch(() => undefined)
+  }
   await traffic.settled()
   if (PICTURES !== undefined) {
     mkdirSync(PICTURES, { recursive: true })
     await page.screenshot({ path: join(PICTURES, `${name}.png`) })
   }
-  const text = ((await page.locator('body').textContent()) ?? '').replace(/\s+/g, ' ')
+  const text = ((await body.textContent()) ?? '').replace(/\s+/g, ' ')
   return {
     failed: traffic.failed.slice(failed),
-    errors: traffic.errors.slice(errors),
+    errors: traffic.errors.slice(errors).filter((each) => !EXPECTED.test(each)),
     told: told.slice(wasTold),
     foreign: FOREIGN.test(await page.content()),
     complaint:
@@ -163,7 +176,7 @@ describe('every page opens for the editor, with nothing foreign', () => {
   const PAGES: readonly (readonly [name: string, path: () => string, shows: RegExp])[] = [
     ['home', () => '/', /alpha\/one/],
     ['experiments', () => '/experiments', /alpha\/one/],
-    ['overview', experiment('/overview'), /alpha\/one/],
+    ['overview', experiment('/overview/usage'), /alpha\/one/],
     ['runs', experiment('/runs'), /alpha-first/],
     ['charts', experiment('/runs?compareRunsMode=CHART'), /loss/],
     ['run', () => `/experiments/${own.experiment_id}/runs/${own.run_id}`, /alpha-second/],
@@ -205,7 +218,7 @@ describe('every page opens for the editor, with nothing foreign', () => {
   ]
 
   test.each(PAGES)('%s', async (name, path, shows) => {
-    const { text, ...found } = await open(path(), name.replaceAll(' ', '-'))
+    const { text, ...found } = await open(path(), name.replaceAll(' ', '-'), shows)
     expect({ ...found, text }).toMatchObject({ ...CLEAN, text: expect.stringMatching(shows) })
   })
 })

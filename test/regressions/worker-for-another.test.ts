@@ -7,7 +7,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { TRACE_A, TRACE_B } from '../support/mlflow-stand-in.ts'
 import type { Ask } from '../support/spoken-request.ts'
-import { SECRET_A, SECRET_B } from '../support/stand-in-ai-gateway.ts'
+import { ENDPOINT_B, SECRET_A, SECRET_B } from '../support/stand-in-ai-gateway.ts'
 import { JOB_A } from '../support/stand-in-genai.ts'
 import { DATASET_A, DATASET_B } from '../support/stand-in-things.ts'
 import { startTestGateway, type TestGateway } from '../support/test-gateway.ts'
@@ -276,5 +276,44 @@ describe('prompt optimization', () => {
       lines.add(`${line} ${message.replace(/ \(request.*/, '')}`)
     }
     expect([...lines]).toEqual([expect.stringContaining(NO_GRANT)])
+  })
+})
+
+describe('what may be read only', () => {
+  it('is not worked with, by whichever job', async () => {
+    const { id } = await gateway.store.roles.personal(gateway.members.editor.userId)
+    const grants = [
+      { resourceType: 'gateway_endpoint', pattern: ENDPOINT_B },
+      { resourceType: 'gateway_secret', pattern: SECRET_B },
+    ] as const
+    const made = []
+    for (const each of grants) {
+      made.push(
+        await gateway.store.roles.grant(id, { ...each, match: 'exact', level: 'READ', source: 'manual' }),
+      )
+    }
+    await new Promise((resolve) => setTimeout(resolve, 120))
+    const model = 'gateway:/beta-endpoint'
+    const own = { experiment_id: '1', trace_ids: [TRACE_A] }
+    const judge = JSON.stringify({ name: 'j', builtin_scorer_pydantic_data: { model } })
+    const detection = { ...own, categories: [], provider: 'openai', model: 'm' }
+    const optimizer_config_json = JSON.stringify({ reflection_model: model })
+    const ways: readonly [string, object][] = [
+      ['scorer/invoke', { ...own, serialized_scorer: judge }],
+      ['genai/evaluate/invoke', { ...own, serialized_scorers: [judge] }],
+      ['scorers/register', { experiment_id: '1', name: 'j', serialized_scorer: judge }],
+      ['issues/invoke', { ...detection, endpoint_name: 'beta-endpoint' }],
+      ['issues/invoke', { ...detection, secret_id: SECRET_B }],
+      ['issues/invoke', { ...detection, provider: 'gateway', model: 'beta-endpoint' }],
+      [
+        'prompt-optimization/jobs',
+        { experiment_id: '1', source_prompt_uri: 'alpha-prompt', config: { optimizer_config_json } },
+      ],
+    ]
+    for (const [path, json] of ways) {
+      const { line, reached } = await post(path, json)
+      expect([path, line, reached]).toEqual([path, TOO_LOW, []])
+    }
+    for (const each of made) await gateway.store.roles.revokeGrant(each.id)
   })
 })

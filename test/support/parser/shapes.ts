@@ -265,6 +265,19 @@ const REGISTRY: readonly Shape[] = [
   }),
 ]
 
+/** What lies in an experiment beside runs and traces. */
+const REVIEWS: readonly Shape[] = [
+  shape('issues.create', 'POST', '3.0/mlflow/issues', {
+    ...{ experiment_id: '$experiment', name: 'n', description: 'd', source_run_id: '$run' },
+  }),
+  shape('scorers.register', 'POST', '3.0/mlflow/scorers/register', {
+    ...{ experiment_id: '$experiment', name: 'n', serialized_scorer: '{"name":"n"}' },
+  }),
+  shape('review_queues.create', 'POST', '3.0/mlflow/review-queues/create', {
+    ...{ experiment_id: '$experiment', name: 'n', queue_type: 'CUSTOM' },
+  }),
+]
+
 const input = 'input: {runId: "$run"}'
 
 const GRAPHQL: readonly Shape[] = [
@@ -291,4 +304,11 @@ const GRAPHQL: readonly Shape[] = [
   )
 
 /** Everything that people who are no admins can ask for, as their clients ask. */
-export const SHAPES: readonly Shape[] = [...TRACKING, ...TRACES, ...ARTIFACTS, ...REGISTRY, ...GRAPHQL]
+export const SHAPES: readonly Shape[] = [
+  ...TRACKING,
+  ...TRACES,
+  ...ARTIFACTS,
+  ...REGISTRY,
+  ...REVIEWS,
+  ...GRAPHQL,
+]

@@ -20,7 +20,7 @@ export type State = {
 }
 
 /** Whose rows these are is said by the rows they belong to. */
-const HOMES = ['run_uuid', 'model_id', 'request_id', 'trace_id'] as const
+const HOMES = ['run_uuid', 'model_id', 'request_id', 'trace_id', 'scorer_id', 'queue_id'] as const
 /** What these name belongs to somebody else, perhaps: it was acted on if the link is new. */
 const LINKS = ['run_id', 'source_run_id', 'source_id', 'destination_id', 'input_uuid'] as const
 const OWNED_BY_NAME: ReadonlySet<string> = new Set([
@@ -105,7 +105,7 @@ function putBack(db: Database.Database, changes: readonly Change[]): void {
 }
 
 type Owners = {
-  /** Of runs, logged models, traces and inputs, by id. A trace that was moved has two. */
+  /** Of runs, logged models, traces, scorers, queues and inputs, by id. A trace that was moved has two. */
   readonly byId: ReadonlyMap<string, ReadonlySet<string>>
   /** Experiments, by id. One that is new has but its name. */
   readonly experiments: ReadonlyMap<string, string>
@@ -136,6 +136,8 @@ function ownersOf(states: readonly Tables[], before: Tables): Owners {
     own('logged_models', 'model_id')
     own('trace_info', 'request_id')
     own('datasets', 'dataset_uuid')
+    own('scorers', 'scorer_id')
+    own('review_queues', 'queue_id')
     for (const row of tables.get('inputs')?.values() ?? []) {
       const ends = [row['source_id'], row['destination_id']].flatMap((id) => [
         ...(byId.get(String(id)) ?? []),

@@ -41,7 +41,8 @@ function seenIn(received: Buffer, { ids }: World): readonly string[] {
   return tenantsSeenIn(received.toString('latin1')).map((tenant) => `seen:${ids[tenant].experiment}`)
 }
 
-const TURNS = 200
+/** Milliseconds. An event follows its answer as soon as MLflow has ended its own, which a busy machine puts off. */
+const PATIENCE = 10_000
 
 async function eventAfter(
   events: readonly AuditEvent[],
@@ -49,7 +50,8 @@ async function eventAfter(
   requestId: string | undefined,
 ): Promise<AuditEvent | undefined> {
   if (requestId === undefined) return events[before]
-  for (let turn = 0; turn < TURNS; turn++) {
+  const deadline = performance.now() + PATIENCE
+  while (performance.now() < deadline) {
     const event = events.findLast((each) => each.requestId === requestId)
     if (event !== undefined) return event
     await new Promise(setImmediate)

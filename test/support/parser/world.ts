@@ -55,7 +55,7 @@ export type World = {
  */
 export async function startWorld(): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), 'gateway-parser-'))
-  const mlflow = await startMlflow({ dir })
+  const mlflow = await startMlflow({ dir, startTimeoutMs: 100_000 })
   const stops: (() => Promise<void> | void)[] = [() => mlflow.stop(), () => rmSync(dir, { recursive: true })]
   const stop = async () => {
     for (const each of stops) await each()

@@ -46,7 +46,7 @@ const LISTS: ReadonlySet<string> = new Set([
 
 /** True if it asks about things of both sides at once. */
 export function isOfBoth({ variant }: Pick<Question, 'variant'>): boolean {
-  return variant === 'in both' || variant === 'of both'
+  return variant === 'in both' || variant === 'of both' || variant === 'of all'
 }
 
 /**
@@ -79,6 +79,7 @@ export const ASKED_FIRST: ReadonlySet<string> = new Set(
  *
  * A search in several experiments is refused by MLflow if one of them may not be read, and narrowed by the gateway to the
  * others: the same, as long as each row that is left is one that MLflow itself tells the same person in a search there.
+ * So is the list of what is bound to all endpoints, which MLflow gives to administrators, and to others by endpoint.
  *
  * @returns What gives the difference of an outcome, `undefined` if both sides did the same.
  */

@@ -13,10 +13,13 @@ people with a grant on one sub-resource type. A reduced form is part of \`make t
 
 The effect must be the same: let through or refused, and of a list which rows are in it. Where it is not, the gateway is
 the stricter one, for a reason given below. Being more lenient fails the test (but for the last table), as does a
-difference without a reason or a reason without a difference. A search in several experiments is narrowed by the gateway to those that may be read, where
-MLflow refuses the whole of it; this counts as the same if MLflow tells the same person each of the rows that are left.
-A file of a model version is given by its path, too, to whoever may read the model: MLflow gives the same file to the same
-person at \`/model-versions/get-artifact\`.
+difference without a reason or a reason without a difference.
+
+Three answers count as the same though MLflow's differs, since it tells the same person the same elsewhere. A search in
+several experiments is narrowed to those that may be read, where MLflow refuses the whole of it. The list of what is bound
+to any endpoint is narrowed alike, which MLflow gives to others than administrators endpoint by endpoint only. A file of a
+model version is given by its path, too, to whoever may read the model, as MLflow gives it at
+\`/model-versions/get-artifact\`. In each case the test looks whether MLflow did tell it to that person.
 
 Workspaces are off on both sides: what is asked of them is answered 503 by MLflow, and counts as refused.
 

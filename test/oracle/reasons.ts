@@ -168,9 +168,8 @@ export const REASONS: readonly Reason[] = [
   },
   {
     of: ['ListGatewayBudgetWindows'],
-    recorded: ['admin_only'],
     mlflow: 'tells everybody what was spent',
-    gateway: 'tells administrators',
+    gateway: 'tells administrators; everybody else gets an empty list',
     because: 'it is what everybody else has spent',
   },
   {

@@ -64,7 +64,7 @@ export const AI_GATEWAY: Templates = {
   'GetGatewayEndpoint/by name': ({ it }) => ({ query: { name: it.endpointName } }),
   ListEndpointGuardrailConfigs: byEndpoint,
   ListGatewayEndpointBindings: byEndpoint,
-  'ListGatewayEndpointBindings/all': () => ({}),
+  'ListGatewayEndpointBindings/of all': () => ({}),
   ListGatewayEndpoints: () => ({}),
   'ListGatewayEndpoints/of a secret': ({ it }) => ({ query: { secret_id: it.secret } }),
   RemoveGuardrailFromEndpoint: onEndpoint(({ it }) => ({ guardrail_id: it.guardrail })),

@@ -71,7 +71,11 @@ const WRITES: readonly (readonly [string, Ask, 'editor' | 'admin'])[] = [
     'editor',
   ],
   ['telemetry', { method: 'POST', target: '/ajax-api/3.0/mlflow/ui-telemetry', json: {} }, 'editor'],
-  ['a model gateway', { method: 'POST', target: '/gateway/openai/v1/responses', body: '{}' }, 'admin'],
+  [
+    'a model gateway',
+    { method: 'POST', target: '/gateway/openai/v1/responses', json: { model: 'x' } },
+    'admin',
+  ],
   [
     'traces',
     {

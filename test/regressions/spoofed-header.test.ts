@@ -68,7 +68,8 @@ const SPOOFED = [
   'X-MLflow-Authorization: Basic YWRtaW46cGFzc3dvcmQ=',
   'X-MLflow-Guardrail-Bypass: 1',
   'X-MLflow-Gateway-Caller: admin',
-  'X-MLFLOW-WORKSPACE: other',
+  // Anything but a blank is refused, see workspace-of-another.
+  'X-MLFLOW-WORKSPACE: ',
   `X-MLflow-Run-Id: ${RUN_A}`,
   'X-MLflow-Experiment-Id: 2',
   'Proxy-Authorization: Basic YWRtaW46cGFzc3dvcmQ=',

@@ -335,7 +335,7 @@ describe('field report 10: spans', () => {
       HERE,
       run,
       'Content-Encoding: gzip',
-      'X-MLFLOW-WORKSPACE: w',
+      'X-MLFLOW-WORKSPACE: ',
       'X_MLflow_Run_Id: x',
     ]
     const { forwarded } = await exported(gzipSync(body), headers)

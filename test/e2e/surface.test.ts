@@ -1332,7 +1332,7 @@ const ATTACKS: readonly { readonly of: string; readonly attacks: readonly Attack
           target: `${API}/experiments/get?experiment_id=${B.experiment}`,
           headers: ['X-MLFLOW-WORKSPACE: other'],
         }),
-        '403 PERMISSION_DENIED no_grant',
+        '400 INVALID_PARAMETER_VALUE workspaces_off',
         '500',
       ],
       [
@@ -1341,13 +1341,13 @@ const ATTACKS: readonly { readonly of: string; readonly attacks: readonly Attack
           target: `${API}/experiments/get?experiment_id=${A.experiment}`,
           headers: ['X-MLFLOW-WORKSPACE: other', 'X-MLFLOW-WORKSPACE: default'],
         }),
-        '200 allow',
+        '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
         '500',
       ],
       [
         'the list of them',
         () => ({ target: `/api/3.0/mlflow/workspaces` }),
-        '403 PERMISSION_DENIED admin_only',
+        '503 allow',
         '503',
       ],
       [

@@ -118,7 +118,10 @@ describe.each(['2.22.5', '3.1.4', '3.10.1', '3.17.2'])('MLflow %s', (version) =>
     })
   })
 
-  test.runIf(isCurrent)('nothing else of the experiment is open either', async () => {
+  // Of the current version alone: what the gateway decides on is the same for all.
+  if (!isCurrent) return
+
+  test('nothing else of the experiment is open either', async () => {
     const { experiment_id: experiment, run_id: runId } = seeded
     const status = async (method: string, path: string, body?: object) => {
       const response = await fetch(`${deployment.gateway.url}/${path}`, {
@@ -139,7 +142,7 @@ describe.each(['2.22.5', '3.1.4', '3.10.1', '3.17.2'])('MLflow %s', (version) =>
     expect(await status('DELETE', `${files}/MLmodel`)).toBe(403)
   })
 
-  test.runIf(isCurrent)('a version that is deleted takes its files along', async () => {
+  test('a version that is deleted takes its files along', async () => {
     const path = `${seeded.experiment_id}/models/${seeded.model_id}/artifacts/MLmodel`
     expect(await answers(path)).toMatchObject({ file: 200 })
     const admin = await deployment.createToken('admin')

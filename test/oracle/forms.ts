@@ -56,6 +56,12 @@ export function wholeForm(): Form {
   }
 }
 
+/** Every operation at every level, about one's own things and about another's. */
+export function levelForm(): Form {
+  const { parts } = wholeForm()
+  return { accounts: PLAIN_ACCOUNTS, parts: parts.slice(0, 2) }
+}
+
 /** Each operation once at the levels where most of them turn, and once about another's things. */
 export function reducedForm(): Form {
   const [api, ajax] = [questions('api'), questions('ajax')]

@@ -1344,12 +1344,7 @@ const ATTACKS: readonly { readonly of: string; readonly attacks: readonly Attack
         '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
         '500',
       ],
-      [
-        'the list of them',
-        () => ({ target: `/api/3.0/mlflow/workspaces` }),
-        '503 allow',
-        '503',
-      ],
+      ['the list of them', () => ({ target: `/api/3.0/mlflow/workspaces` }), '503 allow', '503'],
       [
         'a new one',
         () => ({ method: 'POST', target: `/api/3.0/mlflow/workspaces`, json: { name: 'mine' } }),

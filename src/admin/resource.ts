@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import type { Caller } from '../identity/caller.ts'
+import { resourceByKey } from '../mlflow/resource-by-key.ts'
 import type { ResourceRef } from '../policy/access.ts'
 import { explain } from '../policy/explain.ts'
 import type { Grant, ResourceType } from '../policy/grants.ts'
@@ -10,25 +11,47 @@ export function manages({ principal, access }: Caller, resource: ResourceRef): b
   return principal.isAdmin || access.levelOf(resource) === 'MANAGE'
 }
 
-/** @throws {GatewayError} `ERR_PERMISSION_DENIED` unless the caller manages the resource, or everything. */
-export function assertManages(caller: Caller, resource: ResourceRef): void {
-  if (manages(caller, resource)) return
-  throw new GatewayError(
-    'ERR_PERMISSION_DENIED',
-    `Permission denied: it takes MANAGE on the ${resource.type.replaceAll('_', ' ')} to see or change who may do what with it`,
-    { reason: 'level_too_low' },
-  )
-}
-
-/** The resource with its name, so that grants by name count; one that does not exist is covered by nobody's. */
-export async function resourceOf(
+/** The resource, if the caller manages it: asked for only where that could be, as nothing keeps what does not exist. */
+export async function managedBy(
+  caller: Caller,
   type: ResourceType,
   key: string,
-  { lookup }: AdminParts,
+  parts: Pick<AdminParts, 'lookup'>,
+): Promise<ResourceRef | undefined> {
+  const couldManage = caller.access.patterns(type, 'MANAGE').length > 0 || manages(caller, { type, key })
+  if (!couldManage) return undefined
+  const resource = await resourceOf(type, key, parts)
+  return manages(caller, resource) ? resource : undefined
+}
+
+/**
+ * @throws {GatewayError} `ERR_PERMISSION_DENIED` unless the caller manages the resource, or everything; `ERR_NOT_FOUND` for
+ *   what does not exist, to whoever would manage it if it did.
+ */
+export function assertManages(caller: Caller, resource: ResourceRef): void {
+  if (!manages(caller, resource)) {
+    throw new GatewayError(
+      'ERR_PERMISSION_DENIED',
+      `Permission denied: it takes MANAGE on the ${resource.type.replaceAll('_', ' ')} to see or change who may do what with it`,
+      { reason: 'level_too_low' },
+    )
+  }
+  assertExists(resource)
+}
+
+/** @throws {GatewayError} `ERR_NOT_FOUND` */
+export function assertExists({ type, key }: ResourceRef): void {
+  if (key === undefined)
+    throw new GatewayError('ERR_NOT_FOUND', `There is no such ${type.replaceAll('_', ' ')}`)
+}
+
+/** The resource of that key with its name: what anybody's grants say of it, by key or by name, can be told by that. */
+export function resourceOf(
+  type: ResourceType,
+  key: string,
+  { lookup }: Pick<AdminParts, 'lookup'>,
 ): Promise<ResourceRef> {
-  if (type !== 'experiment') return { type, key, name: key }
-  const found = /^[0-9]{1,20}$/.test(key) ? await lookup.experiment(key) : undefined
-  return found === undefined ? { type, key: undefined } : { type, key: found.id, name: found.name }
+  return resourceByKey(type, key, { lookup, access: { needsName: () => true } })
 }
 
 /** A grant that outlives the right it is made from would be more than the giver has. */

@@ -2,10 +2,9 @@ import type { Command } from 'commander'
 import { explainFor } from '../admin/explanation.ts'
 import { describe, describeVia, explanationText } from '../admin/explanation-text.ts'
 import { type Reach, whoReaches } from '../admin/reach.ts'
+import { assertExists, resourceOf } from '../admin/resource.ts'
 import { CATALOGUE } from '../mlflow/catalogue.ts'
 import { type Subjects, subjectsOf } from '../mlflow/hypothetical.ts'
-import type { Lookup } from '../mlflow/lookup.ts'
-import type { ResourceRef } from '../policy/access.ts'
 import { RESOURCE_TYPES, type ResourceType } from '../policy/grants.ts'
 import { addCommand, type Cli, type OptionSpec, type Outcome, table, UsageError } from './command.ts'
 import { type Gateway, withGateway } from './store-access.ts'
@@ -65,7 +64,8 @@ async function access(gateway: Gateway, options: AccessOptions): Promise<Outcome
     const flags = RESOURCE_TYPES.map((type) => flagFor(type).flags.split(' ', 1)[0])
     throw new UsageError(`Say which one resource, with one of ${flags.join(', ')}.`)
   }
-  const resource = await named(only[0] as ResourceType, only[1], gateway.lookup)
+  const resource = await resourceOf(only[0] as ResourceType, only[1], gateway)
+  assertExists(resource)
   const people: Reach[] = []
   let byDefault = 'NO_PERMISSIONS'
   for (let after: string | undefined = ''; after !== undefined; ) {
@@ -88,11 +88,4 @@ async function access(gateway: Gateway, options: AccessOptions): Promise<Outcome
     text: table(['NAME', 'LEVEL', 'THROUGH'], rows, 'Nobody has a right of their own on it.') + others,
     json: { resource, by_default: byDefault, people },
   }
-}
-
-/** Patterns are about names, so that one has to be known. */
-async function named(type: ResourceType, key: string, lookup: Lookup): Promise<ResourceRef> {
-  if (type !== 'experiment') return { type, key, name: key }
-  const found = await lookup.experiment(key)
-  return { type, key, name: found?.name }
 }

@@ -14,7 +14,7 @@ import type { Parameters } from './parameters.ts'
 export type AuthServices = {
   readonly store: Pick<Store, 'people' | 'roles' | 'publicIds'>
   readonly directory: Pick<Directory, 'resolve'>
-  readonly lookup: Pick<Lookup, 'experiment'>
+  readonly lookup: Lookup
   readonly config: Pick<Config, 'providers' | 'adminUsers' | 'adminGroups' | 'workspaces'>
 }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ENDPOINTS } from '../../src/admin/endpoints.ts'
 import { A, B, RUN_B } from '../support/mlflow-stand-in.ts'
+import { DEFINITION_B, ENDPOINT_B, SECRET_B } from '../support/stand-in-ai-gateway.ts'
 import { startTestGateway, type TestGateway } from '../support/test-gateway.ts'
 import type { MemberName } from '../support/test-members.ts'
 
@@ -227,6 +228,74 @@ describe('whoever manages a resource', () => {
     expect((await grant('editor', { key: '999' })).status).toBe(403)
     expect((await call('DELETE', `/grants/${made.json.id}`, { as: 'reader' })).status).toBe(404)
     expect((await call('DELETE', `/grants/${made.json.id}`, { as: 'editor' })).status).toBe(204)
+  })
+})
+
+describe('whoever manages things by their names', () => {
+  /** Roles as the API makes them are in force at once. */
+  async function managing(resource_type: string, pattern: string) {
+    const made = await role(`by name: ${resource_type} ${pattern}`)
+    const json = { resource_type, match: 'name', pattern, level: 'MANAGE' }
+    const { etag } = await call('POST', `/roles/${made.id}/grants`, { json, match: made.etag })
+    const path = `/roles/${made.id}/people/${gateway.members.reader.userId}`
+    return { path, etag: (await call('PUT', path, { match: etag })).etag }
+  }
+
+  const CASES = [
+    ['experiment', B, '2', 'beta/*'],
+    ['scorer', '2/safety', '2/*', 'beta/*'],
+    ['gateway_secret', SECRET_B, 's-*', 'beta-*'],
+    ['gateway_endpoint', ENDPOINT_B, 'e-*', 'beta-*'],
+    ['gateway_model_definition', DEFINITION_B, 'd-*', 'beta-*'],
+    ['prompt', 'beta-prompt', 'x*', 'beta-*'],
+  ] as const
+
+  it.each(
+    CASES.flatMap(([type, key, byId, byName]) => [
+      [type, byId, key, 403, 404],
+      [type, byName, key, 201, 204],
+    ]),
+  )('%s %s: %s', async (resource_type, pattern, key, granting, declining) => {
+    const held = await managing(resource_type, pattern)
+    const about = { resource_type, key }
+    const asked = await call('POST', '/requests', { as: 'editor', json: { ...about, level: 'READ' } })
+    const query = new URLSearchParams(about)
+    const open = (await call('GET', '/requests', { as: 'reader' })).json.requests
+    const seen = open.some(({ id }: { id: string }) => id === asked.json.id)
+    const json = { ...about, username: 'outsider', level: 'READ' }
+    const granted = await call('POST', '/grants', { as: 'reader', json })
+    if (granted.status === 201) await call('DELETE', `/grants/${granted.json.id}`, { as: 'reader' })
+    expect([
+      granted.status,
+      (await call('GET', `/access?${query}`, { as: 'reader' })).status,
+      seen,
+      (await call('POST', `/requests/${asked.json.id}/decline`, { as: 'reader' })).status,
+    ]).toEqual([granting, granting === 201 ? 200 : 403, granting === 201, declining])
+    await call('DELETE', `/requests/${asked.json.id}`, { as: 'editor' })
+    await call('DELETE', held.path, { match: held.etag })
+  })
+
+  it('has nothing looked up for requests about what they cannot manage', async () => {
+    const asked = await call('POST', '/requests', {
+      as: 'editor',
+      json: { resource_type: 'experiment', key: '4711', level: 'READ' },
+    })
+    gateway.upstream.forget()
+    expect((await call('GET', '/requests', { as: 'reader' })).json.requests).toEqual([])
+    expect(gateway.upstream.requests).toEqual([])
+    await call('DELETE', `/requests/${asked.json.id}`, { as: 'editor' })
+  })
+
+  it.each([
+    ['experiment', '4711'],
+    ['experiment', '02'],
+    ['gateway_endpoint', 'e-none'],
+    ['scorer', '2/not quoted'],
+  ])('%s %s is nothing, also to an administrator', async (resource_type, key) => {
+    const json = { resource_type, key, username: 'outsider', level: 'READ' }
+    expect((await call('POST', '/grants', { json })).line).toContain('404 RESOURCE_DOES_NOT_EXIST')
+    const query = new URLSearchParams({ resource_type, key })
+    expect((await call('GET', `/access?${query}`)).status).toBe(404)
   })
 })
 

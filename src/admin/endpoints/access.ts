@@ -11,7 +11,7 @@ import { describe } from '../explanation-text.ts'
 import { latestExperiments } from '../latest-experiments.ts'
 import { accessMatrix } from '../matrix.ts'
 import { whoReaches } from '../reach.ts'
-import { assertManages, assertNotWider, manages, resourceOf } from '../resource.ts'
+import { assertManages, assertNotWider, managedBy, resourceOf } from '../resource.ts'
 import { bareGrantToWire, GrantWire, grantToWire, LevelSchema, ViaWire, viaToWire } from '../wire.ts'
 import { readNewGrant } from './roles.ts'
 
@@ -282,9 +282,9 @@ export const ACCESS_ENDPOINTS: readonly Endpoint[] = [
         throw noSuchGrant()
       const { resourceType, pattern, source } = found.grant
       if (!RESOURCE_TYPES.some((type) => type === resourceType)) throw noSuchGrant()
-      const resource = await resourceOf(resourceType as ResourceType, pattern, parts)
+      const resource = await managedBy(caller, resourceType as ResourceType, pattern, parts)
       // Who does not manage it learns nothing of who has what on it.
-      if (!manages(caller, resource)) throw noSuchGrant()
+      if (resource === undefined) throw noSuchGrant()
       if (source === 'policy' || !(await parts.store.roles.revokeGrant(params.id))) throw noSuchGrant()
       return {
         resources: [

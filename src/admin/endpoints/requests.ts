@@ -4,7 +4,7 @@ import type { Caller } from '../../identity/caller.ts'
 import { RESOURCE_TYPES, type ResourceType } from '../../policy/grants.ts'
 import type { AccessRequest } from '../../store/access-requests.ts'
 import { type AdminParts, type Endpoint, endpoint } from '../endpoint.ts'
-import { assertNotWider, manages, resourceOf } from '../resource.ts'
+import { assertNotWider, managedBy } from '../resource.ts'
 import { readNewGrant } from './roles.ts'
 
 const Id = Type.Object({ id: Type.String() })
@@ -45,8 +45,8 @@ function requestToWire(request: AccessRequest, name?: string) {
 /** What the caller can answer: open, somebody's, and about what the caller manages. */
 async function answerable(id: string, caller: Caller, parts: AdminParts) {
   const request = await parts.store.accessRequests.get(id)
-  const resource = request && (await resourceOf(request.resourceType, request.key, parts))
-  if (request === undefined || resource === undefined || !manages(caller, resource)) {
+  const resource = request && (await managedBy(caller, request.resourceType, request.key, parts))
+  if (request === undefined || resource === undefined) {
     throw new GatewayError('ERR_NOT_FOUND', 'There is no such request that you could answer')
   }
   return { request, resource }
@@ -100,8 +100,8 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
       const open = await parts.store.accessRequests.list()
       const shown: ReturnType<typeof requestToWire>[] = []
       for (const request of open) {
-        const resource = await resourceOf(request.resourceType, request.key, parts)
-        if (manages(caller, resource)) shown.push(requestToWire(request, resource.name))
+        const resource = await managedBy(caller, request.resourceType, request.key, parts)
+        if (resource !== undefined) shown.push(requestToWire(request, resource.name))
       }
       return { body: { requests: shown } }
     },

@@ -34,7 +34,7 @@ export const AI_GATEWAY_LOCATORS: Readonly<Record<AiGatewayKind, Locate>> = {
   gateway_secret_new_name: newName('gateway_secret'),
   /** The secret, if where it is sent changes. */
   gateway_secret_redirected: (id, locating, call) =>
-    bodyField(call, 'auth_config') === undefined ? [] : refTo('gateway_secret', checkedId(id), locating),
+    bodyField(call, 'auth_config') === undefined ? [] : gatewayRef('gateway_secret', id, locating),
   gateway_model_definition_new_name: newName('gateway_model_definition'),
   gateway_endpoint_renamed: renamed('gateway_endpoint', 'endpoint_id'),
   gateway_model_definition_renamed: renamed('gateway_model_definition', 'model_definition_id'),
@@ -56,10 +56,20 @@ function checkedId(id: string): string {
 }
 
 function byId(type: GatewayType): Locate {
-  return (id, locating) => refTo(type, checkedId(id), locating)
+  return (id, locating) => gatewayRef(type, id, locating)
 }
 
-async function refTo(type: GatewayType, id: string, { lookup, access }: Locating): Promise<ResourceRef> {
+/**
+ * The thing of that id, with its name if some grant speaks of names.
+ *
+ * @throws {GatewayError} `ERR_INVALID_PARAMETER` for what is no id.
+ */
+export async function gatewayRef(
+  type: GatewayType,
+  id: string,
+  { lookup, access }: Locating,
+): Promise<ResourceRef> {
+  checkedId(id)
   if (!access.needsName(type)) return { type, key: id }
   const found = await lookup.about(type, id)
   return { type, key: found && id, name: found?.name }

@@ -47,17 +47,22 @@ async function scorerNamed(name: string, locating: Locating, call: Call): Promis
   return scorerRef(experimentId, found?.name ?? name, locating)
 }
 
+/** The scorer as a resource, known to grants by `12/relevance`, the name in Python's encoding (`_scorer_pattern`, mlflow/server/auth, 3.17.2). */
+export function scorerRef(experimentId: string, name: string, locating: Locating): Promise<ResourceRef> {
+  return scorerByKey(`${experimentId}/${pythonQuote(name)}`, locating)
+}
+
+const KEY = /^(0|[1-9][0-9]{0,19})\/((?:[A-Za-z0-9_.~-]|%[0-9A-F]{2})*)$/
+
 /**
- * The scorer as a resource: `12/relevance`, the name in Python's encoding (`_scorer_pattern`, mlflow/server/auth, 3.17.2).
- * A grant by a pattern of names sees the experiment's name in front: `alpha/one/relevance`.
+ * The scorer that grants know by that key. A grant by a pattern of names sees the experiment's name in front:
+ * `alpha/one/relevance`.
+ *
+ * @throws {GatewayError} `ERR_INVALID_PARAMETER` for what is no such key.
  */
-export async function scorerRef(
-  experimentId: string,
-  name: string,
-  { lookup, access }: Locating,
-): Promise<ResourceRef> {
-  const quoted = pythonQuote(name)
-  const key = `${experimentId}/${quoted}`
+export async function scorerByKey(key: string, { lookup, access }: Locating): Promise<ResourceRef> {
+  const [, experimentId, quoted] = KEY.exec(key) ?? []
+  if (experimentId === undefined) throw noExperiment()
   if (!access.needsName('scorer')) return { type: 'scorer', key }
   const home = await lookup.experiment(experimentId)
   return { type: 'scorer', key, name: home && `${home.name}/${quoted}` }

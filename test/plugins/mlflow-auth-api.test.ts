@@ -1,5 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { AUTH_ROUTES } from '../../src/mlflow-auth/routes.ts'
+import {
+  DEFINITION_A,
+  DEFINITION_B,
+  ENDPOINT_A,
+  ENDPOINT_B,
+  SECRET_A,
+  SECRET_B,
+} from '../support/stand-in-ai-gateway.ts'
 import { type Outcome, startTestGateway, type TestGateway } from '../support/test-gateway.ts'
 import type { MemberName } from '../support/test-members.ts'
 
@@ -339,24 +347,50 @@ describe('who may', () => {
     ])
   })
 
-  it('a manager by a name pattern manages what is called so', async () => {
-    await heard('admin', 'roles.add_permission', {
-      ...{
-        role_id: role.id,
-        resource_type: 'experiment',
-        resource_pattern: 'name:alpha/*',
-        permission: 'MANAGE',
-      },
-    })
+  const KINDS = [
+    ['experiment', '1', '2', '999', 'name:alpha/*', 'name:beta/*'],
+    ['scorer', '1/relevance', '2/safety', '999/safety', 'name:alpha/*', 'name:beta/*'],
+    ['gateway_secret', SECRET_A, SECRET_B, 's-none', 'name:alpha-*', 'name:beta-*'],
+    ['gateway_endpoint', ENDPOINT_A, ENDPOINT_B, 'e-none', 'name:alpha-*', 'name:beta-*'],
+    ['gateway_model_definition', DEFINITION_A, DEFINITION_B, 'd-none', 'name:alpha-*', 'name:beta-*'],
+    ['prompt', 'alpha-prompt', 'beta-prompt', 'none', 'name:alpha-*', 'name:beta-*'],
+  ] as const
+
+  it.each(KINDS)('a manager of each %s by a name pattern manages what is called so', async (...kind) => {
+    const [resource_type, own, others, missing, resource_pattern] = kind
+    const held = { resource_type, resource_pattern, permission: 'MANAGE' }
+    await heard('admin', 'roles.add_permission', { role_id: role.id, ...held })
     await heard('admin', 'roles.assign', { role_id: role.id, username: 'outsider' })
-    const to = { resource_type: 'experiment', username: 'reader', permission: 'EDIT' }
+    const to = { resource_type, username: 'reader', permission: 'EDIT' }
     await expectLines([
-      ['outsider', 'users.grant_permission', { ...to, resource_id: '1' }, OK],
-      ['outsider', 'users.revoke_permission', { ...to, resource_id: '1' }, OK],
-      ['outsider', 'users.grant_permission', { ...to, resource_id: '2' }, NO_GRANT],
-      ['outsider', 'users.grant_permission', { ...to, resource_id: '999' }, NO_GRANT],
-      ['outsider', 'users.grant_permission', { ...to, resource_id: 'name:alpha/*' }, NO_GRANT],
+      ['outsider', 'users.grant_permission', { ...to, resource_id: own }, OK],
+      ['outsider', 'users.revoke_permission', { ...to, resource_id: own }, OK],
+      ['outsider', 'users.grant_permission', { ...to, resource_id: others }, NO_GRANT],
+      ['outsider', 'users.grant_permission', { ...to, resource_id: missing }, NO_GRANT],
+      ['outsider', 'users.grant_permission', { ...to, resource_id: resource_pattern }, NO_GRANT],
     ])
+  })
+
+  it.each(KINDS)('a manager of every %s but what is called so manages the rest', async (...kind) => {
+    const [resource_type, own, denied, , , resource_pattern] = kind
+    const add = (pattern: string, permission: string) =>
+      heard('admin', 'roles.add_permission', {
+        ...{ role_id: role.id, resource_type, resource_pattern: pattern, permission },
+      })
+    await add('*', 'MANAGE')
+    await add(resource_pattern, 'DENY')
+    await heard('admin', 'roles.assign', { role_id: role.id, username: 'outsider' })
+    const to = { resource_type, username: 'reader', permission: 'EDIT' }
+    await expectLines([
+      ['outsider', 'users.grant_permission', { ...to, resource_id: own }, OK],
+      ['outsider', 'users.revoke_permission', { ...to, resource_id: own }, OK],
+      ['outsider', 'users.grant_permission', { ...to, resource_id: denied }, NO_GRANT],
+    ])
+    const asked = { username: 'outsider', resource_type, resource_id: denied }
+    expect(await heard('admin', 'users.get_permission', asked)).toEqual({
+      allowed: false,
+      permission: 'DENY',
+    })
   })
 })
 

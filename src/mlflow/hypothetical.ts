@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import type { Demand } from '../policy/decide.ts'
+import type { Call } from './call.ts'
 import { readJsonObject } from './json.ts'
 import type { Locating } from './locate.ts'
 import { demandOn, locateValue } from './locators.ts'
@@ -11,11 +12,24 @@ export type Subjects = Readonly<Partial<Record<LocatorKind, string>>>
 /** The kinds of things a row asks about, and whether it can do without one. */
 export function subjectsOf(operation: Operation): ReadonlyMap<LocatorKind, { readonly optional: boolean }> {
   const kinds = new Map<LocatorKind, { readonly optional: boolean }>()
-  for (const { locator } of resourceNeeds(operation)) {
-    const optional = locator.selector.optional && (kinds.get(locator.kind)?.optional ?? true)
-    kinds.set(locator.kind, { optional })
+  for (const { need, kind } of askedOf(operation)) {
+    const optional = need.locator.selector.optional && (kinds.get(kind)?.optional ?? true)
+    kinds.set(kind, { optional })
   }
   return kinds
+}
+
+type Asked = { readonly need: ResourceNeed; readonly kind: LocatorKind }
+
+/** Each need with the kind it is asked about as: one for all that look at the same field, the one of the plainest name. */
+function askedOf(operation: Operation): readonly Asked[] {
+  const needs = resourceNeeds(operation)
+  const fieldOf = ({ locator: { selector } }: ResourceNeed) => `${selector.in}:${selector.text}`
+  return needs.map((need) => {
+    const alike = needs.filter((other) => fieldOf(other) === fieldOf(need)).map(({ locator }) => locator.kind)
+    const [kind = need.locator.kind] = alike.toSorted((a, b) => a.length - b.length)
+    return { need, kind }
+  })
 }
 
 /**
@@ -34,8 +48,8 @@ export async function hypotheticalDemands(
   if (missing.length > 0 || unknown.length > 0) throw unfit(operation, [...kinds.keys()])
   const call = callOf(operation, subjects)
   const demands: Demand[] = []
-  for (const need of resourceNeeds(operation)) {
-    const value = subjects[need.locator.kind]
+  for (const { need, kind } of askedOf(operation)) {
+    const value = subjects[kind]
     if (value === undefined) continue
     const resources = await locateValue(need.locator.kind, value, locating, call)
     demands.push(...resources.map((resource) => demandOn(resource, need)))
@@ -53,13 +67,20 @@ function resourceNeeds({ needs }: Operation): readonly ResourceNeed[] {
   })
 }
 
-/** Some locators look at the request they stand in; this one says nothing but the name. */
-function callOf(operation: Operation, { registered_model: name }: Subjects) {
-  const template = operation.paths[0]
+/** Some locators look at the request they stand in; this one says what it is about where that is a field of its own. */
+function callOf(operation: Operation, subjects: Subjects): Call {
+  const [template] = operation.paths
   if (template === undefined) throw new Error(`${operation.name} has no path`)
-  const body = readJsonObject(Buffer.from(JSON.stringify(name === undefined ? {} : { name })))
-  const target = { operation, template, params: {}, query: new Map() }
-  return { ...target, method: operation.methods[0] ?? 'GET', headers: {}, body, bytes: undefined }
+  const fields = askedOf(operation).flatMap(({ need, kind }) => {
+    const [name = []] = need.locator.selector.names
+    const value = subjects[kind]
+    return value === undefined || name.length !== 1 || !/^\w+$/.test(name[0] ?? '') ? [] : [[name[0], value]]
+  })
+  const params = Object.fromEntries(fields)
+  const query = new Map(Object.entries<string>(params).map(([name, value]) => [name, [value]]))
+  const body = readJsonObject(Buffer.from(JSON.stringify(params)))
+  const method = operation.methods[0] ?? 'GET'
+  return { operation, template, params, query, method, headers: {}, body, bytes: undefined }
 }
 
 function unfit({ name }: Operation, kinds: readonly LocatorKind[]): GatewayError {

@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ENDPOINTS } from '../../src/admin/endpoints.ts'
-import { A, B, RUN_B } from '../support/mlflow-stand-in.ts'
-import { DEFINITION_B, ENDPOINT_B, SECRET_B } from '../support/stand-in-ai-gateway.ts'
+import { CATALOGUE } from '../../src/mlflow/catalogue.ts'
+import { subjectsOf } from '../../src/mlflow/hypothetical.ts'
+import { A, B, MODEL_B, RUN_B, TRACE_B } from '../support/mlflow-stand-in.ts'
+import { DEFINITION_B, ENDPOINT_B, GUARDRAIL_B, SECRET_B } from '../support/stand-in-ai-gateway.ts'
+import { DATASET_B, ISSUE_B, QUEUE_B, SCHEMA_B } from '../support/stand-in-things.ts'
 import { startTestGateway, type TestGateway } from '../support/test-gateway.ts'
 import type { MemberName } from '../support/test-members.ts'
 
@@ -396,7 +399,8 @@ describe('an explanation', () => {
       effect: 'deny',
       reason: 'no_grant',
       // What was looked up stays here: whether there is such a run, and where.
-      explanations: [{ resource: { key: null, name: null }, grants: [] }],
+      explanations: [],
+      withheld: true,
     })
     const missing = await call('GET', '/explain?operation=runs.get&about=run%3Dnone', { as: 'reader' })
     expect(missing.json).toEqual(own.json)
@@ -407,6 +411,50 @@ describe('an explanation', () => {
       remedy: { kind: 'grant', text: 'Add READ on experiment 2' },
     })
   })
+})
+
+describe('an explanation for oneself', () => {
+  /** What is there and somebody else's, and what is not there, for each kind that is looked up. */
+  const THERE_OR_NOT: Readonly<Record<string, readonly [there: string, missing: string]>> = {
+    experiment: [B, '4711'],
+    experiment_or_all: [B, '4711'],
+    scored_experiment: [B, '4711'],
+    experiment_name: ['beta/secret', 'beta/none'],
+    run: [RUN_B, 'f'.repeat(32)],
+    logged_model: [MODEL_B, `m-${'f'.repeat(32)}`],
+    trace: [TRACE_B, `tr-${'f'.repeat(32)}`],
+    new_trace: [TRACE_B, `tr-${'f'.repeat(32)}`],
+    artifact_path: ['2/some/file', '4711/some/file'],
+    registered_model: ['beta-prompt', 'beta-none'],
+    model_source: ['models:/beta-prompt/1', 'models:/beta-none/1'],
+    prompt_uri: ['prompts:/beta-prompt/1', 'prompts:/beta-none/1'],
+    dataset: [DATASET_B, `d-${'f'.repeat(32)}`],
+    issue: [ISSUE_B, `iss-${'f'.repeat(32)}`],
+    label_schema: [SCHEMA_B, `ls-${'f'.repeat(32)}`],
+    review_queue: [QUEUE_B, `rq-${'f'.repeat(32)}`],
+    gateway_secret: [SECRET_B, `s-${'f'.repeat(32)}`],
+    gateway_endpoint: [ENDPOINT_B, `e-${'f'.repeat(32)}`],
+    gateway_endpoint_name: ['beta-endpoint', 'beta-none'],
+    gateway_model_definition: [DEFINITION_B, `d-${'f'.repeat(32)}`],
+    gateway_guardrail: [GUARDRAIL_B, `gr-${'f'.repeat(32)}`],
+    mcp_server: ['beta-org/server', 'beta-org/none'],
+  }
+  const rows = CATALOGUE.map((row) => ({ row, kinds: [...subjectsOf(row).keys()] }))
+  const known = rows.filter(({ kinds }) => kinds.some((kind) => kind in THERE_OR_NOT))
+
+  it.each(known.map(({ row, kinds }) => [row.name, kinds] as const))(
+    '%s tells what is there from what is not to nobody who may not see it',
+    async (operation, kinds) => {
+      const ask = async (which: 0 | 1) => {
+        const query = new URLSearchParams({ operation })
+        for (const kind of kinds) query.append('about', `${kind}=${THERE_OR_NOT[kind]?.[which] ?? 'beta-x'}`)
+        const { status, json } = await call('GET', `/explain?${query}`, { as: 'reader' })
+        return { status, json }
+      }
+      const [there, missing] = [await ask(0), await ask(1)]
+      expect([there.status, there.json]).toEqual([200, missing.json])
+    },
+  )
 })
 
 describe('the record', () => {

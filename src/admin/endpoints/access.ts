@@ -6,7 +6,7 @@ import { satisfies } from '../../policy/access.ts'
 import type { ConsideredGrant, Explanation, Remedy } from '../../policy/explain.ts'
 import { RESOURCE_TYPES, type ResourceType } from '../../policy/grants.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
-import { explainFor } from '../explanation.ts'
+import { type Answer, explainFor } from '../explanation.ts'
 import { describe } from '../explanation-text.ts'
 import { latestExperiments } from '../latest-experiments.ts'
 import { accessMatrix } from '../matrix.ts'
@@ -200,6 +200,10 @@ export const ACCESS_ENDPOINTS: readonly Endpoint[] = [
       reason: Type.Union([Type.String(), Type.Null()]),
       is_admin: Type.Boolean(),
       explanations: Type.Array(ExplanationWire),
+      withheld: Type.Boolean({
+        description:
+          'True if it is also about what is not there, or what one may not read: of that nothing is shown.',
+      }),
     }),
     handle: async (
       { caller, query: { username = caller.principal.username, operation, about = [] } },
@@ -217,10 +221,8 @@ export const ACCESS_ENDPOINTS: readonly Endpoint[] = [
         body: {
           username,
           operation,
-          effect: answer.effect,
-          reason: answer.reason ?? null,
           is_admin: answer.isAdmin,
-          explanations: answer.explanations.map((each) => hidingFrom(caller, explanationToWire(each))),
+          ...shownTo(caller, answer),
         },
       }
     },
@@ -300,20 +302,17 @@ function noSuchGrant(): GatewayError {
   return new GatewayError('ERR_NOT_FOUND', 'There is no such grant that you could take away')
 }
 
-/** What was looked up is shown to those only who may read what it is of; the others learn what a refusal tells. */
-function hidingFrom({ principal }: Caller, shown: ReturnType<typeof explanationToWire>) {
-  if (principal.isAdmin || satisfies(shown.held, 'READ')) return shown
-  const { remedy, resource } = shown
+/**
+ * What was looked up is shown to those only who may read what it is of. The others learn no more than a refusal tells: not
+ * whether it is there, what kind of thing it is, or how many such things were found.
+ */
+function shownTo({ principal }: Caller, { effect, reason, explanations }: Answer) {
+  const shown = explanations.filter(({ held }) => principal.isAdmin || satisfies(held, 'READ'))
+  const withheld = shown.length < explanations.length
   return {
-    ...shown,
-    resource: { ...resource, key: null, name: null },
-    held: 'NO_PERMISSIONS' as const,
-    reason: shown.reason && 'no_grant',
-    grants: [],
-    remedy: remedy && {
-      kind: 'grant' as const,
-      grants: [],
-      text: 'Ask somebody who manages it, or an administrator',
-    },
+    effect,
+    reason: (withheld && effect === 'deny' ? 'no_grant' : reason) ?? null,
+    explanations: shown.map(explanationToWire),
+    withheld,
   }
 }

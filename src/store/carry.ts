@@ -1,6 +1,6 @@
 import type { Transaction } from 'kysely'
 import { DEFAULT_WORKSPACE, type ResourceType } from '../policy/grants.ts'
-import { type ChangeKind, noteChange } from './changes.ts'
+import { type ChangeKind, noteChange, noteRoles } from './changes.ts'
 import type { Database } from './database.ts'
 import type { Schema } from './schema.ts'
 
@@ -86,16 +86,6 @@ async function forgetCreators(
     .returning('role_id')
     .execute()
   await noteRoles(trx, gone, at)
-}
-
-async function noteRoles(
-  trx: Transaction<Schema>,
-  grants: readonly { readonly role_id: string }[],
-  at: number,
-): Promise<void> {
-  for (const key of new Set(grants.map((grant) => grant.role_id))) {
-    await noteChange(trx, { kind: 'role', key, at })
-  }
 }
 
 /** What may be kept in memory of the resource. Prompts are registered models to MLflow's registry: one name space. */

@@ -53,6 +53,17 @@ export async function noteChange(
     .execute()
 }
 
+/** Announces the roles that have or had these grants, each once. */
+export async function noteRoles(
+  trx: Transaction<Schema>,
+  grants: readonly { readonly role_id: string }[],
+  at: number,
+): Promise<void> {
+  for (const key of new Set(grants.map((grant) => grant.role_id))) {
+    await noteChange(trx, { kind: 'role', key, at })
+  }
+}
+
 /** The feed every replica follows to forget what it keeps in memory. */
 export function createChanges(db: Database, now: () => number): Changes {
   return {

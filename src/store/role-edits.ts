@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Transaction } from 'kysely'
 import { GatewayError } from '../errors.ts'
 import { DEFAULT_WORKSPACE, type GrantType, type Level, type Match } from '../policy/grants.ts'
-import { noteChange } from './changes.ts'
+import { noteChange, noteRoles } from './changes.ts'
 import type { Database } from './database.ts'
 import { fromGrant, type GrantRow, type StoredGrant, toGrant } from './grant-row.ts'
 import { assertRoleName, type NewGrant } from './role-writes.ts'
@@ -163,14 +163,4 @@ async function removeGrants(
     .execute()
   await noteRoles(trx, gone, at)
   return gone.filter(({ expires_at: expiresAt }) => expiresAt === null || expiresAt > at).length
-}
-
-async function noteRoles(
-  trx: Transaction<Schema>,
-  grants: readonly { readonly role_id: string }[],
-  at: number,
-): Promise<void> {
-  for (const key of new Set(grants.map((grant) => grant.role_id))) {
-    await noteChange(trx, { kind: 'role', key, at })
-  }
 }

@@ -7,7 +7,7 @@ import { createKeyring } from '../../src/identity/keyring.ts'
 import type { Scope } from '../../src/identity/principal.ts'
 import { createSessionCookies } from '../../src/identity/session-cookie.ts'
 import { createSessionTokens } from '../../src/identity/session-token.ts'
-import type { Level, ResourceType } from '../../src/policy/grants.ts'
+import { type Level, RESOURCE_TYPES } from '../../src/policy/grants.ts'
 import { sessionStoreId } from '../../src/store/sessions.ts'
 import type { Store } from '../../src/store/store.ts'
 import { JOB_A } from './stand-in-genai.ts'
@@ -29,16 +29,6 @@ export type Member = {
 type Seeding = { readonly store: Store; readonly config: Config; readonly now: () => number }
 
 const DAY = 86_400
-const TYPES: readonly ResourceType[] = [
-  'experiment',
-  'registered_model',
-  'prompt',
-  'scorer',
-  'gateway_secret',
-  'gateway_endpoint',
-  'gateway_model_definition',
-  'mcp_server',
-]
 
 /** Puts everybody into the store and makes each an access token and a browser session, by the parts that make real ones. */
 export async function seedMembers(seeding: Seeding): Promise<Readonly<Record<MemberName, Member>>> {
@@ -69,7 +59,7 @@ export async function seedMembers(seeding: Seeding): Promise<Readonly<Record<Mem
 
 async function giveRole(store: Store, userId: string, name: string, level: Level): Promise<void> {
   const role = await store.roles.create({ name })
-  for (const resourceType of TYPES) {
+  for (const resourceType of RESOURCE_TYPES) {
     for (const pattern of ['alpha/*', 'alpha-*']) {
       await store.roles.grant(role.id, { resourceType, match: 'name', pattern, level, source: 'manual' })
     }

@@ -1,5 +1,5 @@
 import type { Explanation, Remedy } from '../policy/explain.ts'
-import type { Grant } from '../policy/grants.ts'
+import { describeGrant } from '../policy/grants.ts'
 import type { RoleVia } from '../store/membership.ts'
 import type { Answer } from './explanation.ts'
 
@@ -27,7 +27,7 @@ function linesOf({ demand, effect, needed, held, grants, byDefault, remedy }: Ex
     `${mark} ${demand.action} on ${describeResource(demand.resource)}: asks for ${needed}, has ${held}${byDefault ? ' by default' : ''}`,
     ...grants.map(
       ({ grant, role, personal, via, decides }) =>
-        `    ${decides ? '*' : ' '} ${describe(grant)}  ${personal ? 'granted to the person' : `role ${role}, ${via.map(describeVia).join(' and ')}`}`,
+        `    ${decides ? '*' : ' '} ${describeGrant(grant)}  ${personal ? 'granted to the person' : `role ${role}, ${via.map(describeVia).join(' and ')}`}`,
     ),
     ...(remedy === undefined ? [] : [`    ${describeRemedy(remedy)}`]),
   ]
@@ -39,12 +39,6 @@ export function describeResource({ type, key, name, tier }: Explanation['demand'
   const what = key ?? (name === undefined ? 'that does not exist' : JSON.stringify(name))
   const called = name !== undefined && name !== key && key !== undefined ? ` (${name})` : ''
   return `${type} ${what}${called}${tier === undefined ? '' : `, as a ${tier}`}`
-}
-
-/** @returns e.g. `EDIT on experiment named alpha/*`. */
-export function describe({ level, resourceType, match, pattern }: Grant): string {
-  if (match === 'any') return `${level} on every ${resourceType}`
-  return `${level} on ${resourceType} ${match === 'exact' ? pattern : `named ${pattern}`}`
 }
 
 /** How somebody comes to hold a role. */
@@ -64,9 +58,9 @@ export function describeVia(via: RoleVia): string {
 function describeRemedy(remedy: Remedy): string {
   switch (remedy.kind) {
     case 'grant':
-      return `would be allowed with ${describe(remedy.grant)}`
+      return `would be allowed with ${describeGrant(remedy.grant)}`
     case 'revoke':
-      return `would be allowed without ${remedy.grants.map(describe).join(' and ')}`
+      return `would be allowed without ${remedy.grants.map(describeGrant).join(' and ')}`
     case 'admin':
       return 'no grant covers it: only an administrator may'
   }

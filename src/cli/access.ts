@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
 import { explainFor } from '../admin/explanation.ts'
-import { describe, describeVia, explanationText } from '../admin/explanation-text.ts'
+import { describeVia, explanationText } from '../admin/explanation-text.ts'
 import { type Reach, whoReaches } from '../admin/reach.ts'
 import { assertExists, resourceOf } from '../admin/resource.ts'
 import { CATALOGUE } from '../mlflow/catalogue.ts'
 import { type Subjects, subjectsOf } from '../mlflow/hypothetical.ts'
-import { RESOURCE_TYPES, type ResourceType } from '../policy/grants.ts'
+import { describeGrant, RESOURCE_TYPES, type ResourceType } from '../policy/grants.ts'
 import { addCommand, type Cli, type OptionSpec, type Outcome, table, UsageError } from './command.ts'
 import { type Gateway, withGateway } from './store-access.ts'
 
@@ -80,7 +80,7 @@ async function access(gateway: Gateway, options: AccessOptions): Promise<Outcome
     isAdmin
       ? 'administrator'
       : through
-          .map(({ grant, via }) => `${describe(grant)}, ${via.map(describeVia).join(' and ')}`)
+          .map(({ grant, via }) => `${describeGrant(grant)}, ${via.map(describeVia).join(' and ')}`)
           .join('; '),
   ])
   const others = `Everybody else who signs in has ${byDefault}.\n`

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { GatewayError } from '../errors.ts'
 import {
+  describeGrant,
   GRANT_TYPES,
   type Grant,
   type GrantType,
@@ -107,12 +108,6 @@ function oneOf<T extends string>(values: readonly T[]): (value: string) => T {
     if (found === undefined) throw new InvalidArgumentError(`Use one of ${values.join(', ')}.`)
     return found
   }
-}
-
-/** @returns e.g. `EDIT on experiment named alpha/*`. */
-export function describeGrant({ level, resourceType, match, pattern }: Grant): string {
-  if (match === 'any') return `${level} on every ${resourceType}`
-  return `${level} on ${resourceType} ${match === 'exact' ? pattern : `named ${pattern}`}`
 }
 
 /** @returns Where a role, grant or mapping comes from, for people. */

@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import { GatewayError } from '../errors.ts'
+import { describeGrant } from '../policy/grants.ts'
 import type { RoleDetails, RoleRecord } from '../store/roles.ts'
 import { recordRoleChange } from './act.ts'
 import { addCommand, type Cli, createGroup, minuteOf, type Outcome, table } from './command.ts'
 import { assertByHand, findPerson, findRole } from './lookup.ts'
-import { addGrantCommands, describeGrant, grantToJson, sourceOf } from './role-grant.ts'
+import { addGrantCommands, grantToJson, sourceOf } from './role-grant.ts'
 import { withStore } from './store-access.ts'
 
 /** `role create | list | show | delete | grant | revoke | assign | unassign`. */

@@ -75,3 +75,9 @@ export type Grant = {
   /** Seconds since the epoch; absent for a grant that does not expire. */
   readonly expiresAt?: number | undefined
 }
+
+/** @returns e.g. `EDIT on experiment named alpha/*`. */
+export function describeGrant({ level, resourceType, match, pattern }: Grant): string {
+  if (match === 'any') return `${level} on every ${resourceType}`
+  return `${level} on ${resourceType} ${match === 'exact' ? pattern : `named ${pattern}`}`
+}

@@ -4,10 +4,9 @@ import type { Caller } from '../../identity/caller.ts'
 import type { LocatorKind } from '../../mlflow/operation.ts'
 import { satisfies } from '../../policy/access.ts'
 import type { ConsideredGrant, Explanation, Remedy } from '../../policy/explain.ts'
-import { RESOURCE_TYPES, type ResourceType } from '../../policy/grants.ts'
+import { describeGrant, RESOURCE_TYPES, type ResourceType } from '../../policy/grants.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
 import { type Answer, explainFor } from '../explanation.ts'
-import { describe } from '../explanation-text.ts'
 import { latestExperiments } from '../latest-experiments.ts'
 import { accessMatrix } from '../matrix.ts'
 import { whoReaches } from '../reach.ts'
@@ -83,7 +82,7 @@ function remedyToWire(remedy: Remedy) {
   const text =
     remedy.kind === 'admin'
       ? 'No grant covers it: only an administrator may'
-      : `${verb} ${grants.map(describe).join(' and ')}`
+      : `${verb} ${grants.map(describeGrant).join(' and ')}`
   return { kind: remedy.kind, grants: grants.map(bareGrantToWire), text }
 }
 

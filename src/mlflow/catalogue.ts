@@ -11,7 +11,8 @@ import { REVIEWS } from './catalogue/reviews.ts'
 import { SERVER_ROWS } from './catalogue/server.ts'
 import { TRACES } from './catalogue/traces.ts'
 import { TRACKING } from './catalogue/tracking.ts'
-import { type Operation, since } from './operation.ts'
+import type { Operation } from './operation.ts'
+import { since } from './row.ts'
 
 /**
  * Every operation of MLflow 2.22.5, 3.1.4, 3.10.1 and 3.17.2, one row each: the only list of routes in the project. What

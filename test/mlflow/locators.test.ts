@@ -2,20 +2,20 @@ import { describe, expect, it } from 'vitest'
 import { GatewayError, isGatewayError } from '../../src/errors.ts'
 import { operationNamed } from '../../src/mlflow/catalogue.ts'
 import { locate, resourcesOf } from '../../src/mlflow/locators.ts'
+import type { Need } from '../../src/mlflow/operation.ts'
 import {
   artifactPath,
   experiment,
   experimentName,
   loggedModel,
   modelSource,
-  type Need,
   read,
   registeredModel,
   registeredModelName,
   registeredModelNewName,
   row,
   run,
-} from '../../src/mlflow/operation.ts'
+} from '../../src/mlflow/row.ts'
 import { type CallParts, callFor, callOf, lookupIn, type World } from './examples.ts'
 
 const WORLD: World = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { experiment, loggedModel, read, readableOnly, row, run } from '../../src/mlflow/operation.ts'
 import { judgedFirst, setField, withChanges } from '../../src/mlflow/rewrite.ts'
+import { experiment, loggedModel, read, readableOnly, row, run } from '../../src/mlflow/row.ts'
 import { stamped } from '../../src/mlflow/stamps.ts'
 import { callFor, callOf, textOf } from './examples.ts'
 

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { isGatewayError } from '../../src/errors.ts'
+import type { Rule } from '../../src/mlflow/operation.ts'
 import {
   adminField,
   adminTag,
   onlyIf,
   plainSegment,
-  type Rule,
   refuseField,
   row,
   SIGNED_IN,
-} from '../../src/mlflow/operation.ts'
+} from '../../src/mlflow/row.ts'
 import { checkRules } from '../../src/mlflow/rules.ts'
 import { type CallParts, callOf } from './examples.ts'
 

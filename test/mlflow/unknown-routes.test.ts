@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { row, SIGNED_IN } from '../../src/mlflow/operation.ts'
+import { row, SIGNED_IN } from '../../src/mlflow/row.ts'
 import { createUnknownRoutes } from '../../src/mlflow/unknown-routes.ts'
 
 const ROWS = [

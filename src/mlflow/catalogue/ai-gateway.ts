@@ -1,3 +1,4 @@
+import type { Operation } from '../operation.ts'
 import {
   ADMIN,
   adminMethod,
@@ -12,7 +13,6 @@ import {
   manage,
   notAlso,
   notDenied,
-  type Operation,
   read,
   refuseField,
   remove,
@@ -21,7 +21,7 @@ import {
   since,
   update,
   use,
-} from '../operation.ts'
+} from '../row.ts'
 import { parseSelector } from '../selector.ts'
 import { type Withholding, withheld } from '../withhold.ts'
 

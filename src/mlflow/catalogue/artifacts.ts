@@ -1,7 +1,7 @@
+import type { Operation } from '../operation.ts'
 import {
   artifactPath,
   loggedModel,
-  type Operation,
   onlyIf,
   plainPath,
   plainSegment,
@@ -12,7 +12,7 @@ import {
   row,
   run,
   update,
-} from '../operation.ts'
+} from '../row.ts'
 
 const AT_PATH = artifactPath('path:artifact_path')
 /** Reading; a path can also be a registered model's. */

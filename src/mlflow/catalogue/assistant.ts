@@ -1,4 +1,5 @@
-import { ADMIN, type Operation, onlyIf, row, SIGNED_IN } from '../operation.ts'
+import type { Operation } from '../operation.ts'
+import { ADMIN, onlyIf, row, SIGNED_IN } from '../row.ts'
 
 const ASSISTANT = { rules: [onlyIf('assistant')] }
 

@@ -1,3 +1,4 @@
+import type { Operation } from '../operation.ts'
 import {
   adminTag,
   dataset,
@@ -5,14 +6,13 @@ import {
   datasetLeftAlone,
   experiment,
   NOBODY,
-  type Operation,
   read,
   readableOnly,
   remove,
   row,
   trace,
   update,
-} from '../operation.ts'
+} from '../row.ts'
 import { parseSelector } from '../selector.ts'
 
 const IT = dataset('path:dataset_id')

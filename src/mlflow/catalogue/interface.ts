@@ -1,4 +1,5 @@
-import { NOBODY, type Operation, PUBLIC, row, SIGNED_IN } from '../operation.ts'
+import type { Operation } from '../operation.ts'
+import { NOBODY, PUBLIC, row, SIGNED_IN } from '../row.ts'
 
 /** The web interface and what it needs to start; nothing in it belongs to a tenant. */
 export const INTERFACE: readonly Operation[] = [

@@ -1,3 +1,4 @@
+import type { Operation } from '../operation.ts'
 import {
   ADMIN,
   adminField,
@@ -13,7 +14,6 @@ import {
   modelsOfScorers,
   modelUri,
   notDenied,
-  type Operation,
   onlineScoring,
   promptJob,
   promptUri,
@@ -29,7 +29,7 @@ import {
   update,
   use,
   wholeScorer,
-} from '../operation.ts'
+} from '../row.ts'
 
 const HERE = experiment('experiment_id')
 const JOB = job('path:job_id')

@@ -1,4 +1,5 @@
-import { NOBODY, type Operation, row } from '../operation.ts'
+import type { Operation } from '../operation.ts'
+import { NOBODY, row } from '../row.ts'
 
 const TRACES = '2.0/mlflow/traces'
 

@@ -1,21 +1,19 @@
+import type { Effect, ListSpec, Operation } from '../operation.ts'
 import {
   create,
-  type Effect,
-  type ListSpec,
   mcpServer,
   mcpServerBeside,
   mcpServerName,
   mcpServerToCreate,
   mcpServerToUpdate,
   notDenied,
-  type Operation,
   read,
   remove,
   row,
   SIGNED_IN,
   update,
   withAll,
-} from '../operation.ts'
+} from '../row.ts'
 import { parseSelector } from '../selector.ts'
 import { withheld } from '../withhold.ts'
 

@@ -1,12 +1,11 @@
 import { PROMPT_TAG } from '../lookup.ts'
+import type { Effect, Operation } from '../operation.ts'
 import {
   adminTag,
   create,
-  type Effect,
   loggedModel,
   modelSource,
   notDenied,
-  type Operation,
   read,
   registeredModel,
   registeredModelName,
@@ -17,7 +16,7 @@ import {
   SIGNED_IN,
   update,
   withAll,
-} from '../operation.ts'
+} from '../row.ts'
 import { parseSelector } from '../selector.ts'
 import { originsOfVersion, versionsOfModel } from './siblings.ts'
 

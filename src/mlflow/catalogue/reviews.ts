@@ -1,5 +1,5 @@
+import type { Effect, Operation } from '../operation.ts'
 import {
-  type Effect,
   experiment,
   experimentOrAll,
   issue,
@@ -7,7 +7,6 @@ import {
   manage,
   notAUsername,
   notDenied,
-  type Operation,
   read,
   reviewQueue,
   reviewQueueBeside,
@@ -17,7 +16,7 @@ import {
   run,
   trace,
   update,
-} from '../operation.ts'
+} from '../row.ts'
 import { parseSelector } from '../selector.ts'
 import { withheld } from '../withhold.ts'
 

@@ -1,4 +1,5 @@
-import { ADMIN, type Operation, outboundUrl, read, row, SIGNED_IN, workspace } from '../operation.ts'
+import type { Operation } from '../operation.ts'
+import { ADMIN, outboundUrl, read, row, SIGNED_IN, workspace } from '../row.ts'
 import { parseSelector } from '../selector.ts'
 
 /**

@@ -1,3 +1,4 @@
+import type { Operation } from '../operation.ts'
 import {
   adminField,
   adminTag,
@@ -7,7 +8,6 @@ import {
   NOBODY,
   newTrace,
   notDenied,
-  type Operation,
   onlyFields,
   plainPath,
   read,
@@ -19,7 +19,7 @@ import {
   trace,
   update,
   when,
-} from '../operation.ts'
+} from '../row.ts'
 import { originsOfTrace, partsOfTrace } from './siblings.ts'
 
 /** Where the files and spans of a trace lie: who sets one of these serves somebody else's under a trace of their own. */

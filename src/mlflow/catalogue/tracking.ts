@@ -1,3 +1,4 @@
+import type { Operation } from '../operation.ts'
 import {
   adminField,
   create,
@@ -6,7 +7,6 @@ import {
   GRAPHQL,
   loggedModel,
   notDenied,
-  type Operation,
   plainPath,
   read,
   readableOnly,
@@ -16,7 +16,7 @@ import {
   SIGNED_IN,
   update,
   withAll,
-} from '../operation.ts'
+} from '../row.ts'
 import { parseSelector } from '../selector.ts'
 import { withheld } from '../withhold.ts'
 import { modelsOfRun, runsOfModel } from './siblings.ts'

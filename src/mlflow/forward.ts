@@ -8,6 +8,7 @@ import type { Exchange, Services } from './exchange.ts'
 import { filterVersions, readGraphql } from './graphql.ts'
 import { requestHeaders, responseHeaders } from './headers.ts'
 import { endWhenIdle } from './idle-client.ts'
+import { readAnswer } from './json-answer.ts'
 import { inviteBody } from './judge.ts'
 import { listReadable } from './lists.ts'
 import { narrow } from './narrow.ts'
@@ -116,7 +117,7 @@ async function queried(
   const response = await upstream.send(upstreamRequest(exchange, call), exchange.response)
   const { versionPaths } = readGraphql(call.body?.value ?? {})
   if (response.status !== 200 || versionPaths.length === 0) return response
-  const answer = readAnswer(response)
+  const { value: answer } = readAnswer(response.bytes)
   await filterVersions(answer, versionPaths, async (name) => {
     const type = await lookup.registryKind(name)
     const resource = type && ({ type, key: name, name, tier: `${type}_version` } as const)
@@ -133,15 +134,6 @@ async function shell(exchange: Exchange, call: Call, services: Services): Promis
   const script = `<script src="${services.shellScript}"></script>`
   const page = bytes.toString('utf8').replace('<head>', () => `<head>${script}`)
   return { status, headers: kept, bytes: Buffer.from(page) }
-}
-
-function readAnswer({ bytes }: UpstreamResponse): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'))
-  } catch (cause) {
-    const message = 'The tracking server answered with something that cannot be filtered'
-    throw new GatewayError('ERR_UPSTREAM_INVALID', message, { cause })
-  }
 }
 
 /** Sends a call that changes who holds what, and carries that out before the answer leaves. */

@@ -1,10 +1,11 @@
 import { GatewayError } from '../errors.ts'
-import { type Call, memberOf, select } from './call.ts'
+import { type Call, select } from './call.ts'
 import { jsonName } from './json.ts'
-import { isObject } from './lookup.ts'
+import { isPlainPath } from './locators/artifacts.ts'
 import type { Rule, SwitchName } from './operation.ts'
 import { faultOfUrl } from './outbound-url.ts'
 import { buildPath, matchPath } from './path.ts'
+import { objectsAt } from './rewrite.ts'
 
 export type RuleContext = {
   readonly isAdmin: boolean
@@ -50,7 +51,7 @@ function check(call: Call, rule: Rule, context: RuleContext): void {
       return
     case 'only_fields':
       if (context.isAdmin) return
-      for (const field of fieldsAt(call.body?.value ?? {}, rule.path)) {
+      for (const field of fieldsAt(call, rule.path)) {
         if (!rule.fields.some((each) => field === each || field === jsonName(each))) {
           const message = `'${rule.path.join('.')}' may hold ${rule.fields.join(' and ')} only, not '${field}'`
           throw denied('admin_only', `${message}; anything else is for administrators`)
@@ -81,7 +82,7 @@ function check(call: Call, rule: Rule, context: RuleContext): void {
       return
     case 'plain_path':
       for (const value of call.query.get(rule.field) ?? []) {
-        if (!isPlainPath(value)) {
+        if (!isWithinRoot(value)) {
           throw new GatewayError('ERR_AMBIGUOUS_REQUEST', `'${rule.field}' must be a plain relative path`)
         }
       }
@@ -89,23 +90,15 @@ function check(call: Call, rule: Rule, context: RuleContext): void {
 }
 
 /** Names of the members of every object that the path leads to. What is of another type is not MLflow's either. */
-function fieldsAt(value: unknown, path: readonly string[]): readonly string[] {
-  if (!isObject(value)) return []
-  const [step, ...others] = path
-  if (step === undefined) return Object.keys(value)
-  const member = memberOf(value, step.replace('[]', ''))
-  return [member].flat().flatMap((each) => fieldsAt(each, others))
+function fieldsAt({ body }: Call, path: readonly string[]): readonly string[] {
+  const objects = body === undefined ? [] : objectsAt({ value: body.value, node: body.root }, path)
+  return objects.flatMap(({ value }) => Object.keys(value))
 }
 
-/**
- * True for a path that everybody joins to a root alike. MLflow decodes it until nothing changes and then looks whether
- * it climbs (validate_path_is_safe, 3.17.2; older versions have looked less closely); here nothing is left to decode.
- */
-function isPlainPath(path: string): boolean {
+/** True for the root itself, with nothing, and for a plain path below it. A file may be called `epoch:1`, but no drive. */
+function isWithinRoot(path: string): boolean {
   if (path === '') return true
-  if (/[\p{Cc}\\#]|%[0-9a-f]{2}/iu.test(path) || /^(?:file:|[a-z]:\/)/i.test(path)) return false
-  const segments = path.replace(/\/$/, '').split('/')
-  return !segments.some((segment) => segment === '' || segment === '.' || segment === '..')
+  return isPlainPath(path.replace(/\/$/, '')) && !/^(?:file:|[a-z]:\/)/i.test(path)
 }
 
 function denied(reason: string, message: string): GatewayError {

@@ -5,6 +5,7 @@ import {
   adminField,
   adminTag,
   onlyIf,
+  plainPath,
   plainSegment,
   refuseField,
   row,
@@ -107,6 +108,25 @@ describe('a field that must be one path segment', () => {
   ])('%j: %s', (path, expected) => {
     expect(checked(rule, { body: { path } })).toBe(expected)
     expect(checked(rule, { body: { path } }, true)).toBe(expected)
+  })
+})
+
+describe('a field that must be a path below a root', () => {
+  const rule = plainPath('path')
+  it.each([
+    ['path=', 'ok'],
+    ['', 'ok'],
+    ['path=model', 'ok'],
+    ['path=model/', 'ok'],
+    ['path=a%20b/c%3Fd.txt', 'ok'],
+    ['path=epoch%3A1.ckpt', 'ok'],
+    ...['../x', 'a/..', '.', 'a//b', '/a', 'a//', '/'].map((each) => [`path=${each}`, AMBIGUOUS]),
+    ...['a\\b', 'a#b', '%2e%2e', 'a%2Fb', 'a\n', ' a', 'x?', 'x;', 'x;?', '..?', 'c:/x', 'file:x'].map(
+      (each) => [`path=${encodeURIComponent(each)}`, AMBIGUOUS],
+    ),
+  ])('%j: %s', (query, expected) => {
+    expect(checked(rule, { query })).toBe(expected)
+    expect(checked(rule, { query }, true)).toBe(expected)
   })
 })
 

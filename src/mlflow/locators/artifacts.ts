@@ -16,7 +16,7 @@ export async function artifactAt(
   { lookup, workspace }: Locating,
 ): Promise<readonly ResourceRef[]> {
   const segments = path.split('/')
-  if (!isPlainPath(path)) {
+  if (!isPlainPath(path) || /^[a-z][a-z0-9+.-]*:/i.test(path)) {
     throw new GatewayError('ERR_AMBIGUOUS_REQUEST', 'The artifact path can be read in more than one way')
   }
   const at = segments[0] === 'workspaces' ? 2 : 0
@@ -35,17 +35,13 @@ export async function artifactAt(
 }
 
 /**
- * True for a path below the root of the artifact store that everybody reads alike. MLflow decodes artifact paths until
+ * True for a path below some root of artifacts that everybody reads alike. MLflow decodes artifact paths until
  * nothing changes, takes them for URLs on the way (which drops a space at the start and an empty query or parameter),
  * and refuses some characters (`validate_path_is_safe`, 3.17.2). None of that may be left to do.
  */
 export function isPlainPath(path: string): boolean {
   const isDotted = path.split('/').some((segment) => segment === '' || segment === '.' || segment === '..')
-  return !isDotted && !isOddPath(path)
-}
-
-function isOddPath(path: string): boolean {
-  return /[\p{Cc}\\#]|%[0-9a-f]{2}|^ |;\?|[?;]$/iu.test(path) || /^[a-z][a-z0-9+.-]*:/i.test(path)
+  return !isDotted && !/[\p{Cc}\\#]|%[0-9a-f]{2}|^ |;\?|[?;]$/iu.test(path)
 }
 
 const EVERY_TIER: readonly Tier[] = ['run', 'logged_model', 'trace']

@@ -1,0 +1,242 @@
+import { API, type Attacks, FILES } from './attack.ts'
+
+export const ARTIFACTS: Attacks = {
+  of: '§3, artifacts',
+  attacks: [
+    [
+      'read a file',
+      ({ B }) => ({ target: `${FILES}/${B.artifact}` }),
+      '403 PERMISSION_DENIED no_grant',
+      '200 seen',
+    ],
+    [
+      'write over a file',
+      ({ B }) => ({ method: 'PUT', target: `${FILES}/${B.artifact}`, body: 'changed' }),
+      '403 PERMISSION_DENIED no_grant',
+      '200 changed',
+    ],
+    [
+      'delete a file',
+      ({ B }) => ({ method: 'DELETE', target: `${FILES}/${B.artifact}` }),
+      '403 PERMISSION_DENIED no_grant',
+      '200 changed',
+    ],
+    [
+      'delete everything of an experiment',
+      ({ B }) => ({ method: 'DELETE', target: `${FILES}/${B.experiment}` }),
+      '403 PERMISSION_DENIED no_grant',
+      '200 changed',
+    ],
+    [
+      'list a run',
+      ({ B }) => ({ target: `${FILES}?path=${B.artifact_folder}` }),
+      '403 PERMISSION_DENIED no_grant',
+      '200 seen',
+    ],
+    [
+      'a file of a model',
+      ({ B }) => ({ target: `${FILES}/${B.experiment}/models/${B.logged_model}/artifacts/file.txt` }),
+      '403 PERMISSION_DENIED no_grant',
+      '200 seen',
+    ],
+    [
+      'spans of a trace',
+      ({ B }) => ({ target: `${FILES}/${B.experiment}/traces/${B.trace}/artifacts/traces.json` }),
+      '403 PERMISSION_DENIED no_grant',
+      '200 seen',
+    ],
+    [
+      'an id escaped twice',
+      ({ B }) => ({ target: `${FILES}/%253${B.experiment}/${B.run}/artifacts/file.txt` }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '200 seen',
+    ],
+    [
+      'a slash escaped twice',
+      ({ B }) => ({ target: `${FILES}/${B.experiment}%252F${B.run}/artifacts/file.txt` }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '200 seen',
+    ],
+    [
+      'an escaped slash',
+      ({ B }) => ({ target: `${FILES}/${B.experiment}%2F${B.run}/artifacts/file.txt` }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '200 seen',
+    ],
+    [
+      'a dot in front',
+      ({ B }) => ({ target: `${FILES}/./${B.artifact}` }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '200 seen',
+    ],
+    [
+      'two slashes',
+      ({ B }) => ({ target: `${FILES}/${B.experiment}//${B.run}/artifacts/file.txt` }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '200 seen',
+    ],
+    [
+      'two slashes in front',
+      ({ B }) => ({ target: `${FILES}//${B.artifact}` }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '400',
+    ],
+    [
+      "out of one's own and into another",
+      ({ A, B }) => ({ target: `${FILES}/${A.experiment}/../${B.artifact}` }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '400',
+    ],
+    [
+      'the same with escapes',
+      ({ A, B }) => ({ target: `${FILES}/${A.experiment}/%252e%252e/${B.artifact}` }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '400',
+    ],
+    [
+      'a file URL',
+      () => ({ target: `${FILES}/file:///etc/passwd` }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '400',
+    ],
+    [
+      'write with a slash at the end',
+      ({ B }) => ({ method: 'PUT', target: `${FILES}/${B.artifact}/`, body: 'changed' }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '400',
+    ],
+    ['list everything', () => ({ target: `${FILES}` }), '403 PERMISSION_DENIED admin_only', '200'],
+    [
+      'list the root by a dot',
+      () => ({ target: `${FILES}?path=.` }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '200',
+    ],
+    [
+      'list the root by an escaped dot',
+      () => ({ target: `${FILES}?path=%252e` }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '200',
+    ],
+    [
+      'list an experiment',
+      ({ B }) => ({ target: `${FILES}?path=${B.experiment}` }),
+      '403 PERMISSION_DENIED no_grant',
+      '200',
+    ],
+    [
+      'list with an id escaped twice',
+      ({ B }) => ({ target: `${FILES}?path=%253${B.experiment}/${B.run}/artifacts` }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '200 seen',
+    ],
+    [
+      'write where no experiment is',
+      () => ({ method: 'PUT', target: `${FILES}/zzz/free.txt`, body: 'changed' }),
+      '403 PERMISSION_DENIED admin_only',
+      '200 changed',
+    ],
+    [
+      'write where a workspace might be',
+      () => ({ method: 'PUT', target: `${FILES}/workspaces/w1/x.txt`, body: 'changed' }),
+      '403 PERMISSION_DENIED admin_only',
+      '200 changed',
+    ],
+    [
+      'an experiment that stores in another',
+      ({ B }) => ({
+        method: 'POST',
+        target: `${API}/experiments/create`,
+        json: { name: 'alpha-mine', artifact_location: `mlflow-artifacts:/${B.experiment}` },
+      }),
+      '403 PERMISSION_DENIED admin_only',
+      '200 changed',
+    ],
+    [
+      'an experiment that stores everywhere',
+      () => ({
+        method: 'POST',
+        target: `${API}/experiments/create`,
+        json: { name: 'alpha-mine', artifact_location: 'mlflow-artifacts:/' },
+      }),
+      '403 PERMISSION_DENIED admin_only',
+      '200 changed',
+    ],
+    [
+      'an experiment that stores on the server',
+      () => ({
+        method: 'POST',
+        target: `${API}/experiments/create`,
+        json: { name: 'alpha-mine', artifact_location: '/tmp/x' },
+      }),
+      '403 PERMISSION_DENIED admin_only',
+      '200 changed',
+    ],
+    [
+      'begin an upload in parts',
+      ({ B }) => ({
+        method: 'POST',
+        target: `/api/2.0/mlflow-artifacts/mpu/create/${B.artifact_folder}`,
+        json: { path: 'x', num_parts: 1 },
+      }),
+      '403 PERMISSION_DENIED no_grant',
+      '501',
+    ],
+    [
+      'an upload in parts that climbs',
+      ({ A, B }) => ({
+        method: 'POST',
+        target: `/api/2.0/mlflow-artifacts/mpu/create/${A.artifact_folder}`,
+        json: { path: `../../../${B.artifact}`, num_parts: 1 },
+      }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '501',
+    ],
+    [
+      'a URL that outlives the right',
+      ({ A }) => ({ target: `/api/2.0/mlflow-artifacts/presigned/${A.artifact}` }),
+      '403 PERMISSION_DENIED switched_off',
+      '501',
+    ],
+    [
+      'a file by its run',
+      ({ B }) => ({ target: `/get-artifact?run_id=${B.run}&path=file.txt` }),
+      '403 PERMISSION_DENIED no_grant',
+      '200 seen',
+    ],
+    [
+      "a file by its model's version",
+      ({ B }) => ({
+        target: `/model-versions/get-artifact?name=${B.registered_model}&version=1&path=file.txt`,
+      }),
+      '403 PERMISSION_DENIED no_grant',
+      '200 seen',
+    ],
+    [
+      'a file by its logged model',
+      ({ B }) => ({
+        target: `/ajax-api/2.0/mlflow/logged-models/${B.logged_model}/artifacts/files?artifact_file_path=file.txt`,
+      }),
+      '403 PERMISSION_DENIED no_grant',
+      '200 seen',
+    ],
+    [
+      'a file by its trace',
+      ({ B }) => ({ target: `/ajax-api/3.0/mlflow/get-trace-artifact?request_id=${B.trace}` }),
+      '403 PERMISSION_DENIED no_grant',
+      '200 seen',
+    ],
+    [
+      "the list of a run's files",
+      ({ B }) => ({ target: `${API}/artifacts/list?run_id=${B.run}` }),
+      '403 PERMISSION_DENIED no_grant',
+      '200 seen',
+    ],
+    [
+      "a path that climbs out of one's own run",
+      ({ A, B }) => ({ target: `/get-artifact?run_id=${A.run}&path=../../../${B.artifact}` }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '400',
+    ],
+  ],
+}

@@ -1,0 +1,351 @@
+import { API, type Attacks, JSON_TYPE } from './attack.ts'
+
+export const QUERY_AND_BODY: Attacks = {
+  of: '§2, query and body',
+  attacks: [
+    [
+      'a field twice, of which the first counts',
+      ({ A, B }) => ({
+        target: `${API}/experiments/get?experiment_id=${B.experiment}&experiment_id=${A.experiment}`,
+      }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '200 seen',
+    ],
+    [
+      'a field twice, of which the last does not',
+      ({ A, B }) => ({
+        target: `${API}/experiments/get?experiment_id=${A.experiment}&experiment_id=${B.experiment}`,
+      }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '200',
+    ],
+    [
+      'a GET with a body instead of a query',
+      ({ B }) => ({ target: `${API}/runs/get`, json: { run_id: B.run } }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '200 seen',
+    ],
+    [
+      'a GET with a body and a bare question mark',
+      ({ B }) => ({ target: `${API}/runs/get?&`, json: { run_id: B.run } }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '200 seen',
+    ],
+    [
+      'a GET with a body of any type',
+      ({ B }) => ({ target: `${API}/runs/get`, body: JSON.stringify({ run_id: B.run }) }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '200 seen',
+    ],
+    [
+      'a GET with a body beside a query',
+      ({ A, B }) => ({ target: `${API}/runs/get?run_id=${A.run}`, json: { run_id: B.run } }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '200',
+    ],
+    [
+      "a query of one's own beside the body",
+      ({ A, B }) => ({
+        method: 'POST',
+        target: `${API}/runs/set-tag?run_id=${A.run}`,
+        json: { run_id: B.run, key: 'k', value: 'v' },
+      }),
+      '403 PERMISSION_DENIED no_grant',
+      '200 changed',
+    ],
+    [
+      'a POST of another type',
+      ({ B }) => ({
+        method: 'POST',
+        target: `${API}/runs/set-tag`,
+        headers: ['Content-Type: text/plain'],
+        body: JSON.stringify({ run_id: B.run, key: 'k', value: 'v' }),
+      }),
+      '415 INVALID_PARAMETER_VALUE ERR_UNSUPPORTED_MEDIA_TYPE',
+      '400',
+    ],
+    [
+      'a POST of a type in capitals',
+      ({ B }) => ({
+        method: 'POST',
+        target: `${API}/runs/set-tag`,
+        headers: ['Content-Type: Application/JSON'],
+        body: JSON.stringify({ run_id: B.run, key: 'k', value: 'v' }),
+      }),
+      '415 INVALID_PARAMETER_VALUE ERR_UNSUPPORTED_MEDIA_TYPE',
+      '400',
+    ],
+    [
+      'a PATCH of another type',
+      ({ B }) => ({
+        method: 'PATCH',
+        target: `${API}/registered-models/update`,
+        headers: ['Content-Type: text/plain'],
+        body: JSON.stringify({ name: B.registered_model, description: 'd' }),
+      }),
+      '415 INVALID_PARAMETER_VALUE ERR_UNSUPPORTED_MEDIA_TYPE',
+      '200 seen changed',
+    ],
+    [
+      'a DELETE without a type',
+      ({ B }) => ({
+        method: 'DELETE',
+        target: `${API}/registered-models/delete`,
+        headers: [],
+        body: JSON.stringify({ name: B.registered_model }),
+      }),
+      '415 INVALID_PARAMETER_VALUE ERR_UNSUPPORTED_MEDIA_TYPE',
+      '200 changed',
+    ],
+    [
+      "a DELETE with one's own name in the query",
+      ({ A, B }) => ({
+        method: 'DELETE',
+        target: `${API}/registered-models/delete?name=${A.registered_model}`,
+        headers: [],
+        body: JSON.stringify({ name: B.registered_model }),
+      }),
+      '415 INVALID_PARAMETER_VALUE ERR_UNSUPPORTED_MEDIA_TYPE',
+      '200 changed',
+    ],
+    [
+      'a key twice, of which the last counts',
+      ({ A, B }) => ({
+        method: 'POST',
+        target: `${API}/runs/set-tag`,
+        headers: [JSON_TYPE],
+        body: `{"run_id":"${A.run}","run_id":"${B.run}","key":"k","value":"v"}`,
+      }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '200 changed',
+    ],
+    [
+      'a key twice, once with an escape',
+      ({ A, B }) => ({
+        method: 'POST',
+        target: `${API}/runs/set-tag`,
+        headers: [JSON_TYPE],
+        body: `{"run_id":"${A.run}","run\\u005fid":"${B.run}","key":"k","value":"v"}`,
+      }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '200 changed',
+    ],
+    [
+      'a key with an escape',
+      ({ B }) => ({
+        method: 'POST',
+        target: `${API}/runs/set-tag`,
+        headers: [JSON_TYPE],
+        body: `{"run\\u005fid":"${B.run}","key":"k","value":"v"}`,
+      }),
+      '403 PERMISSION_DENIED no_grant',
+      '200 changed',
+    ],
+    [
+      'both spellings of a key',
+      ({ A, B }) => ({
+        method: 'POST',
+        target: `${API}/runs/set-tag`,
+        json: { runId: B.run, run_id: A.run, key: 'k', value: 'v' },
+      }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '400',
+    ],
+    [
+      'a number that JSON has not',
+      ({ B }) => ({
+        method: 'POST',
+        target: `${API}/runs/set-tag`,
+        headers: [JSON_TYPE],
+        body: `{"x":NaN,"run_id":"${B.run}","key":"k","value":"v"}`,
+      }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '200 changed',
+    ],
+    [
+      'something behind the body',
+      ({ B }) => ({
+        method: 'POST',
+        target: `${API}/runs/set-tag`,
+        headers: [JSON_TYPE],
+        body: `${JSON.stringify({ run_id: B.run, key: 'k', value: 'v' })} x`,
+      }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '400',
+    ],
+    [
+      'a list at the top',
+      ({ B }) => ({
+        method: 'POST',
+        target: `${API}/runs/set-tag`,
+        json: [{ run_id: B.run, key: 'k', value: 'v' }],
+      }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '500',
+    ],
+    [
+      'JSON in a string',
+      ({ B }) => ({
+        method: 'POST',
+        target: `${API}/runs/set-tag`,
+        json: JSON.stringify({ run_id: B.run, key: 'k', value: 'v' }),
+      }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '200 changed',
+    ],
+    [
+      'UTF-16',
+      ({ B }) => ({
+        method: 'POST',
+        target: `${API}/runs/set-tag`,
+        headers: [JSON_TYPE],
+        body: Buffer.from(JSON.stringify({ run_id: B.run, key: 'k', value: 'v' }), 'utf16le'),
+      }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '200 changed',
+    ],
+    [
+      'a byte order mark',
+      ({ B }) => ({
+        method: 'POST',
+        target: `${API}/runs/set-tag`,
+        headers: [JSON_TYPE],
+        body: `\ufeff${JSON.stringify({ run_id: B.run, key: 'k', value: 'v' })}`,
+      }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '200 changed',
+    ],
+    [
+      'run_uuid alone',
+      ({ B }) => ({ target: `${API}/runs/get?run_uuid=${B.run}` }),
+      '403 PERMISSION_DENIED no_grant',
+      '200 seen',
+    ],
+    [
+      "run_uuid behind a run_id of one's own",
+      ({ A, B }) => ({ target: `${API}/runs/get?run_id=${A.run}&run_uuid=${B.run}` }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '200',
+    ],
+    [
+      "run_id before a run_uuid of one's own",
+      ({ A, B }) => ({
+        method: 'POST',
+        target: `${API}/runs/set-tag`,
+        json: { run_uuid: A.run, run_id: B.run, key: 'k', value: 'v' },
+      }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '200 changed',
+    ],
+    [
+      "an empty run_id, for which a file's run_uuid counts",
+      ({ B }) => ({ target: `/get-artifact?run_id=&run_uuid=${B.run}&path=file.txt` }),
+      '400 INVALID_PARAMETER_VALUE ERR_INVALID_PARAMETER',
+      '200 seen',
+    ],
+    [
+      'an upload that reads run_uuid only',
+      ({ A, B }) => ({
+        method: 'POST',
+        target: `/ajax-api/2.0/mlflow/upload-artifact?run_id=${A.run}&run_uuid=${B.run}&path=new.txt`,
+        body: 'new',
+      }),
+      '400 INVALID_PARAMETER_VALUE ERR_AMBIGUOUS_REQUEST',
+      '200 changed',
+    ],
+    [
+      'a search for an id that is a number',
+      ({ B }) => ({
+        method: 'POST',
+        target: `${API}/runs/search`,
+        json: { experiment_ids: [Number(B.experiment)] },
+      }),
+      '400 INVALID_PARAMETER_VALUE ERR_INVALID_PARAMETER',
+      '200',
+    ],
+    [
+      'a batch that is read up to a fault',
+      ({ B }) => ({
+        method: 'POST',
+        target: `${API}/runs/log-batch`,
+        json: { run_id: B.run, metrics: [{ key: 'k', value: 1, timestamp: 1 }], params: 5 },
+      }),
+      '403 PERMISSION_DENIED no_grant',
+      '400',
+    ],
+    [
+      "a fault in front of one's own id: the default experiment",
+      () => ({
+        method: 'POST',
+        target: `${API}/experiments/set-experiment-tag`,
+        json: { experiment_id: '0', key: 5, value: 'v' },
+      }),
+      '403 PERMISSION_DENIED no_grant',
+      '400',
+    ],
+    [
+      'an experiment id written as 02',
+      ({ B }) => ({ target: `${API}/experiments/get?experiment_id=0${B.experiment}` }),
+      '400 INVALID_PARAMETER_VALUE ERR_INVALID_PARAMETER',
+      '200 seen',
+    ],
+    [
+      'an experiment id written as blank 2',
+      ({ B }) => ({ target: `${API}/experiments/get?experiment_id=%20${B.experiment}` }),
+      '400 INVALID_PARAMETER_VALUE ERR_INVALID_PARAMETER',
+      '200 seen',
+    ],
+    [
+      'an experiment id written as 2 newline',
+      ({ B }) => ({ target: `${API}/experiments/get?experiment_id=${B.experiment}%0A` }),
+      '400 INVALID_PARAMETER_VALUE ERR_INVALID_PARAMETER',
+      '200 seen',
+    ],
+    [
+      'an experiment id written as +2',
+      ({ B }) => ({ target: `${API}/experiments/get?experiment_id=%2B${B.experiment}` }),
+      '400 INVALID_PARAMETER_VALUE ERR_INVALID_PARAMETER',
+      '200 seen',
+    ],
+    [
+      'an experiment id written as 0_2',
+      ({ B }) => ({ target: `${API}/experiments/get?experiment_id=0_${B.experiment}` }),
+      '400 INVALID_PARAMETER_VALUE ERR_INVALID_PARAMETER',
+      '200 seen',
+    ],
+    [
+      'an experiment id written as 2 no-break blank',
+      ({ B }) => ({ target: `${API}/experiments/get?experiment_id=${B.experiment}%C2%A0` }),
+      '400 INVALID_PARAMETER_VALUE ERR_INVALID_PARAMETER',
+      '200 seen',
+    ],
+    [
+      'an experiment id in full-width digits',
+      ({ B }) => ({ target: `${API}/experiments/get?experiment_id=%EF%BC%9${B.experiment}` }),
+      '400 INVALID_PARAMETER_VALUE ERR_INVALID_PARAMETER',
+      '200 seen',
+    ],
+    [
+      'an experiment id in Arabic digits',
+      ({ B }) => ({ target: `${API}/experiments/get?experiment_id=%D9%A${B.experiment}` }),
+      '400 INVALID_PARAMETER_VALUE ERR_INVALID_PARAMETER',
+      '200 seen',
+    ],
+    [
+      'a run id in upper case',
+      ({ B }) => ({ target: `${API}/runs/get?run_id=${B.run.toUpperCase()}` }),
+      '403 PERMISSION_DENIED no_grant',
+      '404',
+    ],
+    [
+      "an id in the body beside the path's",
+      ({ A, B }) => ({
+        method: 'PATCH',
+        target: `/api/3.0/mlflow/traces/${B.trace}/tags`,
+        json: { trace_id: A.trace, key: 'k', value: 'v' },
+      }),
+      '403 PERMISSION_DENIED no_grant',
+      '200 changed',
+    ],
+  ],
+}

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import { jsonName } from './json.ts'
+import { assertWholeName, jsonName } from './json.ts'
 import { percentDecode } from './path.ts'
 
 /** Fields of a query in order, each with its values in order. */
@@ -12,7 +12,8 @@ const EMPTY: Query = new Map()
  * list. MLflow takes the first of several, others the last.
  *
  * @param raw What followed the first `?` on the request line; may be empty.
- * @throws {GatewayError} `ERR_AMBIGUOUS_REQUEST` for a repeated field (two protobuf spellings count as one).
+ * @throws {GatewayError} `ERR_AMBIGUOUS_REQUEST` for a repeated field (two protobuf spellings count as one) and for a name
+ *   with a NUL in it.
  */
 export function parseQuery(raw: string, repeated: ReadonlySet<string>): Query {
   if (raw === '') return EMPTY
@@ -22,6 +23,7 @@ export function parseQuery(raw: string, repeated: ReadonlySet<string>): Query {
     if (piece === '') continue
     const equals = piece.indexOf('=')
     const name = decode(equals === -1 ? piece : piece.slice(0, equals))
+    assertWholeName(name)
     const value = equals === -1 ? '' : decode(piece.slice(equals + 1))
     const other = seen.get(jsonName(name))
     if (other !== undefined && !(other === name && repeated.has(name))) {

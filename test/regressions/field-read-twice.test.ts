@@ -1,7 +1,7 @@
 /**
  * The attack: a body in which the gateway and MLflow each find another value. A key twice, one protobuf field under
  * both spellings (field report 1), JSON inside a JSON string (89), bytes that only one of them decodes, a type that one
- * of them converts, an id that Python's int() takes for another. Nothing that can be read two ways is forwarded.
+ * of them converts, an id that Python's int() takes for another, a name that one of them ends at a NUL. Nothing that can be read two ways is forwarded.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { MODEL_A, MODEL_B, RUN_A, RUN_B } from '../support/mlflow-stand-in.ts'
@@ -115,6 +115,52 @@ describe('field report 1: one field twice', () => {
     expect(equal.line).toBe('200 allow')
     const alone = await post('runs/update', `{"run_uuid":"${RUN_B}"}`)
     expect([alone.line, alone.reached]).toEqual(['403 PERMISSION_DENIED no_grant', []])
+  })
+})
+
+describe('a name that MLflow ends at a NUL character', () => {
+  it.each([
+    ['alone', 'experiments/update', '{"experiment_id\\u0000":"2","new_name":"alpha/x"}'],
+    ['with more behind it', 'experiments/update', '{"experiment_id\\u0000x":"2","new_name":"alpha/x"}'],
+    ['after the field', 'experiments/update', '{"experiment_id":"1","experiment_id\\u0000":"2"}'],
+    ['before the field', 'experiments/update', '{"experiment_id\\u0000":"2","experiment_id":"1"}'],
+    [
+      'written with an escape',
+      'experiments/update',
+      '{"experiment_id":"1","experiment\\u005fid\\u0000":"2"}',
+    ],
+    ['a source run', 'logged-models', `{"experiment_id":"1","source_run_id\\u0000":"${RUN_B}"}`],
+    [
+      'nested',
+      'runs/log-batch',
+      `{"run_id":"${RUN_A}","metrics":[{"key":"k","model_id\\u0000":"${MODEL_B}"}]}`,
+    ],
+    ['a list', 'runs/search', '{"experiment_ids":["1"],"experiment_ids\\u0000x":["2"]}'],
+  ])('%s', async (_, path, body) => {
+    for (const as of ['editor', 'admin'] as const) {
+      const { line, reached } = await post(path, body, 'application/json', as)
+      expect([line, reached]).toEqual([AMBIGUOUS, []])
+    }
+  })
+})
+
+describe('a name that the engine takes for one of an earlier body', () => {
+  /** What the first letters of an escaped name look like to JSON.parse of Node 24 to 26, once a body had that for a name. */
+  const lookAlike = (name: string) =>
+    `\\u00${name.charCodeAt(0).toString(16)}${name.slice(1)}`.slice(0, name.length)
+  const escaped = (name: string) => `\\u00${name.charCodeAt(0).toString(16)}${name.slice(1)}`
+
+  it.each([
+    ['a source run', 'logged-models', '"experiment_id":"1"', 'source_run_id', `"${RUN_B}"`],
+    ['a list of runs', 'runs/search', '"filter":""', 'experiment_ids', '["2"]'],
+    ['the id', 'experiments/update', '"new_name":"alpha/x"', 'experiment_id', '"2"'],
+  ])('%s', async (_, path, first, name, value) => {
+    for (let times = 0; times < 3; times++)
+      await post(path, `{${first},${JSON.stringify(lookAlike(name))}:"x"}`)
+    const plain = await post(path, `{${first},"${name}":${value}}`)
+    const disguised = await post(path, `{${first},"${escaped(name)}":${value}}`)
+    expect([disguised.line, disguised.reached]).toEqual([plain.line, plain.reached])
+    expect(disguised.reached).toEqual([])
   })
 })
 

@@ -39,6 +39,11 @@ describe('one field twice', () => {
     `${API}/experiments/search?max_results=1&maxResults=2`,
     `${API}/experiments/search?max_results=1&page_token=a&pageToken=b`,
     `/ajax-api/2.0/mlflow/metrics/get-history-bulk?run_id=${RUN_A}&runId=${RUN_B}&metric_key=m`,
+    // upb ends a name at a NUL character.
+    `${API}/experiments/get?experiment_id=1&experiment_id%00=2`,
+    `${API}/experiments/get?experiment_id%00x=2`,
+    `${API}/experiments/search?filter%00=x`,
+    '/api/2.0/mlflow-artifacts/artifacts?path%00=1',
   ])('%s', async (target) => {
     for (const as of ['reader', 'admin'] as const) {
       const { line, reached } = await get(target, as)
@@ -203,7 +208,7 @@ describe('the list of the artifact proxy', () => {
   const list = (query: string, as: 'reader' | 'admin') =>
     get(`/api/2.0/mlflow-artifacts/artifacts${query}`, as)
 
-  it.each(['', '?', '?x=1', '?Path=1', '?path%00=1'])(
+  it.each(['', '?', '?x=1', '?Path=1'])(
     'without a path (%j) lists every experiment: admins only',
     async (query) => {
       const { line, reached } = await list(query, 'reader')

@@ -31,7 +31,6 @@ import { CATALOGUE } from './mlflow/catalogue.ts'
 import type { Services } from './mlflow/exchange.ts'
 import { createLookup } from './mlflow/lookup.ts'
 import { createPageTokens } from './mlflow/page-token.ts'
-import { comparableName } from './mlflow/person-name.ts'
 import { createUnknownRoutes } from './mlflow/unknown-routes.ts'
 import { createUpstream } from './mlflow/upstream.ts'
 import { createUpstreamVersion, describeVersion, type UpstreamVersion } from './mlflow/upstream-version.ts'
@@ -162,10 +161,7 @@ function createServices(config: Config, store: Store, directory: Directory): Mad
     clientIdleTimeout: idleTimeout,
     jsonBodyLimit: config.jsonBodyLimit,
     trustAuthorship: config.trustAuthorship,
-    isUsername: async (name) => {
-      const compared = comparableName(name)
-      return (await store.people.list()).some(({ username }) => comparableName(username) === compared)
-    },
+    isUsername: store.people.isCalled,
     shellScript: assetPath(config.publicUrl, 'session.js'),
     securityHeaders: Object.entries(commonHeaders(config.publicUrl)).flat(),
   }

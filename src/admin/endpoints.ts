@@ -1,6 +1,7 @@
 import type { Endpoint } from './endpoint.ts'
 import { ACCESS_ENDPOINTS } from './endpoints/access.ts'
 import { AUDIT_ENDPOINTS } from './endpoints/audit.ts'
+import { OVERVIEW_ENDPOINTS } from './endpoints/overview.ts'
 import { OWN_ENDPOINTS } from './endpoints/own.ts'
 import { PEOPLE_ENDPOINTS } from './endpoints/people.ts'
 import { REQUEST_ENDPOINTS } from './endpoints/requests.ts'
@@ -9,6 +10,7 @@ import { ROLE_ENDPOINTS } from './endpoints/roles.ts'
 /** The JSON API under `/auth/api/v1`: one entry an operation. */
 export const ENDPOINTS: readonly Endpoint[] = [
   ...OWN_ENDPOINTS,
+  ...OVERVIEW_ENDPOINTS,
   ...PEOPLE_ENDPOINTS,
   ...ROLE_ENDPOINTS,
   ...ACCESS_ENDPOINTS,

@@ -1,7 +1,6 @@
 import { type Access, compileAccess, type ResourceRef } from '../policy/access.ts'
-import { qualifiedNames } from '../policy/admins.ts'
 import type { Level } from '../policy/grants.ts'
-import type { MemberConfig } from '../policy/member.ts'
+import { createMemberCompiler, type MemberConfig } from '../policy/member.ts'
 import type { Person } from '../store/person.ts'
 import type { Store } from '../store/store.ts'
 
@@ -14,54 +13,48 @@ export type MatrixRow = {
 }
 
 export type MatrixParts = {
-  readonly store: Pick<Store, 'people' | 'roles'>
+  readonly store: Pick<Store, 'people'>
   readonly config: MemberConfig
   /** Seconds since the epoch. */
   readonly now: () => number
 }
 
 /**
- * What each of these people holds on each of these resources, those alike in one row: so many people can be looked at at
- * once. Few statements, however many people; accesses are compiled once for each set of roles.
+ * What each of these people holds on each of these experiments, those alike in one row: so many people can be looked at at
+ * once. A constant number of statements, however many people; accesses are compiled once for each set of roles.
  */
 export async function accessMatrix(
-  people: readonly Person[],
-  resources: readonly ResourceRef[],
+  people: readonly Pick<Person, 'id'>[],
+  experiments: readonly ResourceRef[],
   { store, config, now }: MatrixParts,
 ): Promise<readonly MatrixRow[]> {
-  const [first] = people
-  if (first === undefined) return []
-  const userIds = people.map(({ id }) => id)
-  const held = Map.groupBy(await store.roles.holdings(config.providers, { userIds }), ({ userId }) => userId)
-  const roles = new Map(
-    (await store.roles.findAll(new Set([...held.values()].flat().map(({ roleId }) => roleId)))).map(
-      (role) => [role.id, role],
-    ),
-  )
-  const admins = await store.roles.namedSo({
-    users: qualifiedNames(config.adminUsers, config),
-    groups: qualifiedNames(config.adminGroups, config),
+  const memberships = await store.people.memberships({
+    userIds: people.map(({ id }) => id),
+    providers: config.providers,
+    about: { type: 'experiment', keys: experiments.flatMap(({ key }) => key ?? []) },
   })
-  const membership = await store.people.membership(first.id, config.providers)
-  const defaultLevel = membership?.defaultPermission ?? config.defaultPermission
-  const compiled = new Map<string, Access>()
+  const compile = createMemberCompiler(config, now)
+  // For who is locked out, whatever they hold.
+  const nothing = experiments.map((): Level => 'NO_PERMISSIONS')
+  const levelsOf = new Map<string, readonly Level[]>()
   const rows = new Map<string, { people: Person[]; isAdmin: boolean; levels: readonly Level[] }>()
-  for (const person of people) {
-    const isAdmin = admins.has(person.id)
-    const roleIds = [...new Set((held.get(person.id) ?? []).map(({ roleId }) => roleId))].toSorted()
-    const set = roleIds.join(' ')
-    const access =
-      compiled.get(set) ??
-      compileAccess(
-        roleIds.flatMap((id) => roles.get(id) ?? []),
-        { defaultLevel, now: now() },
-      )
-    compiled.set(set, access)
-    const levels = resources.map((resource): Level => (isAdmin ? 'MANAGE' : access.levelOf(resource)))
+  for (const held of memberships) {
+    const { person, defaultPermission: defaultLevel = config.defaultPermission } = held
+    const member = compile({ ...held, roles: [] })?.member
+    const isAdmin = member?.principal.isAdmin ?? false
+    const set = held.roles.map(({ id }) => id).join(' ')
+    const ofRoles =
+      levelsOf.get(set) ?? levelsOn(experiments, compileAccess(held.roles, { defaultLevel, now: now() }))
+    levelsOf.set(set, ofRoles)
+    const levels = isAdmin ? experiments.map((): Level => 'MANAGE') : member === undefined ? nothing : ofRoles
     const key = JSON.stringify([isAdmin, levels])
     const row = rows.get(key) ?? { people: [], isAdmin, levels }
     row.people.push(person)
     rows.set(key, row)
   }
   return [...rows.values()]
+}
+
+function levelsOn(experiments: readonly ResourceRef[], access: Access): readonly Level[] {
+  return experiments.map((experiment) => access.levelOf(experiment))
 }

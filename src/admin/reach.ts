@@ -2,8 +2,11 @@ import type { ResourceRef } from '../policy/access.ts'
 import { qualifiedNames } from '../policy/admins.ts'
 import type { Demand } from '../policy/decide.ts'
 import { type ConsideredGrant, explain } from '../policy/explain.ts'
-import type { Level } from '../policy/grants.ts'
+import { compileGlob } from '../policy/glob.ts'
+import type { Grant, Level, ResourceType } from '../policy/grants.ts'
 import { createMemberCompiler, type MemberConfig } from '../policy/member.ts'
+import type { Membership } from '../store/membership.ts'
+import type { About } from '../store/memberships.ts'
 import type { Store } from '../store/store.ts'
 
 /** What somebody holds on a resource, and through what. */
@@ -58,33 +61,59 @@ export async function whoReaches(
     after,
     limit,
   })
+  const memberships = await store.people.memberships({
+    userIds: candidates.map(({ id }) => id),
+    providers: config.providers,
+    about: aboutOf(resource),
+  })
   const compile = createMemberCompiler(config, now)
-  const people: Reach[] = []
-  let byDefault: Level | undefined
-  for (const { id, username } of candidates) {
-    const membership = await store.people.membership(id, config.providers)
-    const member = membership && compile(membership)?.member
-    if (membership === undefined || member === undefined) continue
-    byDefault ??= membership.defaultPermission
-    const { isAdmin } = member.principal
-    const demand: Demand = { action: 'read', resource }
-    const [found] = explain([demand], membership, { defaultPermission: config.defaultPermission, now: at })
-    if (found === undefined) continue
-    const through = found.grants.filter(({ decides }) => decides)
-    if (isAdmin || through.length > 0) {
-      people.push({
-        userId: id,
-        username,
-        level: isAdmin ? 'MANAGE' : found.held,
-        isAdmin,
-        through: isAdmin ? [] : through,
-      })
-    }
-  }
+  const speaks = speaksOf(resource)
+  const people = memberships.flatMap((held): Reach | readonly [] => {
+    const roles = held.roles.map((role) => ({ ...role, grants: role.grants.filter(speaks) }))
+    return reachOf(resource, { ...held, roles }, { compile, defaultPermission: config.defaultPermission, at })
+  })
   const last = candidates.at(-1)
   return {
     people,
-    byDefault: byDefault ?? config.defaultPermission,
+    byDefault: memberships[0]?.defaultPermission ?? config.defaultPermission,
     next: candidates.length === limit ? last?.username : undefined,
   }
+}
+
+function aboutOf({ type, key }: ResourceRef): About {
+  // Nothing but administrators reaches the server: no grant is on it, so none is found.
+  return { type: type as ResourceType, keys: key === undefined ? [] : [key] }
+}
+
+/** Tells name patterns that match from those that do not, each looked at once however many roles have it. */
+function speaksOf({ name }: ResourceRef): (grant: Grant) => boolean {
+  const known = new Map<string, boolean>()
+  return ({ match, pattern }) => {
+    if (match !== 'name') return true
+    const matches = known.get(pattern) ?? (name !== undefined && compileGlob(pattern)(name))
+    known.set(pattern, matches)
+    return matches
+  }
+}
+
+type Judging = {
+  readonly compile: ReturnType<typeof createMemberCompiler>
+  readonly defaultPermission: Level
+  readonly at: number
+}
+
+/** @returns Nothing for somebody who is locked out, or has nothing but the default. */
+function reachOf(
+  resource: ResourceRef,
+  membership: Membership,
+  { compile, defaultPermission, at }: Judging,
+): Reach | readonly [] {
+  const member = compile(membership)?.member
+  const demand: Demand = { action: 'read', resource }
+  const [found] = explain([demand], membership, { defaultPermission, now: at })
+  if (member === undefined || found === undefined) return []
+  const { isAdmin, userId, username } = member.principal
+  const through = found.grants.filter(({ decides }) => decides)
+  if (isAdmin) return { userId, username, level: 'MANAGE', isAdmin, through: [] }
+  return through.length === 0 ? [] : { userId, username, level: found.held, isAdmin, through }
 }

@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { sql, type Transaction } from 'kysely'
 import { GatewayError } from '../errors.ts'
+import { comparableName } from '../mlflow/person-name.ts'
 import { noteChange } from './changes.ts'
 import type { Database } from './database.ts'
-import { type Membership, type ProviderRef, readMembership } from './membership.ts'
+import { type Membership, type ProviderName, type ProviderRef, readMembership } from './membership.ts'
+import { type MembershipsQuery, readMemberships } from './memberships.ts'
 import { addPending, takePending } from './pending.ts'
 import { existingPerson, findPerson, type Person, type PersonKey, selectPeople, toPerson } from './person.ts'
 import { type Candidate, type ReachQuery, reachCandidates } from './reach.ts'
 import type { Schema } from './schema.ts'
+import { containing } from './search.ts'
 import { claimName, freeUsername, replaceGroups } from './sign-in.ts'
 
 export type { Person, PersonKey } from './person.ts'
@@ -30,6 +33,12 @@ export type PeopleQuery = {
   readonly limit: number
 }
 
+export type GroupsQuery = {
+  /** After which to begin; the first if absent. */
+  readonly after?: ProviderName | undefined
+  readonly limit: number
+}
+
 export type GroupSize = { readonly provider: string; readonly name: string; readonly people: number }
 
 export type People = {
@@ -47,12 +56,14 @@ export type People = {
    */
   readonly add: (pending: { readonly username: string; readonly provider: string }) => Promise<Person>
   readonly find: (key: PersonKey) => Promise<Person | undefined>
+  /** True if somebody has a username that MLflow takes for this one, see `comparableName`. */
+  readonly isCalled: (name: string) => Promise<boolean>
   /** Everybody, by username. */
   readonly list: () => Promise<readonly Person[]>
   /** Some of them, by username; `search` is found anywhere in the username, name or e-mail address, in whichever case. */
   readonly page: (query: PeopleQuery) => Promise<readonly Person[]>
-  /** Every group that somebody is in, with how many are. */
-  readonly groups: () => Promise<readonly GroupSize[]>
+  /** Groups that somebody is in, with how many are, by name. */
+  readonly groups: (query: GroupsQuery) => Promise<readonly GroupSize[]>
   /** @throws {GatewayError} `ERR_NOT_FOUND` */
   readonly setDisabled: (id: string, disabled: boolean) => Promise<void>
   /**
@@ -67,6 +78,8 @@ export type People = {
    * @param providers The configured ones: groups and names vouched for by others do not count.
    */
   readonly membership: (id: string, providers: readonly ProviderRef[]) => Promise<Membership | undefined>
+  /** What several people may do about some things, see {@link readMemberships}; grants that have expired are left out. */
+  readonly memberships: (query: Omit<MembershipsQuery, 'at'>) => Promise<readonly Membership[]>
   /** Who may hold something on a resource, see {@link reachCandidates}. */
   readonly reaching: (query: ReachQuery) => Promise<readonly Candidate[]>
 }
@@ -83,16 +96,12 @@ export function createPeople(db: Database, now: () => number): People {
 
     page: (query) => pageOfPeople(db, query),
 
-    groups: async () => {
-      const rows = await db
-        .selectFrom('user_groups')
-        .select((eb) => ['provider', 'group_name as name', eb.fn.countAll<number>().as('people')])
-        .groupBy(['provider', 'group_name'])
-        .orderBy('provider')
-        .orderBy('group_name')
-        .execute()
-      return rows.map((row) => ({ ...row, people: Number(row.people) }))
+    isCalled: async (name) => {
+      const called = db.selectFrom('users').select('id').where('comparable_name', '=', comparableName(name))
+      return (await called.executeTakeFirst()) !== undefined
     },
+
+    groups: (query) => pageOfGroups(db, query),
 
     setDisabled: (id, disabled) =>
       db.transaction().execute(async (trx) => {
@@ -118,6 +127,12 @@ export function createPeople(db: Database, now: () => number): People {
         .setAccessMode('read only')
         .execute((trx) => readMembership(trx, id, { providers, at: now() })),
 
+    memberships: (query) =>
+      db
+        .transaction()
+        .setAccessMode('read only')
+        .execute((trx) => readMemberships(trx, { ...query, at: now() })),
+
     reaching: (query) => reachCandidates(db, query),
   }
 }
@@ -126,26 +141,40 @@ async function pageOfPeople(
   db: Database,
   { search = '', after, limit }: PeopleQuery,
 ): Promise<readonly Person[]> {
-  // `%` and `_` of a search are those characters.
-  const wanted = `%${search.toLowerCase().replaceAll(/[\\%_]/g, (character) => `\\${character}`)}%`
+  const text = sql`users.username || ' ' || coalesce(users.display_name, '') || ' ' || coalesce(users.email, '')`
   const rows = await selectPeople(db)
     .where('users.username', '>', after)
-    .$if(search !== '', (query) =>
-      query.where(
-        sql<boolean>`lower(users.username || ' ' || coalesce(users.display_name, '') || ' ' || coalesce(users.email, '')) like ${wanted} escape '\\'`,
-      ),
-    )
+    .$if(search !== '', (query) => query.where(containing(text, search)))
     .orderBy('users.username')
     .limit(limit)
     .execute()
   return rows.map(toPerson)
 }
 
+async function pageOfGroups(db: Database, { after, limit }: GroupsQuery): Promise<readonly GroupSize[]> {
+  const rows = await db
+    .selectFrom('user_groups')
+    .select((eb) => ['provider', 'group_name as name', eb.fn.countAll<number>().as('people')])
+    .$if(after !== undefined, (query) =>
+      query.where(({ eb, refTuple, tuple }) =>
+        eb(refTuple('group_name', 'provider'), '>', tuple(after?.name ?? '', after?.provider ?? '')),
+      ),
+    )
+    .groupBy(['group_name', 'provider'])
+    .orderBy('group_name')
+    .orderBy('provider')
+    .limit(limit)
+    .execute()
+  return rows.map((row) => ({ ...row, people: Number(row.people) }))
+}
+
 async function recordSignIn(trx: Transaction<Schema>, signIn: SignIn, at: number): Promise<Person> {
   const before = (await findPerson(trx, signIn)) ?? (await takePending(trx, signIn))
   const id = before?.id ?? randomUUID()
+  const username = await freeUsername(trx, signIn, before?.username)
   const details = {
-    username: await freeUsername(trx, signIn, before?.username),
+    username,
+    comparable_name: comparableName(username),
     display_name: signIn.displayName ?? null,
     email: signIn.email ?? null,
     last_seen_at: at,

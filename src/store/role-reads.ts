@@ -1,8 +1,9 @@
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import type { Database } from './database.ts'
 import { type StoredGrant, toGrant } from './grant-row.ts'
 import type { ProviderName } from './membership.ts'
 import type { RolesTable, Source } from './schema.ts'
+import { containing } from './search.ts'
 
 /** A role as it is listed. Times in seconds since the epoch. */
 export type RoleRecord = {
@@ -35,6 +36,59 @@ export async function listRoles(db: Database): Promise<readonly RoleRecord[]> {
     .orderBy('name')
     .execute()
   return withGrants(db, rows)
+}
+
+export type RolesQuery = {
+  /** Found anywhere in the name, in whichever case. */
+  readonly search?: string | undefined
+  /** Name after which to begin; '' for the first. */
+  readonly after: string
+  readonly limit: number
+}
+
+/** A role without its grants, of which there may be thousands. */
+export type RoleSummary = Omit<RoleRecord, 'grants' | 'ownerUserId'> & { readonly grantCount: number }
+
+/** Some of the roles but the personal ones, by name. */
+export async function pageOfRoles(
+  db: Database,
+  { search = '', after, limit }: RolesQuery,
+): Promise<readonly RoleSummary[]> {
+  const rows = await db
+    .selectFrom('roles')
+    .selectAll()
+    .where('owner_user_id', 'is', null)
+    .where('name', '>', after)
+    .$if(search !== '', (query) => query.where(containing(sql.ref('name'), search)))
+    .orderBy('name')
+    .limit(limit)
+    .execute()
+  const counts = await db
+    .selectFrom('grants')
+    .select((eb) => ['role_id', eb.fn.countAll<number>().as('grants')])
+    .where(
+      'role_id',
+      'in',
+      rows.map(({ id }) => id),
+    )
+    .groupBy('role_id')
+    .execute()
+  const countOf = new Map(counts.map((row) => [row.role_id, Number(row.grants)]))
+  return rows.map((row) => ({ ...described(row), grantCount: countOf.get(row.id) ?? 0 }))
+}
+
+/** How many there are but the personal ones. */
+export async function countRoles(db: Database): Promise<number> {
+  const row = await db
+    .selectFrom('roles')
+    .select((eb) => eb.fn.countAll<number>().as('roles'))
+    .where('owner_user_id', 'is', null)
+    .executeTakeFirstOrThrow()
+  return Number(row.roles)
+}
+
+function described({ id, name, description, source, created_at: createdAt }: Selectable<RolesTable>) {
+  return { id, name, description: description ?? undefined, source, createdAt }
 }
 
 /** The role of that name, or of that id, with who holds it. */
@@ -84,12 +138,8 @@ export async function withGrants(
     .execute()
   const grants = Map.groupBy(rows, (grant) => grant.role_id)
   return roles.map((role) => ({
-    id: role.id,
-    name: role.name,
-    description: role.description ?? undefined,
-    source: role.source,
+    ...described(role),
     ownerUserId: role.owner_user_id ?? undefined,
-    createdAt: role.created_at,
     grants: (grants.get(role.id) ?? []).map(toGrant),
   }))
 }

@@ -28,7 +28,7 @@ export async function makePeople(
     db,
     'users',
     people.map(({ id, username, display, pending, disabled }) => ({
-      ...{ id, username, display_name: display, email: `${username}@example.com` },
+      ...{ id, username, display_name: display, comparable_name: username, email: `${username}@example.com` },
       ...{ disabled: disabled ? 1 : 0, created_at: createdAt },
       pending_provider: pending ? PROVIDER.id : null,
       pending_username: pending ? username : null,

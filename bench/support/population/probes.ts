@@ -41,7 +41,13 @@ const experiment = (pattern: string) => ({
 async function makeProbe(db: Database, name: string, { chance, at }: Making): Promise<string> {
   const username = `probe-${name}`
   const [id, roleId] = [probeId(name), chance.id()]
-  const user: InsertObject<Schema, 'users'> = { id, username, disabled: 0, created_at: at }
+  const user: InsertObject<Schema, 'users'> = {
+    id,
+    username,
+    comparable_name: username,
+    disabled: 0,
+    created_at: at,
+  }
   await insertAll(db, 'users', [user])
   await insertAll(db, 'identities', [
     {

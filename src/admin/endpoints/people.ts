@@ -6,6 +6,8 @@ import { type AdminParts, assertMatch, type Endpoint, endpoint, etagOf } from '.
 import {
   GrantWire,
   grantToWire,
+  Next,
+  Paging,
   PersonSummaryWire,
   personToWire,
   SessionWire,
@@ -17,11 +19,6 @@ import {
 } from '../wire.ts'
 
 const Id = Type.Object({ id: Type.String({ description: 'Of the person.' }) })
-const Paging = {
-  after: Type.Optional(Type.String({ description: 'Go on after this one: `next` of the page before.' })),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 100 })),
-}
-const Next = { next: Type.Union([Type.String(), Type.Null()]) }
 
 /** A person as the API shows one. */
 export const PersonWire = Type.Object({

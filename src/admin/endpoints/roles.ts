@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { GatewayError } from '../../errors.ts'
 import { type Grant, isWildcardOnly, levelsOf } from '../../policy/grants.ts'
+import type { ProviderName } from '../../store/membership.ts'
 import type { RoleChange } from '../../store/role-change.ts'
 import type { RoleDetails } from '../../store/roles.ts'
 import {
@@ -11,7 +12,15 @@ import {
   etagOf,
   requiredMatch,
 } from '../endpoint.ts'
-import { NewGrantSchema, RoleSummaryWire, RoleWire, roleSummaryToWire, roleToWire } from '../wire.ts'
+import {
+  NewGrantSchema,
+  Next,
+  Paging,
+  RoleSummaryWire,
+  RoleWire,
+  roleSummaryToWire,
+  roleToWire,
+} from '../wire.ts'
 
 const Id = Type.Object({ id: Type.String({ description: 'Of the role.' }) })
 const Name = Type.String({ minLength: 1, maxLength: 255 })
@@ -74,12 +83,15 @@ export const ROLE_ENDPOINTS: readonly Endpoint[] = [
     name: 'roles.list',
     method: 'GET',
     path: '/roles',
-    summary: 'Roles with their grants, by name',
+    summary: 'Roles with how many grants each has, by name',
     who: 'admin',
-    answer: Type.Object({ roles: Type.Array(RoleSummaryWire) }),
-    handle: async (_request, { store }) => ({
-      body: { roles: (await store.roles.list()).map(roleSummaryToWire) },
-    }),
+    query: Type.Object({ search: Type.Optional(Type.String({ maxLength: 200 })), ...Paging }),
+    answer: Type.Object({ roles: Type.Array(RoleSummaryWire), ...Next }),
+    handle: async ({ query: { search, after = '', limit = 100 } }, { store }) => {
+      const roles = await store.roles.page({ search, after, limit })
+      const next = roles.length === limit ? (roles.at(-1)?.name ?? null) : null
+      return { body: { roles: roles.map(roleSummaryToWire), next } }
+    },
   }),
   endpoint({
     name: 'roles.create',
@@ -194,16 +206,30 @@ export const ROLE_ENDPOINTS: readonly Endpoint[] = [
     name: 'groups.list',
     method: 'GET',
     path: '/groups',
-    summary: 'Groups that somebody is in, with how many are',
+    summary: 'Groups that somebody is in, with how many are, by name',
     who: 'admin',
+    query: Type.Object(Paging),
     answer: Type.Object({
       groups: Type.Array(
         Type.Object({ provider: Type.String(), name: Type.String(), people: Type.Integer() }),
       ),
+      ...Next,
     }),
-    handle: async (_request, { store }) => ({ body: { groups: await store.people.groups() } }),
+    handle: async ({ query: { after, limit = 100 } }, { store }) => {
+      const groups = await store.people.groups({ after: groupIn(after), limit })
+      const last = groups.length === limit ? groups.at(-1) : undefined
+      return { body: { groups, next: last === undefined ? null : `${last.provider}:${last.name}` } }
+    },
   }),
 ]
+
+/** The opposite of a page's `next`; ids of providers hold no colon. @throws {GatewayError} `ERR_INVALID_PARAMETER` */
+function groupIn(after: string | undefined): ProviderName | undefined {
+  if (after === undefined) return undefined
+  const colon = after.indexOf(':')
+  if (colon === -1) throw invalid('after takes what the page before gave as next')
+  return { provider: after.slice(0, colon), name: after.slice(colon + 1) }
+}
 
 /** A group is somebody's only at a provider that can vouch for it. */
 function assertProvider(provider: string, { config }: AdminParts): void {

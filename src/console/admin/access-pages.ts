@@ -33,13 +33,14 @@ ${key === undefined || key === '' ? await picture(view) : await reach(view, type
 async function picture(view: View): Promise<Html> {
   const { search, after } = view.query
   const { body } = await view.consult('access.matrix', {
-    query: { search: search ?? '', after: after ?? '', limit: 500 },
+    query: { search: search ?? '', after: after ?? '', limit: 200 },
   })
   const [resources, rows] = [items(body, 'resources'), items(body, 'rows')]
   const next = text(body, 'next')
   return html`<section class="panel" aria-labelledby="picture"><h2 id="picture">People and the experiments changed last</h2>
+<form method="get" class="search" role="search"><div class="field"><label for="search">Only people called</label><input type="search" id="search" name="search" value="${search}" autocomplete="off"></div><button type="submit" class="quiet">Search</button></form>
 <p class="muted small">People who hold the same share a row. ${legend()}</p>
-${resources.length === 0 ? html`<p class="muted">MLflow has no experiments yet.</p>` : matrix(view, resources, rows)}
+${resources.length === 0 ? html`<p class="muted">MLflow has no experiments yet.</p>` : rows.length === 0 ? html`<p class="muted">Nobody is called so.</p>` : matrix(view, resources, rows)}
 ${next === '' ? undefined : html`<p><a class="button quiet" href="${address(view.publicUrl, '/auth/admin/access', { search, after: next })}">More people</a></p>`}
 </section>`
 }

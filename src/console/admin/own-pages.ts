@@ -6,7 +6,7 @@ import { timeOf } from '../time.ts'
 import type { Json } from './consult.ts'
 import { rolesOf } from './people-pages.ts'
 import { levelField, lifetimeField } from './role-pages.ts'
-import { actionForm, adminPage, items, number, option, text, type View } from './view.ts'
+import { actionForm, address, adminPage, items, number, option, text, type View } from './view.ts'
 
 /** `/auth/access`: what one may do oneself, what one has asked for, and where one is signed in. */
 export async function ownAccessPage(view: View): Promise<string> {
@@ -78,19 +78,23 @@ function sessionTable(sessions: readonly Json[]): Html {
 
 /** `/auth/admin/requests`: who asks for what. */
 export async function requestsPage(view: View): Promise<string> {
-  const { body } = await view.consult('requests.list')
+  const { after } = view.query
+  const { body } = await view.consult('requests.list', { query: after === undefined ? {} : { after } })
   const requests = items(body, 'requests')
+  const next = text(body, 'next')
   return adminPage(view, '/auth/admin/requests', {
     title: 'Requests for access',
-    body: html`<section class="panel">${requests.length === 0 ? html`<p class="muted">Nobody waits for an answer.</p>` : answerTable(view, requests)}</section>`,
+    body: html`<section class="panel">${requests.length === 0 ? html`<p class="muted">Nobody waits for an answer.</p>` : answerTable(view, requests)}
+${next === '' ? undefined : html`<p><a class="button quiet" href="${address(view.publicUrl, '/auth/admin/requests', { after: next })}">Later requests</a></p>`}</section>`,
   })
 }
 
 /** `/auth/admin`: where to go from here. */
 export async function overviewPage(view: View): Promise<string> {
-  const { body: requests } = await view.consult('requests.list')
-  const { body: roles } = await view.consult('roles.list')
-  const { body: groups } = await view.consult('groups.list')
+  const { after } = view.query
+  const { body: overview } = await view.consult('overview.get')
+  const { body: groups } = await view.consult('groups.list', { query: after === undefined ? {} : { after } })
+  const next = text(groups, 'next')
   const { body: counts } = await view.consult('audit.counts', {
     query: { since: view.now - 86_400, span: 86_400 },
   })
@@ -103,13 +107,14 @@ export async function overviewPage(view: View): Promise<string> {
   return adminPage(view, '/auth/admin', {
     title: 'Administration',
     body: html`<ul class="tiles">
-${tile('/auth/admin/requests', items(requests, 'requests').length, 'requests waiting')}
+${tile('/auth/admin/requests', number(overview, 'open_requests') ?? 0, 'requests waiting')}
 ${tile('/auth/admin/audit?range=day&effect=deny', total('deny'), 'denied in a day')}
 ${tile('/auth/admin/audit?range=day', total('allow'), 'allowed in a day')}
 ${tile('/auth/admin/audit?range=day&effect=error', total('error'), 'failed in a day')}
-${tile('/auth/admin/roles', items(roles, 'roles').length, 'roles')}
+${tile('/auth/admin/roles', number(overview, 'roles') ?? 0, 'roles')}
 </ul>
 <section class="panel" aria-labelledby="groups"><h2 id="groups">Groups that people are in</h2>
-${items(groups, 'groups').length === 0 ? html`<p class="muted">No provider has named any.</p>` : html`<ul class="tags">${items(groups, 'groups').map((group) => html`<li>${text(group, 'provider')}:${text(group, 'name')} <span class="muted">${number(group, 'people')}</span></li>`)}</ul>`}</section>`,
+${items(groups, 'groups').length === 0 ? html`<p class="muted">No provider has named any.</p>` : html`<ul class="tags">${items(groups, 'groups').map((group) => html`<li>${text(group, 'provider')}:${text(group, 'name')} <span class="muted">${number(group, 'people')}</span></li>`)}</ul>`}
+${next === '' ? undefined : html`<p><a class="button quiet" href="${address(view.publicUrl, '/auth/admin', { after: next })}">More groups</a></p>`}</section>`,
   })
 }

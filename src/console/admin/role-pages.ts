@@ -3,16 +3,36 @@ import { ownPath } from '../assets.ts'
 import { type Html, html } from '../html.ts'
 import { timeOf } from '../time.ts'
 import type { Json } from './consult.ts'
-import { actionForm, adminPage, grantText, items, number, option, text, type View } from './view.ts'
+import {
+  actionForm,
+  address,
+  adminPage,
+  grantText,
+  items,
+  number,
+  option,
+  text,
+  type View,
+  windowOf,
+} from './view.ts'
 
-/** `/auth/admin/roles`: every role, and a form for another. */
+/** `/auth/admin/roles`: roles by name, to search, and a form for another. */
 export async function rolesPage(view: View): Promise<string> {
-  const { body } = await view.consult('roles.list')
+  const { search, after } = view.query
+  const { body } = await view.consult('roles.list', {
+    query: { search: search ?? '', after: after ?? '', limit: 100 },
+  })
   const roles = items(body, 'roles')
+  const next = text(body, 'next')
   return adminPage(view, '/auth/admin/roles', {
     title: 'Roles',
-    body: html`<section class="panel">
-${roles.length === 0 ? html`<p class="muted">There are no roles yet.</p>` : roleTable(view, roles)}
+    body: html`<form method="get" class="search panel" role="search">
+<div class="field"><label for="search">Name of a role</label><input type="search" id="search" name="search" value="${search}" autocomplete="off"></div>
+<button type="submit">Search</button>
+</form>
+<section class="panel">
+${roles.length === 0 ? html`<p class="muted">${search === undefined ? 'There are no roles yet.' : 'No role is called so.'}</p>` : roleTable(view, roles)}
+${next === '' ? undefined : html`<p><a class="button quiet" href="${address(view.publicUrl, '/auth/admin/roles', { search, after: next })}">More roles</a></p>`}
 </section>
 <section class="panel" aria-labelledby="new"><h2 id="new">New role</h2>
 ${actionForm(view, {
@@ -33,7 +53,7 @@ ${roles.map(
   (role) => html`<tr>
 <td><a href="${ownPath(view.publicUrl, `/auth/admin/roles/${encodeURIComponent(text(role, 'id'))}`)}">${text(role, 'name')}</a></td>
 <td data-label="For">${text(role, 'description') || '–'}</td>
-<td data-label="Grants">${items(role, 'grants').length}</td>
+<td data-label="Grants">${number(role, 'grant_count') ?? 0}</td>
 <td data-label="From">${sourceText(role)}</td>
 </tr>
 `,
@@ -71,7 +91,7 @@ type Part = {
 }
 
 function grantTable({ view, id, etag, role }: Part): Html {
-  const grants = items(role, 'grants')
+  const { shown: grants, note } = windowOf(view, 'grants', items(role, 'grants'))
   if (grants.length === 0) return html`<p class="muted">It grants nothing.</p>`
   return html`<table class="cards">
 <thead><tr><th scope="col">Grant</th><th scope="col">Until</th><th scope="col">From</th><th scope="col" class="end"><span class="unseen">Revoke</span></th></tr></thead>
@@ -87,7 +107,7 @@ ${grants.map((grant) => {
 </tr>
 `
 })}
-</tbody></table>`
+</tbody></table>${note}`
 }
 
 const LIFETIMES = [
@@ -122,9 +142,25 @@ ${lifetimeField('lifetime')}<p class="hint line" id="pattern-hint">In a name, * 
   })}`
 }
 
-function holderTable({ view, id, etag, role }: Part): Html {
-  const rows = [
-    ...items(role, 'users').map((user) => ({
+function holderTable(part: Part): Html {
+  const { view, role } = part
+  const all = ['users', 'groups', 'names'].flatMap((kind) => items(role, kind).map((who) => ({ kind, who })))
+  const { shown, note } = windowOf(view, 'holders', all)
+  const of = (kind: string) => shown.filter((each) => each.kind === kind).map(({ who }) => who)
+  const rows = holderRows(part, { users: of('users'), groups: of('groups'), names: of('names') })
+  if (rows.length === 0) return html`<p class="muted">Nobody holds it.</p>`
+  return html`<table class="cards">
+<thead><tr><th scope="col">Who</th><th scope="col">As</th><th scope="col">From</th><th scope="col" class="end"><span class="unseen">Take away</span></th></tr></thead>
+<tbody>
+${rows.map(({ name, kind, from, form }) => html`<tr><td>${name}</td><td data-label="As">${kind}</td><td data-label="From">${from}</td><td class="end">${form}</td></tr>\n`)}
+</tbody></table>${note}`
+}
+
+type Holders = Readonly<Record<'users' | 'groups' | 'names', readonly Json[]>>
+
+function holderRows({ view, id, etag }: Part, { users, groups, names }: Holders) {
+  return [
+    ...users.map((user) => ({
       name: html`<a href="${ownPath(view.publicUrl, `/auth/admin/people/${encodeURIComponent(text(user, 'id'))}`)}">${text(user, 'username')}</a>`,
       kind: 'person',
       from: sourceText(user),
@@ -140,7 +176,7 @@ function holderTable({ view, id, etag, role }: Part): Html {
             })
           : undefined,
     })),
-    ...items(role, 'groups').map((group) => ({
+    ...groups.map((group) => ({
       name: html`${qualified(group)}`,
       kind: 'group',
       from: sourceText(group),
@@ -156,19 +192,13 @@ function holderTable({ view, id, etag, role }: Part): Html {
             })
           : undefined,
     })),
-    ...items(role, 'names').map((name) => ({
+    ...names.map((name) => ({
       name: html`${qualified(name)}`,
       kind: 'username',
       from: sourceText(name),
       form: undefined,
     })),
   ]
-  if (rows.length === 0) return html`<p class="muted">Nobody holds it.</p>`
-  return html`<table class="cards">
-<thead><tr><th scope="col">Who</th><th scope="col">As</th><th scope="col">From</th><th scope="col" class="end"><span class="unseen">Take away</span></th></tr></thead>
-<tbody>
-${rows.map(({ name, kind, from, form }) => html`<tr><td>${name}</td><td data-label="As">${kind}</td><td data-label="From">${from}</td><td class="end">${form}</td></tr>\n`)}
-</tbody></table>`
 }
 
 function qualified(thing: Json): string {

@@ -5,8 +5,9 @@
  *   node bench/populate.ts --database /tmp/large.db
  *   node bench/populate.ts --database /tmp/small.db --people 2000 --grants 20000 --roles 200 --events 5000 --seed 7
  */
+import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { openDatabase } from '../src/store/database.ts'
+import { openDatabase, openRelaxed } from '../src/store/database.ts'
 import { FULL, populate, type Sizes } from './support/population.ts'
 
 const { values } = parseArgs({
@@ -30,7 +31,11 @@ if (values.database === undefined) throw new Error('Say which file to fill: --da
 const sizes = Object.fromEntries(
   Object.entries(FULL).map(([name, size]) => [name, whole(name, size)]),
 ) as Sizes
-const db = await openDatabase({ databaseUrl: `sqlite:${values.database}` })
+if (existsSync(values.database)) throw new Error(`${values.database} is there already: name another file`)
+const databaseUrl = `sqlite:${values.database}`
+await (await openDatabase({ databaseUrl })).destroy()
+// Who loses the file to a power cut makes it again.
+const db = openRelaxed({ databaseUrl })
 try {
   const started = performance.now()
   const onStep = (what: string) =>

@@ -47,15 +47,11 @@ export type PopulationOptions = {
 }
 
 /**
- * Fills an empty store with as many people, groups, roles, grants, requests and events, and with those that
+ * Fills a store that none of them are in with as many people, groups, roles, grants, requests and events, and with those that
  * {@link makeProbes} makes to be looked at. A gateway that runs on it meanwhile forgets what it has in memory.
- *
- * @throws {Error} If somebody is in the store already.
  */
 export async function populate(db: Database, options: PopulationOptions): Promise<void> {
   const { sizes, seed, at, onStep = () => undefined } = options
-  const found = await db.selectFrom('users').select('id').executeTakeFirst()
-  if (found !== undefined) throw new Error('The store is not empty: name a file that is not there yet')
   const making: Making = { chance: createChance(seed), at, experiments: sizes.experiments }
   const people = await makePeople(db, sizes.people, making)
   onStep(`${people.length} people`)

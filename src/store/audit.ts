@@ -35,6 +35,13 @@ export type StoredEvent = Readonly<Record<string, unknown>>
 /** An event with its number, which later events have higher. */
 export type NumberedEvent = { readonly number: number; readonly event: StoredEvent }
 
+/** No more than `limit` of the events looked at, which are so many that a page never takes long: it may be a short one. */
+export type AuditPage = {
+  readonly events: readonly NumberedEvent[]
+  /** `before` of the next page; absent where there are no earlier events. */
+  readonly next?: number | undefined
+}
+
 /** How many events of each effect there were in a span of time. */
 export type EffectCount = {
   /** Seconds since the epoch at which the span begins; a multiple of its length. */
@@ -48,8 +55,8 @@ export type AuditEvents = {
   readonly append: (events: readonly StorableEvent[]) => Promise<void>
   /** Events as they were appended, newest first. */
   readonly query: (query: AuditQuery) => Promise<readonly StoredEvent[]>
-  /** The same with their numbers, to go on from. */
-  readonly page: (query: AuditQuery) => Promise<readonly NumberedEvent[]>
+  /** The same with what to go on from. */
+  readonly page: (query: AuditQuery) => Promise<AuditPage>
   /** Counts over time, oldest first; spans without any are left out. @param span Seconds. */
   readonly counts: (
     query: Omit<AuditQuery, 'limit' | 'before'>,
@@ -62,10 +69,17 @@ export type AuditEvents = {
 /** Most rows in one statement: 9 parameters each, of the 32,766 that SQLite takes. */
 const ROWS_PER_STATEMENT = 256
 
+/**
+ * Events looked at for one page: an index for each way to filter would cost every request that is recorded, so what is
+ * rare is looked for in steps.
+ */
+const EVENTS_PER_PAGE = 100_000
+
 /** Rows in one deletion: other requests run in between. */
 const ROWS_PER_DELETION = 5000
 
-export function createAuditEvents(db: Database): AuditEvents {
+/** @param eventsPerPage Events looked at for one page. */
+export function createAuditEvents(db: Database, eventsPerPage: number = EVENTS_PER_PAGE): AuditEvents {
   const insertion = createInsertion(db)
   return {
     append: (events) =>
@@ -77,9 +91,9 @@ export function createAuditEvents(db: Database): AuditEvents {
         }
       }),
 
-    query: async (query) => (await pageOf(db, query)).map(({ event }) => event),
+    query: async (query) => (await newest(matching(db, query), query)).map(({ event }) => event),
 
-    page: (query) => pageOf(db, query),
+    page: (query) => pageOf(db, query, eventsPerPage),
 
     counts: async (query, span) => {
       const from = sql<number>`at - at % ${sql.lit(span)}`
@@ -102,8 +116,22 @@ export function createAuditEvents(db: Database): AuditEvents {
   }
 }
 
-async function pageOf(db: Database, query: AuditQuery): Promise<readonly NumberedEvent[]> {
-  const rows = await matching(db, query)
+async function pageOf(db: Database, query: AuditQuery, eventsPerPage: number): Promise<AuditPage> {
+  const number = (end: 'max' | 'min') =>
+    db.selectFrom('audit_events').select((eb) => eb.fn[end]('id').as('id'))
+  const before = query.before ?? ((await number('max').executeTakeFirst())?.id ?? 0) + 1
+  const from = before - eventsPerPage
+  const events = await newest(matching(db, query).where('id', '>=', from), { ...query, before })
+  if (events.length === query.limit) return { events, next: events.at(-1)?.number }
+  const oldest = (await number('min').executeTakeFirst())?.id ?? before
+  return { events, next: oldest < from ? from : undefined }
+}
+
+async function newest(
+  events: ReturnType<typeof matching>,
+  query: Pick<AuditQuery, 'before' | 'limit'>,
+): Promise<readonly NumberedEvent[]> {
+  const rows = await events
     .select(['id', 'event'])
     .$if(query.before !== undefined, (each) => each.where('id', '<', query.before ?? 0))
     .orderBy('id', 'desc')

@@ -127,11 +127,11 @@ export function createPeople(db: Database, now: () => number): People {
         .setAccessMode('read only')
         .execute((trx) => readMembership(trx, id, { providers, at: now() })),
 
-    memberships: (query) =>
-      db
-        .transaction()
-        .setAccessMode('read only')
-        .execute((trx) => readMemberships(trx, { ...query, at: now() })),
+    memberships: async (query) => {
+      if (query.userIds.length === 0) return []
+      const reading = db.transaction().setAccessMode('read only')
+      return reading.execute((trx) => readMemberships(trx, { ...query, at: now() }))
+    },
 
     reaching: (query) => reachCandidates(db, query),
   }

@@ -63,6 +63,7 @@ export async function pageOfRoles(
     .orderBy('name')
     .limit(limit)
     .execute()
+  if (rows.length === 0) return []
   const counts = await db
     .selectFrom('grants')
     .select((eb) => ['role_id', eb.fn.countAll<number>().as('grants')])

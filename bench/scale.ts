@@ -20,6 +20,7 @@ import { type Callers, createCallers } from './support/scale/callers.ts'
 import { quantiles, timeDecisions } from './support/scale/decisions.ts'
 import { startLargeMlflow } from './support/scale/mlflow.ts'
 import { type Page, pagesFor } from './support/scale/pages.ts'
+import { REPORT_USAGE, readUsage } from './support/subjects.ts'
 
 const ROUNDS = 5
 const PAGE_BUDGET_MS = 300
@@ -59,14 +60,21 @@ async function ask(gateway: RunningGateway, { path, as }: Omit<Page, 'what'>) {
   return { ms: performance.now() - began, status: answer.status, bytes }
 }
 
+/** CPU time of the process: by the clock, a shared machine measures the neighbours too. */
+async function cpuMs({ child }: RunningGateway): Promise<number> {
+  return (await readUsage({ process: child })).cpuUs / 1000
+}
+
 async function timePages(gateway: RunningGateway, callers: Callers): Promise<void> {
   for (const page of pagesFor(callers)) {
     const first = await ask(gateway, page)
-    const times = [first.ms]
-    for (let round = 1; round < ROUNDS; round++) times.push((await ask(gateway, page)).ms)
-    const { p50 } = quantiles(times)
-    const figure = `${first.status} ${(first.bytes / 1024).toFixed(0)} KiB ${p50.toFixed(0)} ms`
-    line(page.what, figure, `first ${first.ms.toFixed(0)} ms`, p50 > PAGE_BUDGET_MS || first.status !== 200)
+    const times: number[] = []
+    const before = await cpuMs(gateway)
+    for (let round = 0; round < ROUNDS; round++) times.push((await ask(gateway, page)).ms)
+    const cpu = ((await cpuMs(gateway)) - before) / ROUNDS
+    const figure = `${first.status} ${(first.bytes / 1024).toFixed(0)} KiB ${cpu.toFixed(0)} ms CPU`
+    const clock = `${quantiles(times).p50.toFixed(0)} ms by the clock, at first ${first.ms.toFixed(0)} ms`
+    line(page.what, figure, clock, cpu > PAGE_BUDGET_MS || first.status !== 200)
   }
 }
 
@@ -126,19 +134,28 @@ try {
     upstreamUrl: upstream.url,
     env: {
       ...{ OIDC_ISSUER: 'https://issuer.invalid', OIDC_CLIENT_ID: 'bench', ADMIN_USERS: 'probe-admin' },
+      // The same in every run: the keys in the store are sealed with it.
+      GATEWAY_SECRET: 'for-stores-that-bench-populate-has-filled-and-no-others',
       ...{ DATABASE_URL: `sqlite:${file}`, AUDIT_STDOUT: 'false', AUDIT_STORE_DAYS: '60', LOG_LEVEL: 'warn' },
     },
   }
   const env = gatewayEnvironment(port, dir, settings)
   const callers = await createCallers(env, Number(values['people-asking']))
   const run = async (of: number) =>
-    keep(await startGateway({ upstreamUrl: upstream.url, env: { ...env, PORT: String(of) }, port: of, dir }))
+    keep(
+      await startGateway({
+        ...{ upstreamUrl: upstream.url, env: { ...env, PORT: String(of) }, port: of, dir },
+        ...{ ipc: true, nodeOptions: ['--import', REPORT_USAGE] },
+      }),
+    )
   const began = performance.now()
   const gateway = await run(port)
   while ((await fetch(`${gateway.url}/readyz`)).status !== 200 && performance.now() - began < 30_000)
     await new Promise((resolve) => setTimeout(resolve, 10))
   const seconds = (performance.now() - began) / 1000
-  line('start until ready', `${seconds.toFixed(2)} s`, '', seconds > START_BUDGET_S)
+  const startCpu = (await cpuMs(gateway)) / 1000
+  const clock = `${seconds.toFixed(2)} s by the clock`
+  line('start until ready', `${startCpu.toFixed(2)} s CPU`, clock, startCpu > START_BUDGET_S)
   line('RSS when ready', `${gateway.residentMiB().toFixed(0)} MiB`)
   await timePages(gateway, callers)
   line('RSS after all pages', `${gateway.residentMiB().toFixed(0)} MiB`)

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AuditEvent } from '../src/audit/event.ts'
 import { GatewayError, isGatewayError } from '../src/errors.ts'
+import type { Limits } from '../src/limits/limits.ts'
 import { type Candidate, readTarget, type Target } from '../src/mlflow/call.ts'
 import type { Exchange, Services } from '../src/mlflow/exchange.ts'
 import { forward } from '../src/mlflow/forward.ts'
@@ -19,6 +20,7 @@ export type GatewayOptions = {
   readonly services: Services
   readonly workspaces: Workspaces
   readonly publicUrl: URL
+  readonly limits: Pick<Limits, 'assertAddress' | 'enter' | 'leave'>
   /** Tells which known versions the tracking server is like, at once and whenever that changes. */
   readonly followVersion: UpstreamVersion['follow']
 }
@@ -84,7 +86,7 @@ function routesOf(catalogue: readonly Operation[]): Iterable<Route> {
 
 async function handle(
   app: FastifyInstance,
-  { services: everywhere, workspaces, publicUrl }: GatewayOptions,
+  { services: everywhere, workspaces, publicUrl, limits }: GatewayOptions,
   route: Route,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -96,10 +98,12 @@ async function handle(
     remoteAddress: request.socket.remoteAddress ?? '',
     bytesOut: 0,
   }
+  let entered: string | undefined
   try {
     let services = everywhere
     const target = findTarget(exchange, route.candidates) ?? (await refuseUnknown(app, route, request, reply))
-    if (!isPublic(target.operation)) {
+    if (isPublic(target.operation)) limits.assertAddress(exchange.remoteAddress)
+    else {
       exchange.caller = await app.identify(request, reply)
       exchange.setCookie = cookiesOn(reply)
       assertSameOrigin(request, exchange.caller.credential, publicUrl)
@@ -107,6 +111,8 @@ async function handle(
       const place = workspaces.enter(request.raw, exchange.caller)
       exchange.caller = place.caller
       services = place.services
+      limits.enter(place.caller.principal.userId)
+      entered = place.caller.principal.userId
     }
     const call = await readCall(exchange, target, services)
     const judged = await judge(exchange, call, services)
@@ -116,6 +122,8 @@ async function handle(
   } catch (fault) {
     app.audit.record(eventOf(exchange, reply, refused(fault)))
     throw fault
+  } finally {
+    if (entered !== undefined) limits.leave(entered)
   }
 }
 

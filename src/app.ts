@@ -25,8 +25,9 @@ import { type AuditSink, createAuditSink } from './audit/sink.ts'
 import type { Config } from './config.ts'
 import { assetPath } from './console/assets.ts'
 import { createFormTokens } from './console/form-token.ts'
-import { commonHeaders } from './console/headers.ts'
+import { commonHeaders, mlflowPageHeaders } from './console/headers.ts'
 import { createIdentity, type Identity } from './identity/identity.ts'
+import { createLimits, type Limits } from './limits/limits.ts'
 import { CATALOGUE } from './mlflow/catalogue.ts'
 import type { Services } from './mlflow/exchange.ts'
 import { createLookup } from './mlflow/lookup.ts'
@@ -57,6 +58,8 @@ export type AppDependencies = {
   readonly logger?: FastifyServerOptions['logger']
   /** Called with each SQL statement run. */
   readonly onStatement?: ((sql: string) => void) | undefined
+  /** Milliseconds, never going back: what rates are counted by. */
+  readonly nowMs?: (() => number) | undefined
   /** How often changes made by other processes are looked for. */
   readonly pollMs?: number | undefined
 }
@@ -98,8 +101,10 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     await Promise.all([services.upstream.close(), services.publicUpstream.close()])
   })
   const sink = await createAuditSink({ ...sinkOptions(config, store), onFault })
+  const limits = createLimits({ config, nowMs: dependencies.nowMs ?? (() => performance.now()) })
 
-  await registerPlugins(app, { config, store, directory, identity, services, workspaces, version, sink, now })
+  const made = { services, workspaces, version, limits, sink }
+  await registerPlugins(app, { config, store, directory, identity, now, ...made })
   return app
 }
 
@@ -167,6 +172,7 @@ function createServices(config: Config, store: Store, directory: Directory): Mad
       return (await store.people.list()).some(({ username }) => comparableName(username) === compared)
     },
     shellScript: assetPath(config.publicUrl, 'session.js'),
+    shellHeaders: Object.entries(mlflowPageHeaders(config.artifactScripts)).flat(),
     securityHeaders: Object.entries(commonHeaders(config.publicUrl)).flat(),
   }
   const workspaces = createWorkspaces({
@@ -197,12 +203,13 @@ type Parts = {
   readonly services: Services
   readonly workspaces: Workspaces
   readonly version: UpstreamVersion
+  readonly limits: Limits
   readonly sink: AuditSink
   readonly now: () => number
 }
 
 async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void> {
-  const { config, store, directory, identity, services, workspaces, version, sink, now } = parts
+  const { config, store, directory, identity, services, workspaces, version, limits, sink, now } = parts
   const { publicUrl, metricsPort } = config
   const unknown = createUnknownRoutes(CATALOGUE)
   const counters = createMetrics({
@@ -237,9 +244,10 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
     },
   })
   await app.register(upstreamVersion, { version })
-  await app.register(identify, { identity })
+  await app.register(identify, { identity, limits })
   await app.register(unknownRoutes, { routes: unknown })
-  await app.register(login, { identity, directory, publicUrl, sessionTokenTtl: config.sessionTokenTtl, now })
+  const { sessionTokenTtl } = config
+  await app.register(login, { identity, directory, publicUrl, limits, sessionTokenTtl, now })
   await app.register(token, {
     publicUrl,
     tokens: store.tokens,
@@ -270,6 +278,7 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
     services,
     workspaces,
     publicUrl,
+    limits,
     followVersion: version.follow,
   })
   if (metricsPort !== undefined)

@@ -75,10 +75,19 @@ export type Config = {
   readonly sessionAbsoluteTtl: number
   readonly sessionTokenTtl: number
   readonly accessTokenMaxTtl: number
+  /** Requests a second; 0 is no limit. */
+  readonly rateLimitPrincipal: number
+  /** Requests under way; 0 is no limit. */
+  readonly concurrencyLimitPrincipal: number
+  /** Requests a second; 0 is no limit. */
+  readonly rateLimitAddress: number
+  /** A minute; 0 is no limit. */
+  readonly rateLimitSignIn: number
   readonly jsonBodyLimit: number
   readonly trustAuthorship: boolean
   readonly workspaces: boolean
   readonly presignedUrls: boolean
+  readonly artifactScripts: boolean
   /** As {@link Config.allowedHosts}. Empty: webhooks may call any host but those of private networks. */
   readonly webhookHosts: readonly string[]
   readonly auditStdout: boolean
@@ -142,10 +151,15 @@ function derive(variables: GatewayVariables, source: Source, faults: FaultList):
     sessionAbsoluteTtl: variables.SESSION_ABSOLUTE_TTL,
     sessionTokenTtl: variables.SESSION_TOKEN_TTL,
     accessTokenMaxTtl: variables.ACCESS_TOKEN_MAX_TTL,
+    rateLimitPrincipal: variables.RATE_LIMIT_PRINCIPAL,
+    concurrencyLimitPrincipal: variables.CONCURRENCY_LIMIT_PRINCIPAL,
+    rateLimitAddress: variables.RATE_LIMIT_ADDRESS,
+    rateLimitSignIn: variables.RATE_LIMIT_SIGN_IN,
     jsonBodyLimit: variables.JSON_BODY_LIMIT,
     trustAuthorship: variables.TRUSTED_AUTHORSHIP,
     workspaces: variables.WORKSPACES,
     webhookHosts: readHosts('WEBHOOK_ALLOWED_HOSTS', variables.WEBHOOK_ALLOWED_HOSTS, faults),
+    artifactScripts: variables.ALLOW_SCRIPTS_IN_ARTIFACT_PREVIEWS,
     presignedUrls: variables.ALLOW_PRESIGNED_URLS_THAT_OUTLIVE_REVOCATION,
     auditStdout: variables.AUDIT_STDOUT,
     auditFile: variables.AUDIT_FILE,

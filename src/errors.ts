@@ -48,12 +48,15 @@ export type GatewayErrorOptions = {
   readonly cause?: unknown
   /** Machine-readable reason for the audit line (`no_grant`, `level_too_low`, `expired`, ...). */
   readonly reason?: string
+  /** Seconds until it may be tried again: `Retry-After` (RFC 9110 §10.2.3). */
+  readonly retryAfter?: number
 }
 
 /** The only error the gateway raises on purpose; `plugins/errors.ts` is the only place that renders it. */
 export class GatewayError extends Error {
   readonly code: ErrorCode
   readonly reason: string | undefined
+  readonly retryAfter: number | undefined
 
   /** @param message A sentence for the caller: what happened, why, what to do. Holds no secret and no upstream address. */
   constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
@@ -61,6 +64,7 @@ export class GatewayError extends Error {
     this.name = 'GatewayError'
     this.code = code
     this.reason = options.reason
+    this.retryAfter = options.retryAfter
   }
 
   get refusal(): Refusal {

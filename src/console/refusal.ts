@@ -40,7 +40,7 @@ export function renderRefusal(error: GatewayError, context: RefusalContext): Ref
     headers: {
       ...(asPage ? pageHeaders(context.publicUrl) : jsonHeaders(context.publicUrl)),
       ...(challenge === undefined ? {} : { 'www-authenticate': challenge }),
-      ...(error.code === 'ERR_TOO_MANY_REQUESTS' ? { 'retry-after': '1' } : {}),
+      ...(error.code === 'ERR_TOO_MANY_REQUESTS' ? { 'retry-after': String(error.retryAfter ?? 1) } : {}),
       'content-length': String(Buffer.byteLength(body)),
       'x-request-id': context.requestId,
     },

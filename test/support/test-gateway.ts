@@ -27,6 +27,8 @@ export type TestGatewaySettings = {
   readonly onStatement?: (sql: string) => void
   /** Milliseconds between two looks for what other processes changed. */
   readonly pollMs?: number
+  /** Milliseconds: what rates are counted by. */
+  readonly nowMs?: () => number
   /** What the tracking server says its version is, told afresh each time; it says none if absent. */
   readonly version?: () => string | undefined
 }
@@ -92,6 +94,7 @@ export async function startTestGateway(settings: TestGatewaySettings = {}): Prom
     ...{ config, now, logger },
     onStatement: settings.onStatement,
     pollMs: settings.pollMs ?? 20,
+    nowMs: settings.nowMs,
   })
   const events = listen(app)
   await app.listen({ port, host: '127.0.0.1' })
@@ -129,6 +132,8 @@ function environment(port: number, upstreamUrl: string, file: string): Record<st
     UPSTREAM_URL: upstreamUrl,
     DATABASE_URL: `sqlite:${file}`,
     GATEWAY_SECRET: SECRET,
+    // Tables of bad credentials, all from one address.
+    RATE_LIMIT_SIGN_IN: '0',
     OIDC_ISSUER: 'https://issuer.invalid',
     OIDC_CLIENT_ID: 'mlflow',
     ADMIN_USERS: 'admin',

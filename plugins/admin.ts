@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { AdminParts, AdminRequest, Endpoint } from '../src/admin/endpoint.ts'
+import { type AdminParts, type AdminRequest, type Endpoint, isHarmless } from '../src/admin/endpoint.ts'
 import { readAction } from '../src/console/admin/action.ts'
 import { assertStanding, consultant, endpointNamed } from '../src/console/admin/consult.ts'
 import { PAGES, type PageRoute } from '../src/console/admin/pages.ts'
@@ -9,6 +9,7 @@ import { pageHeaders } from '../src/console/headers.ts'
 import { OWN_BODY_LIMIT, readOwnForm } from '../src/console/own-body.ts'
 import { GatewayError } from '../src/errors.ts'
 import type { Caller } from '../src/identity/caller.ts'
+import { assertMayChange } from '../src/policy/lockdown.ts'
 import { eventOf } from './audit.ts'
 import { assertSameOrigin } from './origin.ts'
 
@@ -108,6 +109,7 @@ async function act(
     )
   try {
     assertStanding(endpoint, caller)
+    if (!isHarmless(endpoint)) assertMayChange(app.lockdown(), caller, endpoint.name)
     const action = await readAction(endpoint, fields, { ...parts, publicUrl })
     const answer = await endpoint.handle(
       { caller, ...action.request } as AdminRequest<never, never, never>,

@@ -13,6 +13,7 @@ import type { UpstreamVersion } from '../src/mlflow/upstream-version.ts'
 import { isServedBy } from '../src/mlflow/version.ts'
 import type { Workspaces } from '../src/mlflow/workspace.ts'
 import type { Demand } from '../src/policy/decide.ts'
+import { assertOpen } from '../src/policy/lockdown.ts'
 import { assertSameOrigin } from './origin.ts'
 
 export type GatewayOptions = {
@@ -86,7 +87,7 @@ function routesOf(catalogue: readonly Operation[]): Iterable<Route> {
 
 async function handle(
   app: FastifyInstance,
-  { services: everywhere, workspaces, publicUrl, limits }: GatewayOptions,
+  options: GatewayOptions,
   route: Route,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -98,24 +99,18 @@ async function handle(
     remoteAddress: request.socket.remoteAddress ?? '',
     bytesOut: 0,
   }
+  const { limits } = options
   let entered: string | undefined
   try {
-    let services = everywhere
     const target = findTarget(exchange, route.candidates) ?? (await refuseUnknown(app, route, request, reply))
-    if (isPublic(target.operation)) limits.assertAddress(exchange.remoteAddress)
-    else {
-      exchange.caller = await app.identify(request, reply)
-      exchange.setCookie = cookiesOn(reply)
-      assertSameOrigin(request, exchange.caller.credential, publicUrl)
-      checkStanding(target.operation, exchange.caller, request.method)
-      const place = workspaces.enter(request.raw, exchange.caller)
-      exchange.caller = place.caller
-      services = place.services
-      limits.enter(place.caller.principal.userId)
-      entered = place.caller.principal.userId
-    }
+    const services = await admit(app, { exchange, operation: target.operation, request, reply }, options)
+    const userId = exchange.caller?.principal.userId
+    if (userId !== undefined) limits.enter(userId)
+    entered = userId
     const call = await readCall(exchange, target, services)
     const judged = await judge(exchange, call, services)
+    // A body may have come in slowly, begun before the lockdown.
+    if (exchange.caller !== undefined) assertOpen(app.lockdown(), exchange.caller, target.operation)
     const status = await forward(exchange, judged, services)
     reply.hijack()
     app.audit.record(eventOf(exchange, reply, { effect: 'allow', status }))
@@ -125,6 +120,36 @@ async function handle(
   } finally {
     if (entered !== undefined) limits.leave(entered)
   }
+}
+
+type Step = {
+  readonly exchange: Exchange
+  readonly operation: Operation
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+}
+
+/** Who asks, and whether for something they may ask for at all: before a byte of the body is read. */
+async function admit(
+  app: FastifyInstance,
+  { exchange, operation, request, reply }: Step,
+  { services, workspaces, publicUrl, limits }: GatewayOptions,
+): Promise<Services> {
+  if (isPublic(operation)) {
+    limits.assertAddress(exchange.remoteAddress)
+    // What is open to everybody leads to MLflow all the same.
+    if (app.lockdown()?.mode === 'closed') await app.identify(request, reply)
+    return services
+  }
+  const caller = await app.identify(request, reply)
+  exchange.caller = caller
+  exchange.setCookie = cookiesOn(reply)
+  assertSameOrigin(request, caller.credential, publicUrl)
+  checkStanding(operation, caller, request.method)
+  assertOpen(app.lockdown(), caller, operation)
+  const place = workspaces.enter(request.raw, caller)
+  exchange.caller = place.caller
+  return place.services
 }
 
 /** What identifying put on the reply, for an answer that is written without it. */
@@ -163,8 +188,8 @@ type Outcome = Pick<AuditEvent, 'effect' | 'status' | 'reason'>
 /** A refusal of ours is a denial; a fault of the upstream, the store or ourselves an error. */
 function refused(fault: unknown): Outcome {
   if (!isGatewayError(fault)) return { effect: 'error', status: 500, reason: 'ERR_INTERNAL' }
-  const { status } = fault.refusal
-  return { effect: status >= 500 ? 'error' : 'deny', status, reason: fault.reason ?? fault.code }
+  const { effect, refusal, reason, code } = fault
+  return { effect, status: refusal.status, reason: reason ?? code }
 }
 
 /** Every resource once, however many things are asked of it. */

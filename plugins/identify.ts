@@ -4,6 +4,7 @@ import { isGatewayError } from '../src/errors.ts'
 import type { Caller } from '../src/identity/caller.ts'
 import type { Identity } from '../src/identity/identity.ts'
 import type { Limits } from '../src/limits/limits.ts'
+import { assertAdmitted, type Lockdown } from '../src/policy/lockdown.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -11,15 +12,19 @@ declare module 'fastify' {
      * Who makes the request. At once if it is known already, else a promise. May put a `Set-Cookie` on the reply: who
      * writes to the raw response has to copy it.
      *
-     * @throws {GatewayError} as `Identifier`, and `ERR_TOO_MANY_REQUESTS`; at once or by rejection.
+     * @throws {GatewayError} as `Identifier`, and `ERR_TOO_MANY_REQUESTS`; at once or by rejection. `ERR_LOCKED_DOWN` for
+     *   whom the gateway is closed.
      */
     readonly identify: (request: FastifyRequest, reply: FastifyReply) => Caller | Promise<Caller>
+    /** The lockdown that is in force, if one is. */
+    readonly lockdown: Lockdown['current']
   }
 }
 
 export type IdentifyOptions = {
   readonly identity: Identity
   readonly limits: Pick<Limits, 'assertPrincipal' | 'assertMayVerify' | 'noteRefused'>
+  readonly lockdown: Pick<Lockdown, 'current'>
 }
 
 /**
@@ -27,9 +32,10 @@ export type IdentifyOptions = {
  * counts as a principal, whoever is not as an address: trying credentials is slow, and ends soon.
  */
 export const identify = fp<IdentifyOptions>(
-  async (app, { identity, limits }) => {
+  async (app, { identity, limits, lockdown }) => {
     const admit = (caller: Caller): Caller => {
       limits.assertPrincipal(caller.principal.userId)
+      assertAdmitted(lockdown.current(), caller)
       return caller
     }
     const verify = async (request: FastifyRequest, reply: FastifyReply): Promise<Caller> => {
@@ -43,6 +49,7 @@ export const identify = fp<IdentifyOptions>(
         throw fault
       }
     }
+    app.decorate('lockdown', () => lockdown.current())
     app.decorate('identify', (request: FastifyRequest, reply: FastifyReply) => {
       const caller = identity.identify.recall(request.raw.rawHeaders)
       return caller === undefined ? verify(request, reply).then(admit) : admit(caller)

@@ -96,6 +96,8 @@ export type Config = {
   readonly auditFileCount: number
   /** 0: no audit events are kept in the store. */
   readonly auditStoreDays: number
+  /** 0: as many as there are days for. */
+  readonly auditStoreMaxEvents: number
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace'
   readonly metricsPort: number | undefined
   /** Sentences about dangerous but permitted settings, to be logged at start. Hold no secret. */
@@ -166,6 +168,7 @@ function derive(variables: GatewayVariables, source: Source, faults: FaultList):
     auditFileMaxMb: variables.AUDIT_FILE_MAX_MB,
     auditFileCount: variables.AUDIT_FILE_COUNT,
     auditStoreDays: variables.AUDIT_STORE_DAYS,
+    auditStoreMaxEvents: variables.AUDIT_STORE_MAX_EVENTS,
     logLevel: variables.LOG_LEVEL,
     metricsPort: variables.METRICS_PORT,
     warnings: [],

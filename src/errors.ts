@@ -25,6 +25,7 @@ const REFUSALS = {
   ERR_PRECONDITION_FAILED: { status: 412, oauth: undefined, mlflow: 'RESOURCE_CONFLICT' },
   ERR_PRECONDITION_REQUIRED: { status: 428, oauth: undefined, mlflow: 'INVALID_PARAMETER_VALUE' },
   ERR_SIGN_IN_FAILED: { status: 400, oauth: undefined, mlflow: 'BAD_REQUEST' },
+  ERR_LOCKED_DOWN: { status: 503, oauth: undefined, mlflow: 'TEMPORARILY_UNAVAILABLE' },
   ERR_PROVIDER_UNREACHABLE: { status: 503, oauth: undefined, mlflow: 'TEMPORARILY_UNAVAILABLE' },
   ERR_STORE_UNAVAILABLE: { status: 503, oauth: undefined, mlflow: 'TEMPORARILY_UNAVAILABLE' },
   ERR_UPSTREAM_UNREACHABLE: { status: 502, oauth: undefined, mlflow: 'TEMPORARILY_UNAVAILABLE' },
@@ -69,6 +70,11 @@ export class GatewayError extends Error {
 
   get refusal(): Refusal {
     return REFUSALS[this.code]
+  }
+
+  /** For the record: what somebody decided, or what went wrong. */
+  get effect(): 'deny' | 'error' {
+    return this.refusal.status >= 500 && this.code !== 'ERR_LOCKED_DOWN' ? 'error' : 'deny'
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Endpoint } from './endpoint.ts'
 import { ACCESS_ENDPOINTS } from './endpoints/access.ts'
 import { AUDIT_ENDPOINTS } from './endpoints/audit.ts'
+import { INCIDENT_ENDPOINTS } from './endpoints/incidents.ts'
 import { OWN_ENDPOINTS } from './endpoints/own.ts'
 import { PEOPLE_ENDPOINTS } from './endpoints/people.ts'
 import { REQUEST_ENDPOINTS } from './endpoints/requests.ts'
@@ -14,4 +15,5 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...ACCESS_ENDPOINTS,
   ...AUDIT_ENDPOINTS,
   ...REQUEST_ENDPOINTS,
+  ...INCIDENT_ENDPOINTS,
 ]

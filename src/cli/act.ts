@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os'
 import type { AuditEvent, AuditEventKind, AuditedResource } from '../audit/event.ts'
 import { createRequestIds } from '../audit/request-id.ts'
-import type { Store } from '../store/store.ts'
+import type { RecordedStore } from './store-access.ts'
 
 export type Act = {
   readonly event: AuditEventKind
@@ -15,7 +15,7 @@ export const COMMAND_LINE = 'command line'
 
 /** Puts a change made at the command line on record, under the operating system's name of who made it. */
 export async function recordAct(
-  store: Pick<Store, 'audit'>,
+  store: Pick<RecordedStore, 'audit' | 'chain'>,
   { event, command, resources }: Act,
 ): Promise<void> {
   const row: AuditEvent = {
@@ -34,11 +34,11 @@ export async function recordAct(
     durationMs: 0,
     remoteAddress: '',
   }
-  await store.audit.append([row])
+  await store.audit.append(store.chain, [store.chain.add(row)])
 }
 
 /** A container may run under a user id without a name. */
-function operatingSystemUser(): string {
+export function operatingSystemUser(): string {
   try {
     return userInfo().username
   } catch {
@@ -50,7 +50,7 @@ type Named = { readonly id: string; readonly name: string }
 
 /** As {@link recordAct}, for a change to a role, perhaps of who holds it. */
 export function recordRoleChange(
-  store: Pick<Store, 'audit'>,
+  store: Pick<RecordedStore, 'audit' | 'chain'>,
   command: string,
   role: Named,
   person?: { readonly id: string; readonly username: string },

@@ -6,7 +6,7 @@ import { recordRoleChange } from './act.ts'
 import { addCommand, type Cli, createGroup, minuteOf, type Outcome, table } from './command.ts'
 import { assertByHand, findPerson, findRole } from './lookup.ts'
 import { addGrantCommands, grantToJson, sourceOf } from './role-grant.ts'
-import { withStore } from './store-access.ts'
+import { withRecord, withStore } from './store-access.ts'
 
 /** `role create | list | show | delete | grant | revoke | assign | unassign`. */
 export function roleCommands(cli: Cli): Command {
@@ -16,7 +16,7 @@ export function roleCommands(cli: Cli): Command {
     summary: 'make a role without grants',
     options: [{ flags: '--description <text>', summary: 'what it is for' }],
     run: ([name = ''], { description }) =>
-      withStore(cli, async (store) => {
+      withRecord(cli, async (store) => {
         const role = await store.roles.create({ name, description })
         await recordRoleChange(store, 'role create', role)
         return { text: `Role ${name} is made. Give it grants with: role grant ${name}\n`, json: toJson(role) }
@@ -32,7 +32,7 @@ export function roleCommands(cli: Cli): Command {
     usage: 'delete <role>',
     summary: 'delete a role with its grants; cannot be undone',
     run: ([name = '']) =>
-      withStore(cli, async (store) => {
+      withRecord(cli, async (store) => {
         const role = await findRole(store, name)
         assertByHand(role, `Role ${name}`)
         await store.roles.delete(role.id)
@@ -52,7 +52,7 @@ function addAssignmentCommands(cli: Cli, group: Command): void {
     summary: 'give somebody a role',
     options,
     run: ([name = '', user = ''], { provider }) =>
-      withStore(cli, async (store) => {
+      withRecord(cli, async (store) => {
         const [role, person] = [await findRole(store, name), await findPerson(store, user, provider)]
         await store.roles.assign(person.id, role.id)
         await recordRoleChange(store, 'role assign', role, person)
@@ -67,7 +67,7 @@ function addAssignmentCommands(cli: Cli, group: Command): void {
     summary: 'take a role from somebody',
     options,
     run: ([name = '', user = ''], { provider }) =>
-      withStore(cli, async (store) => {
+      withRecord(cli, async (store) => {
         const [role, person] = [await findRole(store, name), await findPerson(store, user, provider)]
         if (!(await store.roles.unassign(person.id, role.id))) {
           throw new GatewayError(

@@ -276,6 +276,14 @@ const records = {
     maximum: 3_650,
     description: 'Days that audit events are kept in the store. 0 keeps none there.',
   }),
+  AUDIT_STORE_MAX_EVENTS: integer({
+    section: 'Audit, logs and metrics',
+    default: 10_000_000,
+    minimum: 0,
+    maximum: 1_000_000_000,
+    description:
+      'Most audit events to keep in the store, whatever their age; the oldest go first. A million takes about 1 GB. 0: no limit.',
+  }),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], {
     section: 'Audit, logs and metrics',
     default: 'info',

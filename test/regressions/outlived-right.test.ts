@@ -29,7 +29,7 @@ describe('ended by another process', () => {
   })
   afterAll(() => gateway.stop())
 
-  const env = () => ({ DATABASE_URL: `sqlite:${gateway.file}` })
+  const env = () => gateway.env
 
   /** The command as it is typed, in a process of its own. */
   async function cli(...args: readonly string[]): Promise<void> {

@@ -50,6 +50,7 @@ function addPage(app: FastifyInstance, { path, who, view }: PageRoute, options: 
     const page = await view({
       publicUrl,
       principal: caller.principal,
+      providers: parts.config.providers.map(({ id }) => id),
       formToken: formTokens.issue(caller.credential.id),
       consult: consultant(endpoints, parts, caller),
       params: request.params as Record<string, string>,

@@ -1,6 +1,7 @@
 import type { Endpoint } from './endpoint.ts'
 import { ACCESS_ENDPOINTS } from './endpoints/access.ts'
 import { AUDIT_ENDPOINTS } from './endpoints/audit.ts'
+import { GROUP_ENDPOINTS } from './endpoints/groups.ts'
 import { OWN_ENDPOINTS } from './endpoints/own.ts'
 import { PEOPLE_ENDPOINTS } from './endpoints/people.ts'
 import { REQUEST_ENDPOINTS } from './endpoints/requests.ts'
@@ -11,6 +12,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...OWN_ENDPOINTS,
   ...PEOPLE_ENDPOINTS,
   ...ROLE_ENDPOINTS,
+  ...GROUP_ENDPOINTS,
   ...ACCESS_ENDPOINTS,
   ...AUDIT_ENDPOINTS,
   ...REQUEST_ENDPOINTS,

@@ -2,6 +2,7 @@ import { type AccessRequests, createAccessRequests } from './access-requests.ts'
 import { type AuditEvents, createAuditEvents } from './audit.ts'
 import { type Changes, createChanges } from './changes.ts'
 import { type DatabaseOptions, openDatabase, openRelaxed } from './database.ts'
+import { createGroups, type Groups } from './groups.ts'
 import { createJobs, type Jobs } from './jobs.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createPeople, type People } from './people.ts'
@@ -24,6 +25,7 @@ export type StoreOptions = DatabaseOptions & {
  */
 export type Store = {
   readonly people: People
+  readonly groups: Groups
   readonly roles: Roles
   readonly publicIds: PublicIds
   readonly tokens: Tokens
@@ -47,6 +49,7 @@ export async function openStore({ now, ...options }: StoreOptions): Promise<Stor
   const relaxed = openRelaxed(options)
   return {
     people: createPeople(db, now),
+    groups: createGroups(db, now),
     roles: createRoles(db, now),
     publicIds: createPublicIds(db),
     // What only tells when a token was last used must not have reads wait while another process holds the write lock.

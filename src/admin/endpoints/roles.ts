@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import type { AuditedResource } from '../../audit/event.ts'
 import { GatewayError } from '../../errors.ts'
 import { type Grant, isWildcardOnly, levelsOf } from '../../policy/grants.ts'
 import type { RoleChange } from '../../store/role-change.ts'
@@ -11,6 +12,7 @@ import {
   etagOf,
   requiredMatch,
 } from '../endpoint.ts'
+import { providerNamed } from '../group.ts'
 import { NewGrantSchema, RoleSummaryWire, RoleWire, roleSummaryToWire, roleToWire } from '../wire.ts'
 
 const Id = Type.Object({ id: Type.String({ description: 'Of the role.' }) })
@@ -54,6 +56,7 @@ async function changed(
   { params, ifMatch }: { readonly params: { readonly id: string }; readonly ifMatch: string | undefined },
   { store }: AdminParts,
   change: RoleChange,
+  alsoAbout: readonly AuditedResource[] = [],
 ): Promise<AdminAnswer> {
   const wanted = requiredMatch(ifMatch)
   let before: RoleDetails | undefined
@@ -62,9 +65,16 @@ async function changed(
     return etagOf(roleToWire(role)) === wanted
   }
   const after = await store.roles.change(params.id, isCurrent, change)
-  if (after !== undefined) return shown(after)
+  if (after !== undefined) {
+    const answer = shown(after)
+    return { ...answer, resources: [...(answer.resources ?? []), ...alsoAbout] }
+  }
   return { resources: [{ type: 'role', id: params.id, name: before?.name }] }
 }
+
+const groupOf = ({ provider, group }: { readonly provider: string; readonly group: string }) => [
+  { type: 'group', id: `${provider}:${group}` },
+]
 
 /** What changes a role: each needs `If-Match`, and answers the role as it is then. */
 const change = { who: 'admin', answer: RoleWire, event: 'role_changed' } as const
@@ -154,7 +164,10 @@ export const ROLE_ENDPOINTS: readonly Endpoint[] = [
     path: '/roles/:id/people/:person',
     summary: 'Give a role to somebody',
     params: Type.Object({ ...Id.properties, person: Type.String() }),
-    handle: (request, parts) => changed(request, parts, { kind: 'assign', userId: request.params.person }),
+    handle: (request, parts) => {
+      const { person: userId } = request.params
+      return changed(request, parts, { kind: 'assign', userId }, [{ type: 'user', id: userId }])
+    },
   }),
   endpoint({
     ...change,
@@ -163,7 +176,10 @@ export const ROLE_ENDPOINTS: readonly Endpoint[] = [
     path: '/roles/:id/people/:person',
     summary: 'Take a role from somebody who was given it by hand',
     params: Type.Object({ ...Id.properties, person: Type.String() }),
-    handle: (request, parts) => changed(request, parts, { kind: 'unassign', userId: request.params.person }),
+    handle: (request, parts) => {
+      const { person: userId } = request.params
+      return changed(request, parts, { kind: 'unassign', userId }, [{ type: 'user', id: userId }])
+    },
   }),
   endpoint({
     ...change,
@@ -173,9 +189,9 @@ export const ROLE_ENDPOINTS: readonly Endpoint[] = [
     summary: 'Give a role to a group of a provider',
     params: Type.Object({ ...Id.properties, provider: Type.String(), group: Type.String() }),
     handle: (request, parts) => {
-      const { provider, group } = request.params
-      assertProvider(provider, parts)
-      return changed(request, parts, { kind: 'map', provider, group })
+      const { group } = request.params
+      const provider = providerNamed(request.params.provider, parts.config, 'map')
+      return changed(request, parts, { kind: 'map', provider, group }, groupOf(request.params))
     },
   }),
   endpoint({
@@ -186,29 +202,9 @@ export const ROLE_ENDPOINTS: readonly Endpoint[] = [
     summary: 'Take a role from a group that was given it by hand',
     params: Type.Object({ ...Id.properties, provider: Type.String(), group: Type.String() }),
     handle: (request, parts) => {
-      const { provider, group } = request.params
-      return changed(request, parts, { kind: 'unmap', provider, group })
+      const { group } = request.params
+      const provider = providerNamed(request.params.provider, parts.config, 'unmap')
+      return changed(request, parts, { kind: 'unmap', provider, group }, groupOf(request.params))
     },
   }),
-  endpoint({
-    name: 'groups.list',
-    method: 'GET',
-    path: '/groups',
-    summary: 'Groups that somebody is in, with how many are',
-    who: 'admin',
-    answer: Type.Object({
-      groups: Type.Array(
-        Type.Object({ provider: Type.String(), name: Type.String(), people: Type.Integer() }),
-      ),
-    }),
-    handle: async (_request, { store }) => ({ body: { groups: await store.people.groups() } }),
-  }),
 ]
-
-/** A group is somebody's only at a provider that can vouch for it. */
-function assertProvider(provider: string, { config }: AdminParts): void {
-  if (config.providers.some(({ id }) => id === provider)) return
-  throw invalid(
-    `There is no provider ${provider}; configured are ${config.providers.map(({ id }) => id).join(', ')}`,
-  )
-}

@@ -10,6 +10,7 @@ import {
   grantText,
   items,
   levelMark,
+  listed,
   option,
   text,
   type View,
@@ -72,10 +73,6 @@ function peopleCell(view: View, row: Json): Html {
   if (first === undefined) return html``
   if (others.length < 3) return html`${listed(people.map(link))}${admins}`
   return html`<details><summary>${text(first, 'username')} and ${others.length} others</summary>${listed(people.map(link))}</details>${admins}`
-}
-
-function listed(links: readonly Html[]): Html {
-  return html`${links.map((link, index) => html`${index > 0 ? ', ' : undefined}${link}`)}`
 }
 
 async function reach(view: View, type: string, key: string): Promise<Html> {

@@ -6,7 +6,17 @@ import { timeOf } from '../time.ts'
 import type { Json } from './consult.ts'
 import { rolesOf } from './people-pages.ts'
 import { levelField, lifetimeField } from './role-pages.ts'
-import { actionForm, adminPage, items, number, option, text, type View } from './view.ts'
+import {
+  actionForm,
+  adminPage,
+  groupAddress,
+  items,
+  number,
+  option,
+  qualified,
+  text,
+  type View,
+} from './view.ts'
 
 /** `/auth/access`: what one may do oneself, what one has asked for, and where one is signed in. */
 export async function ownAccessPage(view: View): Promise<string> {
@@ -90,7 +100,7 @@ export async function requestsPage(view: View): Promise<string> {
 export async function overviewPage(view: View): Promise<string> {
   const { body: requests } = await view.consult('requests.list')
   const { body: roles } = await view.consult('roles.list')
-  const { body: groups } = await view.consult('groups.list')
+  const { body: groups } = await view.consult('groups.list', { query: { limit: 50 } })
   const { body: counts } = await view.consult('audit.counts', {
     query: { since: view.now - 86_400, span: 86_400 },
   })
@@ -109,7 +119,8 @@ ${tile('/auth/admin/audit?range=day', total('allow'), 'allowed in a day')}
 ${tile('/auth/admin/audit?range=day&effect=error', total('error'), 'failed in a day')}
 ${tile('/auth/admin/roles', items(roles, 'roles').length, 'roles')}
 </ul>
-<section class="panel" aria-labelledby="groups"><h2 id="groups">Groups that people are in</h2>
-${items(groups, 'groups').length === 0 ? html`<p class="muted">No provider has named any.</p>` : html`<ul class="tags">${items(groups, 'groups').map((group) => html`<li>${text(group, 'provider')}:${text(group, 'name')} <span class="muted">${number(group, 'people')}</span></li>`)}</ul>`}</section>`,
+<section class="panel" aria-labelledby="groups"><h2 id="groups">Groups, and how many people are in each</h2>
+${items(groups, 'groups').length === 0 ? html`<p class="muted">No provider has named any.</p>` : html`<ul class="tags">${items(groups, 'groups').map((group) => html`<li><a href="${groupAddress(view.publicUrl, group)}">${qualified(group)}</a> <span class="muted">${number(group, 'people')}</span></li>`)}</ul>`}
+${text(groups, 'next') === '' ? undefined : html`<p><a class="button quiet" href="${ownPath(view.publicUrl, '/auth/admin/groups')}">All groups</a></p>`}</section>`,
   })
 }

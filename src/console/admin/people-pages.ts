@@ -2,7 +2,20 @@ import { ownPath } from '../assets.ts'
 import { type Html, html } from '../html.ts'
 import { timeOf } from '../time.ts'
 import type { Json } from './consult.ts'
-import { actionForm, address, adminPage, grantText, items, number, text, type View, viaText } from './view.ts'
+import {
+  actionForm,
+  address,
+  adminPage,
+  grantText,
+  groupAddress,
+  items,
+  listed,
+  number,
+  qualified,
+  text,
+  type View,
+  viaText,
+} from './view.ts'
 
 /** `/auth/admin/people`: everybody the gateway knows, to search. */
 export async function peoplePage(view: View): Promise<string> {
@@ -25,7 +38,8 @@ ${nextLink(view, text(body, 'next'))}
   })
 }
 
-function peopleTable(view: View, people: readonly Json[]): Html {
+/** People as lists show them. */
+export function peopleTable(view: View, people: readonly Json[]): Html {
   return html`<table class="cards">
 <thead><tr><th scope="col">Name</th><th scope="col">E-mail</th><th scope="col">Provider</th><th scope="col">State</th><th scope="col">Last seen</th></tr></thead>
 <tbody>
@@ -65,11 +79,7 @@ export async function personPage(view: View): Promise<string> {
 <dt>E-mail</dt><dd>${text(person, 'email') || '–'}</dd>
 <dt>Provider</dt><dd>${text(person, 'provider') || '–'}</dd>
 <dt>State</dt><dd>${disabled ? html`<span class="bad">disabled: everything of theirs is refused</span>` : 'active'}${person['is_admin'] === true ? ', administrator' : ''}</dd>
-<dt>Groups</dt><dd>${
-      items(person, 'groups')
-        .map((group) => `${text(group, 'provider')}:${text(group, 'name')}`)
-        .join(', ') || 'none'
-    }</dd>
+<dt>Groups</dt><dd>${groupLinks(view, items(person, 'groups'))}</dd>
 <dt>Last seen</dt><dd>${whenOr(number(person, 'last_seen_at'), 'never')}</dd>
 </dl>
 <div class="actions">
@@ -80,6 +90,13 @@ ${actionForm(view, { name: 'people.delete', params: { id }, match: etag, next: '
 <section class="panel" aria-labelledby="roles"><h2 id="roles">What they hold</h2>${rolesOf(view, person)}</section>
 <section class="panel" aria-labelledby="tokens"><h2 id="tokens">Access tokens</h2>${tokensOf(view, id, items(tokens, 'tokens'))}</section>`,
   })
+}
+
+function groupLinks({ publicUrl }: View, groups: readonly Json[]): Html {
+  if (groups.length === 0) return html`none`
+  return listed(
+    groups.map((group) => html`<a href="${groupAddress(publicUrl, group)}">${qualified(group)}</a>`),
+  )
 }
 
 function stateForm(

@@ -1,9 +1,21 @@
+import { NO_PROVIDER } from '../../admin/group.ts'
 import { GRANT_TYPES } from '../../policy/grants.ts'
 import { ownPath } from '../assets.ts'
 import { type Html, html } from '../html.ts'
 import { timeOf } from '../time.ts'
 import type { Json } from './consult.ts'
-import { actionForm, adminPage, grantText, items, number, option, text, type View } from './view.ts'
+import {
+  actionForm,
+  adminPage,
+  grantText,
+  groupAddress,
+  items,
+  number,
+  option,
+  qualified,
+  text,
+  type View,
+} from './view.ts'
 
 /** `/auth/admin/roles`: every role, and a form for another. */
 export async function rolesPage(view: View): Promise<string> {
@@ -41,7 +53,8 @@ ${roles.map(
 </tbody></table>`
 }
 
-function sourceText(thing: Json): string {
+/** Where a role, grant or mapping comes from. */
+export function sourceText(thing: Json): string {
   return { policy: 'policy file', creator: 'made by its creator' }[text(thing, 'source')] ?? 'by hand'
 }
 
@@ -141,14 +154,14 @@ function holderTable({ view, id, etag, role }: Part): Html {
           : undefined,
     })),
     ...items(role, 'groups').map((group) => ({
-      name: html`${qualified(group)}`,
+      name: html`<a href="${groupAddress(view.publicUrl, group)}">${qualified(group)}</a>`,
       kind: 'group',
       from: sourceText(group),
       form:
         text(group, 'source') === 'manual'
           ? actionForm(view, {
               name: 'roles.unmap_group',
-              params: { id, provider: text(group, 'provider'), group: text(group, 'name') },
+              params: { id, provider: text(group, 'provider') || NO_PROVIDER, group: text(group, 'name') },
               match: etag,
               label: 'Take away',
               spoken: `Take away from group ${qualified(group)}`,
@@ -169,12 +182,6 @@ function holderTable({ view, id, etag, role }: Part): Html {
 <tbody>
 ${rows.map(({ name, kind, from, form }) => html`<tr><td>${name}</td><td data-label="As">${kind}</td><td data-label="From">${from}</td><td class="end">${form}</td></tr>\n`)}
 </tbody></table>`
-}
-
-function qualified(thing: Json): string {
-  return text(thing, 'provider') === ''
-    ? text(thing, 'name')
-    : `${text(thing, 'provider')}:${text(thing, 'name')}`
 }
 
 function holderForms({ view, id, etag }: Part): Html {

@@ -1,3 +1,4 @@
+import { NO_PROVIDER } from '../../admin/group.ts'
 import type { Principal } from '../../identity/principal.ts'
 import { ownPath } from '../assets.ts'
 import { type Html, html } from '../html.ts'
@@ -8,6 +9,8 @@ import type { Consult, Json, JsonValue } from './consult.ts'
 export type View = {
   readonly publicUrl: URL
   readonly principal: Principal
+  /** Ids of the configured providers. */
+  readonly providers: readonly string[]
   /** The value every form on the page carries. */
   readonly formToken: string
   readonly consult: Consult
@@ -23,6 +26,7 @@ export type View = {
 const SECTIONS = [
   ['/auth/admin', 'Overview'],
   ['/auth/admin/people', 'People'],
+  ['/auth/admin/groups', 'Groups'],
   ['/auth/admin/roles', 'Roles'],
   ['/auth/admin/access', 'Access'],
   ['/auth/admin/requests', 'Requests'],
@@ -84,6 +88,19 @@ export function address(
   return `${ownPath(publicUrl, path)}${search === '' ? '' : `?${search}`}`
 }
 
+/** A group or username with the provider that vouches for it, if it names one. */
+export function qualified(thing: Json): string {
+  return text(thing, 'provider') === ''
+    ? text(thing, 'name')
+    : `${text(thing, 'provider')}:${text(thing, 'name')}`
+}
+
+/** The page of a group. In the query, since a group may be called `..` too. */
+export function groupAddress(publicUrl: URL, group: Json): string {
+  const provider = text(group, 'provider') || NO_PROVIDER
+  return address(publicUrl, '/auth/admin/groups', { provider, name: text(group, 'name') })
+}
+
 export type ActionForm = {
   /** Name of the endpoint. */
   readonly name: string
@@ -140,4 +157,9 @@ export function viaText(via: Json): string {
 
 export function option(value: string, chosen: string | undefined, label = value): Html {
   return html`<option value="${value}"${value === chosen ? html` selected` : undefined}>${label}</option>`
+}
+
+/** With commas between them. */
+export function listed(links: readonly Html[]): Html {
+  return html`${links.map((link, index) => html`${index > 0 ? ', ' : undefined}${link}`)}`
 }

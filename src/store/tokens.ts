@@ -29,6 +29,8 @@ export type Tokens = {
   readonly list: (userId?: string) => Promise<readonly TokenRecord[]>
   /** @returns False if there is no such token or it was revoked before. */
   readonly revoke: (jti: string) => Promise<boolean>
+  /** Revokes all of one person's. @returns How many were not revoked before. */
+  readonly revokeOf: (userId: string) => Promise<number>
   /** Remembers when tokens were last used. No change is announced: nobody keeps this in memory. */
   readonly touch: (lastUses: ReadonlyMap<string, number>) => Promise<void>
 }
@@ -68,6 +70,20 @@ export function createTokens(db: Database, now: () => number): Tokens {
           .executeTakeFirst()
         if (numUpdatedRows > 0n) await noteChange(trx, { kind: 'token', key: jti, at })
         return numUpdatedRows > 0n
+      }),
+
+    revokeOf: (userId) =>
+      db.transaction().execute(async (trx) => {
+        const at = now()
+        const revoked = await trx
+          .updateTable('access_tokens')
+          .set({ revoked_at: at })
+          .where('user_id', '=', userId)
+          .where('revoked_at', 'is', null)
+          .returning('jti')
+          .execute()
+        for (const { jti } of revoked) await noteChange(trx, { kind: 'token', key: jti, at })
+        return revoked.length
       }),
 
     touch: (lastUses) =>

@@ -105,6 +105,8 @@ const pages = (): Readonly<Record<string, string>> => ({
   overview: '/auth/admin',
   people: '/auth/admin/people',
   person: `/auth/admin/people/${gateway.members.editor.userId}`,
+  groups: '/auth/admin/groups',
+  group: `/auth/admin/groups?${new URLSearchParams({ provider: 'oidc', name: SCRIPT })}`,
   roles: '/auth/admin/roles',
   role: `/auth/admin/roles/${roleId}`,
   access: '/auth/admin/access',
@@ -162,6 +164,7 @@ describe('every page', () => {
 })
 
 async function keepPicture(page: Page, name: string, { width, colorScheme }: Screen): Promise<void> {
+    await page.screenshot({ path: `/tmp/groups-pics/${name}-${width}-${colorScheme}.png`, fullPage: true })
   if (process.env['PICTURES'] === undefined || !SHOWN.has(name)) return
   mkdirSync(IMAGES, { recursive: true })
   await page.screenshot({ path: join(IMAGES, `console-${name}-${width}-${colorScheme}.png`) })
@@ -219,6 +222,34 @@ describe('what people do there', () => {
     expect(await mayRead('outsider')).toBe(200)
   })
 
+  it('gives a group a role, and takes it away again', async () => {
+    const { id } = await gateway.store.roles.create({ name: 'for the team' })
+    const role = { resourceType: 'experiment', match: 'any', pattern: '*', level: 'READ' } as const
+    await gateway.store.roles.grant(id, { ...role, source: 'manual' })
+    await gateway.store.people.signIn({
+      ...{ provider: 'oidc', issuer: 'https://issuer.invalid', subject: 'subject-outsider' },
+      ...{ username: 'outsider', groups: ['team a/b'] },
+    })
+    const reads = async () =>
+      (await gateway.ask({ target: '/api/2.0/mlflow/experiments/get?experiment_id=2', as: 'outsider' }))
+        .status
+    await signedIn('admin', async (page) => {
+      await page.goto(`${gateway.url}/auth/admin/groups`)
+      await page.getByRole('link', { name: 'team a/b' }).click()
+      await page.getByRole('link', { name: 'outsider' }).waitFor()
+      expect(await reads()).toBe(403)
+      await page.getByLabel('Role', { exact: true }).selectOption('for the team')
+      await page.getByRole('button', { name: 'Give role' }).click()
+      await page.getByRole('link', { name: 'for the team' }).waitFor()
+      expect(await reads()).toBe(200)
+      await page.getByRole('link', { name: 'for the team' }).click()
+      await page.getByRole('link', { name: 'oidc:team a/b' }).click()
+      await page.getByRole('button', { name: 'Take away for the team' }).click()
+      await page.getByText('None.').waitFor()
+      expect(await reads()).toBe(403)
+    })
+  })
+
   it('is told who was first when two change one role', async () => {
     const { id } = await gateway.store.roles.create({ name: 'contested' })
     await signedIn('admin', async (page, context) => {
@@ -256,6 +287,18 @@ describe('what people do there', () => {
       await page.getByRole('link', { name: 'person-11' }).focus()
       await page.keyboard.press('Enter')
       await page.getByRole('heading', { level: 1, name: 'person-11' }).waitFor()
+    })
+  })
+
+  it('ends one session of somebody, and revokes their tokens', async () => {
+    await signedIn('admin', async (page) => {
+      await page.goto(`${gateway.url}/auth/admin/people/${gateway.members.reader.userId}`)
+      await page.getByRole('button', { name: 'End session' }).click()
+      await page.getByText('None: not signed in anywhere.').waitFor()
+      expect(await mayRead('reader')).toBe(200)
+      await page.getByRole('button', { name: 'Revoke all tokens' }).click()
+      await page.getByRole('button', { name: 'Revoke all tokens' }).waitFor({ state: 'detached' })
+      expect(await mayRead('reader')).toBe(401)
     })
   })
 })

@@ -163,6 +163,20 @@ export const PEOPLE_ENDPOINTS: readonly Endpoint[] = [
     },
   }),
   endpoint({
+    name: 'people.revoke_tokens',
+    method: 'DELETE',
+    path: '/people/:id/tokens',
+    summary: 'Revoke every access token of a person',
+    who: 'admin',
+    params: Id,
+    answer: Type.Object({ revoked: Type.Integer() }),
+    event: 'token_revoked',
+    handle: async ({ params }, parts) => {
+      const { person } = await membershipOf(params.id, parts)
+      return { body: { revoked: await parts.store.tokens.revokeOf(params.id) }, resources: resource(person) }
+    },
+  }),
+  endpoint({
     name: 'people.sessions',
     method: 'GET',
     path: '/people/:id/sessions',
@@ -173,6 +187,22 @@ export const PEOPLE_ENDPOINTS: readonly Endpoint[] = [
     handle: async ({ params }, parts) => {
       await membershipOf(params.id, parts)
       return { body: { sessions: (await parts.store.sessions.list(params.id)).map(sessionToWire) } }
+    },
+  }),
+  endpoint({
+    name: 'people.end_session',
+    method: 'DELETE',
+    path: '/people/:id/sessions/:session',
+    summary: 'End one browser session of a person',
+    who: 'admin',
+    params: Type.Object({ ...Id.properties, session: Type.String() }),
+    event: 'session_ended',
+    handle: async ({ params }, parts) => {
+      const { person } = await membershipOf(params.id, parts)
+      const own = (await parts.store.sessions.list(params.id)).some(({ id }) => id === params.session)
+      if (!own || !(await parts.store.sessions.destroy(params.session)))
+        throw new GatewayError('ERR_NOT_FOUND', 'The person has no such session, or it has ended')
+      return { resources: [...resource(person), { type: 'session', id: params.session }] }
     },
   }),
   endpoint({

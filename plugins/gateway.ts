@@ -104,7 +104,8 @@ async function handle(
       exchange.setCookie = cookiesOn(reply)
       assertSameOrigin(request, exchange.caller.credential, publicUrl)
       checkStanding(target.operation, exchange.caller, request.method)
-      const place = workspaces.enter(request.raw, exchange.caller)
+      exchange.workspace = workspaces.named(request.raw)
+      const place = workspaces.enter(exchange.workspace, exchange.caller)
       exchange.caller = place.caller
       services = place.services
     }
@@ -186,6 +187,7 @@ function eventOf(exchange: Exchange, reply: FastifyReply, outcome: Outcome): Aud
     operation: exchange.operation?.name,
     method: request.method ?? '',
     path: exchange.path ?? '',
+    workspace: exchange.workspace,
     resources: demands && touched(demands),
     ...outcome,
     bytesIn: Number(request.headers['content-length'] ?? 0),

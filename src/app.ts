@@ -276,9 +276,13 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
     await app.register(metrics, { metrics: counters, port: metricsPort, host: config.host })
 }
 
-function adminParts({ store, config, now, services }: Parts): AdminParts {
+function adminParts({ store, config, now, services, workspaces }: Parts): AdminParts {
   const { lookup, upstream } = services
-  return { store, config, now, lookup, upstream, catalogue: CATALOGUE }
+  const servicesIn = (workspace: string) => {
+    const there = workspaces.services(workspace)
+    return { lookup: there.lookup, upstream: there.upstream }
+  }
+  return { store, config, now, lookup, upstream, servicesIn, catalogue: CATALOGUE }
 }
 
 async function assertHealthy({ upstream }: Services): Promise<void> {

@@ -1,6 +1,8 @@
 import type { Endpoint } from './endpoint.ts'
 import { ACCESS_ENDPOINTS } from './endpoints/access.ts'
 import { AUDIT_ENDPOINTS } from './endpoints/audit.ts'
+import { EXPLAIN_ENDPOINTS } from './endpoints/explain.ts'
+import { GRANT_ENDPOINTS } from './endpoints/grants.ts'
 import { GROUP_ENDPOINTS } from './endpoints/groups.ts'
 import { OWN_ENDPOINTS } from './endpoints/own.ts'
 import { PEOPLE_ENDPOINTS } from './endpoints/people.ts'
@@ -14,6 +16,8 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...ROLE_ENDPOINTS,
   ...GROUP_ENDPOINTS,
   ...ACCESS_ENDPOINTS,
+  ...EXPLAIN_ENDPOINTS,
+  ...GRANT_ENDPOINTS,
   ...AUDIT_ENDPOINTS,
   ...REQUEST_ENDPOINTS,
 ]

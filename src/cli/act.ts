@@ -1,12 +1,17 @@
 import { userInfo } from 'node:os'
 import type { AuditEvent, AuditEventKind, AuditedResource } from '../audit/event.ts'
 import { createRequestIds } from '../audit/request-id.ts'
+import { DEFAULT_WORKSPACE } from '../policy/grants.ts'
 import type { Store } from '../store/store.ts'
+import type { Cli } from './command.ts'
+import { hasWorkspaces } from './store-access.ts'
 
 export type Act = {
   readonly event: AuditEventKind
   /** The command, e.g. `role grant`. */
   readonly command: string
+  /** Where, if workspaces are kept apart and it is in one. */
+  readonly workspace?: string | undefined
   readonly resources: readonly AuditedResource[]
 }
 
@@ -16,7 +21,7 @@ export const COMMAND_LINE = 'command line'
 /** Puts a change made at the command line on record, under the operating system's name of who made it. */
 export async function recordAct(
   store: Pick<Store, 'audit'>,
-  { event, command, resources }: Act,
+  { event, command, workspace, resources }: Act,
 ): Promise<void> {
   const row: AuditEvent = {
     at: new Date().toISOString(),
@@ -26,6 +31,7 @@ export async function recordAct(
     provider: COMMAND_LINE,
     method: 'CLI',
     path: command,
+    workspace,
     resources,
     effect: 'allow',
     status: 0,
@@ -46,16 +52,20 @@ function operatingSystemUser(): string {
   }
 }
 
-type Named = { readonly id: string; readonly name: string }
+type RoleChange = {
+  readonly command: string
+  readonly role: { readonly id: string; readonly name: string; readonly workspace?: string | undefined }
+  readonly person?: { readonly id: string; readonly username: string }
+}
 
 /** As {@link recordAct}, for a change to a role, perhaps of who holds it. */
 export function recordRoleChange(
+  cli: Cli,
   store: Pick<Store, 'audit'>,
-  command: string,
-  role: Named,
-  person?: { readonly id: string; readonly username: string },
+  { command, role, person }: RoleChange,
 ): Promise<void> {
+  const workspace = hasWorkspaces(cli) ? (role.workspace ?? DEFAULT_WORKSPACE) : undefined
   const user = person === undefined ? [] : [{ type: 'user', id: person.id, name: person.username }]
   const resources = [{ type: 'role', id: role.id, name: role.name }, ...user]
-  return recordAct(store, { event: 'role_changed', command, resources })
+  return recordAct(store, { event: 'role_changed', command, workspace, resources })
 }

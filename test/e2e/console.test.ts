@@ -164,7 +164,7 @@ describe('every page', () => {
 })
 
 async function keepPicture(page: Page, name: string, { width, colorScheme }: Screen): Promise<void> {
-    await page.screenshot({ path: `/tmp/groups-pics/${name}-${width}-${colorScheme}.png`, fullPage: true })
+  await page.screenshot({ path: `/tmp/groups-pics/${name}-${width}-${colorScheme}.png`, fullPage: true })
   if (process.env['PICTURES'] === undefined || !SHOWN.has(name)) return
   mkdirSync(IMAGES, { recursive: true })
   await page.screenshot({ path: join(IMAGES, `console-${name}-${width}-${colorScheme}.png`) })

@@ -1,18 +1,23 @@
 import { Type } from 'typebox'
 import type { AuditedResource } from '../../audit/event.ts'
 import { GatewayError } from '../../errors.ts'
-import { type Grant, isWildcardOnly, levelsOf } from '../../policy/grants.ts'
+import type { Caller } from '../../identity/caller.ts'
+import { workspaceNamed } from '../../mlflow-auth/workspace.ts'
+import { DEFAULT_WORKSPACE, type Grant, isWildcardOnly, levelsOf } from '../../policy/grants.ts'
 import type { RoleChange } from '../../store/role-change.ts'
-import type { RoleDetails } from '../../store/roles.ts'
+import type { RoleDetails, RoleRecord } from '../../store/roles.ts'
 import {
   type AdminAnswer,
   type AdminParts,
+  type AdminRequest,
   type Endpoint,
   endpoint,
   etagOf,
   requiredMatch,
 } from '../endpoint.ts'
 import { providerNamed } from '../group.ts'
+import { assertNotLonger } from '../limits.ts'
+import { administersIn, assertAdministers, InWorkspace } from '../place.ts'
 import { NewGrantSchema, RoleSummaryWire, RoleWire, roleSummaryToWire, roleToWire } from '../wire.ts'
 
 const Id = Type.Object({ id: Type.String({ description: 'Of the role.' }) })
@@ -41,24 +46,41 @@ function invalid(message: string): GatewayError {
   return new GatewayError('ERR_INVALID_PARAMETER', message)
 }
 
-const shown = (role: RoleDetails): AdminAnswer => {
+function shown(role: RoleDetails, parts: AdminParts): AdminAnswer {
   const body = roleToWire(role)
-  return { body, etag: etagOf(body), resources: [{ type: 'role', id: role.id, name: role.name }] }
+  const resources = [{ type: 'role', id: role.id, name: role.name }]
+  return { body, etag: etagOf(body), resources, workspace: whereOf(role, parts) }
 }
 
-async function found(id: string, { store }: AdminParts): Promise<RoleDetails> {
-  const role = await store.roles.details(id)
-  if (role === undefined) throw new GatewayError('ERR_NOT_FOUND', 'There is no such role')
+/** For the record: nothing while workspaces are not kept apart. */
+function whereOf({ workspace }: RoleRecord, { config }: AdminParts): string | undefined {
+  return config.workspaces ? (workspace ?? DEFAULT_WORKSPACE) : undefined
+}
+
+/** An administrator of a workspace sees the roles in it, and nobody's own: those hold what somebody has anywhere. */
+function isSeenBy(caller: Caller, { workspace, ownerUserId }: RoleRecord, parts: AdminParts): boolean {
+  return caller.principal.isAdmin || (ownerUserId === undefined && administersIn(caller, workspace, parts))
+}
+
+async function found(id: string, caller: Caller, parts: AdminParts): Promise<RoleDetails> {
+  const role = await parts.store.roles.details(id)
+  if (role === undefined || !isSeenBy(caller, role, parts))
+    throw new GatewayError('ERR_NOT_FOUND', 'There is no such role')
   return role
 }
 
+type Changing = Pick<AdminRequest<{ readonly id: string }, object, object>, 'caller' | 'params' | 'ifMatch'>
+
 async function changed(
-  { params, ifMatch }: { readonly params: { readonly id: string }; readonly ifMatch: string | undefined },
-  { store }: AdminParts,
+  { caller, params, ifMatch }: Changing,
+  parts: AdminParts,
   change: RoleChange,
   alsoAbout: readonly AuditedResource[] = [],
 ): Promise<AdminAnswer> {
+  const { store } = parts
   const wanted = requiredMatch(ifMatch)
+  const seen = await found(params.id, caller, parts)
+  await assertNotLonger(caller, seen.workspace, givenBy(change, seen), parts)
   let before: RoleDetails | undefined
   const isCurrent = (role: RoleDetails) => {
     before = role
@@ -66,10 +88,19 @@ async function changed(
   }
   const after = await store.roles.change(params.id, isCurrent, change)
   if (after !== undefined) {
-    const answer = shown(after)
+    const answer = shown(after, parts)
     return { ...answer, resources: [...(answer.resources ?? []), ...alsoAbout] }
   }
-  return { resources: [{ type: 'role', id: params.id, name: before?.name }] }
+  return {
+    resources: [{ type: 'role', id: params.id, name: before?.name }],
+    workspace: whereOf(seen, parts),
+  }
+}
+
+/** What somebody has by the change that they had not before. */
+function givenBy(change: RoleChange, { grants }: RoleDetails): readonly Grant[] {
+  if (change.kind === 'grant') return [change.grant]
+  return change.kind === 'assign' || change.kind === 'map' ? grants : []
 }
 
 const groupOf = ({ provider, group }: { readonly provider: string; readonly group: string }) => [
@@ -77,7 +108,7 @@ const groupOf = ({ provider, group }: { readonly provider: string; readonly grou
 ]
 
 /** What changes a role: each needs `If-Match`, and answers the role as it is then. */
-const change = { who: 'admin', answer: RoleWire, event: 'role_changed' } as const
+const change = { who: 'workspace_admin', answer: RoleWire, event: 'role_changed' } as const
 
 export const ROLE_ENDPOINTS: readonly Endpoint[] = [
   endpoint({
@@ -85,24 +116,33 @@ export const ROLE_ENDPOINTS: readonly Endpoint[] = [
     method: 'GET',
     path: '/roles',
     summary: 'Roles with their grants, by name',
-    who: 'admin',
+    who: 'workspace_admin',
+    query: Type.Object({ ...InWorkspace }),
     answer: Type.Object({ roles: Type.Array(RoleSummaryWire) }),
-    handle: async (_request, { store }) => ({
-      body: { roles: (await store.roles.list()).map(roleSummaryToWire) },
-    }),
+    handle: async ({ caller, query: { workspace } }, parts) => {
+      const only = workspace === undefined ? undefined : workspaceNamed(workspace, parts.config)
+      const roles = (await parts.store.roles.list()).filter(
+        (role) =>
+          (only === undefined || (role.workspace ?? DEFAULT_WORKSPACE) === only) &&
+          isSeenBy(caller, role, parts),
+      )
+      return { body: { roles: roles.map(roleSummaryToWire) } }
+    },
   }),
   endpoint({
     name: 'roles.create',
     method: 'POST',
     path: '/roles',
     summary: 'Make a role',
-    who: 'admin',
-    body: Type.Object({ name: Name, description: Type.Optional(Description) }, strict),
+    who: 'workspace_admin',
+    body: Type.Object({ name: Name, description: Type.Optional(Description), ...InWorkspace }, strict),
     answer: RoleWire,
     event: 'role_changed',
-    handle: async ({ body }, parts) => {
-      const { id } = await parts.store.roles.create(body)
-      return { ...shown(await found(id, parts)), status: 201 }
+    handle: async ({ caller, body }, parts) => {
+      const workspace = workspaceNamed(body.workspace ?? DEFAULT_WORKSPACE, parts.config)
+      assertAdministers(caller, workspace, parts)
+      const { id } = await parts.store.roles.create({ ...body, workspace })
+      return { ...shown(await found(id, caller, parts), parts), status: 201 }
     },
   }),
   endpoint({
@@ -110,10 +150,10 @@ export const ROLE_ENDPOINTS: readonly Endpoint[] = [
     method: 'GET',
     path: '/roles/:id',
     summary: 'A role with its grants and holders',
-    who: 'admin',
+    who: 'workspace_admin',
     params: Id,
     answer: RoleWire,
-    handle: async ({ params }, parts) => shown(await found(params.id, parts)),
+    handle: async ({ caller, params }, parts) => shown(await found(params.id, caller, parts), parts),
   }),
   endpoint({
     ...change,

@@ -9,6 +9,10 @@ import type { Consult, Json, JsonValue } from './consult.ts'
 export type View = {
   readonly publicUrl: URL
   readonly principal: Principal
+  /** True if workspaces are kept apart. */
+  readonly isWorkspacesOn: boolean
+  /** Workspaces that the person administers without administering the gateway. */
+  readonly administered: readonly string[]
   /** Ids of the configured providers. */
   readonly providers: readonly string[]
   /** The value every form on the page carries. */
@@ -24,14 +28,14 @@ export type View = {
 
 /** Sections of the console, as its navigation shows them. */
 const SECTIONS = [
-  ['/auth/admin', 'Overview'],
-  ['/auth/admin/people', 'People'],
-  ['/auth/admin/groups', 'Groups'],
-  ['/auth/admin/roles', 'Roles'],
-  ['/auth/admin/access', 'Access'],
-  ['/auth/admin/requests', 'Requests'],
-  ['/auth/admin/audit', 'Audit'],
-  ['/auth/admin/explain', 'Explain'],
+  ['/auth/admin', 'Overview', 'admin'],
+  ['/auth/admin/people', 'People', 'admin'],
+  ['/auth/admin/groups', 'Groups', 'admin'],
+  ['/auth/admin/roles', 'Roles', 'workspace_admin'],
+  ['/auth/admin/access', 'Access', 'workspace_admin'],
+  ['/auth/admin/requests', 'Requests', 'admin'],
+  ['/auth/admin/audit', 'Audit', 'admin'],
+  ['/auth/admin/explain', 'Explain', 'workspace_admin'],
 ] as const
 
 export type Section = (typeof SECTIONS)[number][0]
@@ -49,7 +53,7 @@ export function adminPage(
     username: principal.username,
     wide: true,
     body: html`<nav class="sections" aria-label="Console"><ul>
-${SECTIONS.map(
+${SECTIONS.filter(([, , who]) => principal.isAdmin || who === 'workspace_admin').map(
   ([path, name]) =>
     html`<li><a href="${ownPath(publicUrl, path)}"${path === section ? html` aria-current="page"` : undefined}>${name}</a></li>`,
 )}
@@ -142,7 +146,14 @@ export function grantText(grant: Json): string {
     text(grant, 'match') === 'any'
       ? `every ${type}`
       : `${type} ${text(grant, 'match') === 'exact' ? pattern : `named ${pattern}`}`
-  return `${text(grant, 'level')} on ${what}`
+  const workspace = text(grant, 'workspace')
+  return `${text(grant, 'level')} on ${what}${workspace === '' ? '' : ` in workspace ${workspace}`}`
+}
+
+/** Somebody's name, as a link for those who may follow it. */
+export function personLink({ publicUrl, principal }: View, id: string, username: string): Html {
+  if (!principal.isAdmin) return html`${username}`
+  return html`<a href="${ownPath(publicUrl, `/auth/admin/people/${encodeURIComponent(id)}`)}">${username}</a>`
 }
 
 /** @returns e.g. `by group ml-team`. */

@@ -1,6 +1,7 @@
 import type { Endpoint } from './endpoint.ts'
 import { ACCESS_ENDPOINTS } from './endpoints/access.ts'
 import { AUDIT_ENDPOINTS } from './endpoints/audit.ts'
+import { CREDENTIAL_ENDPOINTS } from './endpoints/credentials.ts'
 import { EXPLAIN_ENDPOINTS } from './endpoints/explain.ts'
 import { GRANT_ENDPOINTS } from './endpoints/grants.ts'
 import { GROUP_ENDPOINTS } from './endpoints/groups.ts'
@@ -13,6 +14,7 @@ import { ROLE_ENDPOINTS } from './endpoints/roles.ts'
 export const ENDPOINTS: readonly Endpoint[] = [
   ...OWN_ENDPOINTS,
   ...PEOPLE_ENDPOINTS,
+  ...CREDENTIAL_ENDPOINTS,
   ...ROLE_ENDPOINTS,
   ...GROUP_ENDPOINTS,
   ...ACCESS_ENDPOINTS,

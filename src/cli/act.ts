@@ -64,8 +64,12 @@ export function recordRoleChange(
   store: Pick<Store, 'audit'>,
   { command, role, person }: RoleChange,
 ): Promise<void> {
-  const workspace = hasWorkspaces(cli) ? (role.workspace ?? DEFAULT_WORKSPACE) : undefined
   const user = person === undefined ? [] : [{ type: 'user', id: person.id, name: person.username }]
   const resources = [{ type: 'role', id: role.id, name: role.name }, ...user]
-  return recordAct(store, { event: 'role_changed', command, workspace, resources })
+  return recordAct(store, { event: 'role_changed', command, workspace: whereOf(cli, role), resources })
+}
+
+/** The workspace of a role, for the record; nothing while none are kept apart. */
+export function whereOf(cli: Cli, { workspace }: Pick<RoleChange['role'], 'workspace'>): string | undefined {
+  return hasWorkspaces(cli) ? (workspace ?? DEFAULT_WORKSPACE) : undefined
 }

@@ -241,19 +241,21 @@ describe('an administrator of a workspace', () => {
   })
 
   /** Every change to a role, tried on what is not theirs. */
-  const CHANGES: readonly (readonly [method: string, path: string, json?: object])[] = [
-    ['PATCH', '', { name: 'mine' }],
-    ['DELETE', ''],
-    ['POST', '/grants', { resource_type: 'experiment', match: 'any', pattern: '*', level: 'MANAGE' }],
-    ['DELETE', '/grants/x'],
-    ['PUT', '/people/OWN'],
-    ['DELETE', '/people/OWN'],
-    ['PUT', '/groups/oidc/team'],
-    ['DELETE', '/groups/oidc/team'],
+  const CHANGES: readonly { readonly method: string; readonly path: string; readonly json?: object }[] = [
+    { method: 'PATCH', path: '', json: { name: 'mine' } },
+    { method: 'DELETE', path: '' },
+    {
+      ...{ method: 'POST', path: '/grants' },
+      json: { resource_type: 'experiment', match: 'any', pattern: '*', level: 'MANAGE' },
+    },
+    { method: 'DELETE', path: '/grants/x' },
+    { method: 'PUT', path: '/people/OWN' },
+    { method: 'DELETE', path: '/people/OWN' },
+    { method: 'PUT', path: '/groups/oidc/team' },
+    { method: 'DELETE', path: '/groups/oidc/team' },
   ]
 
-  it.each(CHANGES)('%s /roles/:id%s is not done outside of it', async (...change) => {
-    const [method, path, json] = change
+  it.each(CHANGES)('$method /roles/:id$path is not done outside of it', async ({ method, path, json }) => {
     const personal = await gateway.store.roles.personal(gateway.members.reader.userId)
     const outside = [roleIds['theirs'], (await gateway.store.roles.get('alpha-reader'))?.id, personal.id]
     const own = path.replace('OWN', gateway.members.reader.userId)

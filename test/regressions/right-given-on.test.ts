@@ -12,7 +12,6 @@ import type { MemberName } from '../support/test-members.ts'
 
 let gateway: TestGateway
 beforeAll(async () => {
-  // What is changed here in the store is followed by `refresh` only.
   gateway = await startTestGateway()
 })
 afterAll(() => gateway.stop())

@@ -4,10 +4,10 @@ import { enter } from '../../identity/caller.ts'
 import { DEFAULT_WORKSPACE, RESOURCE_TYPES, type ResourceType } from '../../policy/grants.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
 import { assertNotWider } from '../limits.ts'
+import { readNewGrant } from '../new-grant.ts'
 import { callerIn, partsIn } from '../place.ts'
 import { About, assertManages, managedBy, resourceOf } from '../resource.ts'
 import { GrantWire, grantToWire, LevelSchema } from '../wire.ts'
-import { readNewGrant } from './roles.ts'
 
 export const GRANT_ENDPOINTS: readonly Endpoint[] = [
   endpoint({

@@ -8,9 +8,9 @@ import { DEFAULT_WORKSPACE, type Level, RESOURCE_TYPES, type ResourceType } from
 import type { AccessRequest } from '../../store/access-requests.ts'
 import { type AdminParts, type Endpoint, endpoint } from '../endpoint.ts'
 import { assertNotWider } from '../limits.ts'
+import { readNewGrant } from '../new-grant.ts'
 import { InWorkspace, partsIn, WorkspaceWire, workspaceToWire } from '../place.ts'
 import { managedBy } from '../resource.ts'
-import { readNewGrant } from './roles.ts'
 
 const Id = Type.Object({ id: Type.String() })
 const AskedLevel = Type.Enum(['READ', 'USE', 'EDIT', 'MANAGE'])

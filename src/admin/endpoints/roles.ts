@@ -1,107 +1,17 @@
 import { Type } from 'typebox'
-import type { AuditedResource } from '../../audit/event.ts'
-import { GatewayError } from '../../errors.ts'
-import type { Caller } from '../../identity/caller.ts'
 import { workspaceNamed } from '../../mlflow-auth/workspace.ts'
-import { DEFAULT_WORKSPACE, type Grant, isWildcardOnly, levelsOf } from '../../policy/grants.ts'
-import type { RoleChange } from '../../store/role-change.ts'
-import type { RoleDetails, RoleRecord } from '../../store/roles.ts'
-import {
-  type AdminAnswer,
-  type AdminParts,
-  type AdminRequest,
-  type Endpoint,
-  endpoint,
-  etagOf,
-  requiredMatch,
-} from '../endpoint.ts'
+import { DEFAULT_WORKSPACE } from '../../policy/grants.ts'
+import { type Endpoint, endpoint } from '../endpoint.ts'
 import { providerNamed } from '../group.ts'
-import { assertNotLonger } from '../limits.ts'
-import { administersIn, assertAdministers, InWorkspace } from '../place.ts'
-import { NewGrantSchema, RoleSummaryWire, RoleWire, roleSummaryToWire, roleToWire } from '../wire.ts'
+import { readNewGrant } from '../new-grant.ts'
+import { assertAdministers, InWorkspace } from '../place.ts'
+import { changed, found, isSeenBy, shown } from '../role.ts'
+import { NewGrantSchema, RoleSummaryWire, RoleWire, roleSummaryToWire } from '../wire.ts'
 
 const Id = Type.Object({ id: Type.String({ description: 'Of the role.' }) })
 const Name = Type.String({ minLength: 1, maxLength: 255 })
 const Description = Type.String({ maxLength: 1000 })
 const strict = { additionalProperties: false } as const
-
-/** @throws {GatewayError} `ERR_INVALID_PARAMETER` for a level or pattern that the type does not have. */
-export function readNewGrant(
-  body: { readonly resource_type: Grant['resourceType'] } & Pick<Grant, 'match' | 'pattern' | 'level'> & {
-      readonly expires_at?: number
-    },
-  now: number,
-): Grant {
-  const { resource_type: resourceType, match, pattern, level, expires_at: expiresAt } = body
-  const levels = levelsOf(resourceType)
-  if (!levels.includes(level)) throw invalid(`On a ${resourceType} the level is one of ${levels.join(', ')}`)
-  if (isWildcardOnly(resourceType) && match !== 'any')
-    throw invalid(`A grant on ${resourceType} is on all of them: match any`)
-  if (match === 'any' && pattern !== '*') throw invalid("With match any the pattern is '*'")
-  if (expiresAt !== undefined && expiresAt <= now) throw invalid('expires_at is in the past')
-  return { resourceType, match, pattern, level, expiresAt }
-}
-
-function invalid(message: string): GatewayError {
-  return new GatewayError('ERR_INVALID_PARAMETER', message)
-}
-
-function shown(role: RoleDetails, parts: AdminParts): AdminAnswer {
-  const body = roleToWire(role)
-  const resources = [{ type: 'role', id: role.id, name: role.name }]
-  return { body, etag: etagOf(body), resources, workspace: whereOf(role, parts) }
-}
-
-/** For the record: nothing while workspaces are not kept apart. */
-function whereOf({ workspace }: RoleRecord, { config }: AdminParts): string | undefined {
-  return config.workspaces ? (workspace ?? DEFAULT_WORKSPACE) : undefined
-}
-
-/** An administrator of a workspace sees the roles in it, and nobody's own: those hold what somebody has anywhere. */
-function isSeenBy(caller: Caller, { workspace, ownerUserId }: RoleRecord, parts: AdminParts): boolean {
-  return caller.principal.isAdmin || (ownerUserId === undefined && administersIn(caller, workspace, parts))
-}
-
-async function found(id: string, caller: Caller, parts: AdminParts): Promise<RoleDetails> {
-  const role = await parts.store.roles.details(id)
-  if (role === undefined || !isSeenBy(caller, role, parts))
-    throw new GatewayError('ERR_NOT_FOUND', 'There is no such role')
-  return role
-}
-
-type Changing = Pick<AdminRequest<{ readonly id: string }, object, object>, 'caller' | 'params' | 'ifMatch'>
-
-async function changed(
-  { caller, params, ifMatch }: Changing,
-  parts: AdminParts,
-  change: RoleChange,
-  alsoAbout: readonly AuditedResource[] = [],
-): Promise<AdminAnswer> {
-  const { store } = parts
-  const wanted = requiredMatch(ifMatch)
-  const seen = await found(params.id, caller, parts)
-  await assertNotLonger(caller, seen.workspace, givenBy(change, seen), parts)
-  let before: RoleDetails | undefined
-  const isCurrent = (role: RoleDetails) => {
-    before = role
-    return etagOf(roleToWire(role)) === wanted
-  }
-  const after = await store.roles.change(params.id, isCurrent, change)
-  if (after !== undefined) {
-    const answer = shown(after, parts)
-    return { ...answer, resources: [...(answer.resources ?? []), ...alsoAbout] }
-  }
-  return {
-    resources: [{ type: 'role', id: params.id, name: before?.name }],
-    workspace: whereOf(seen, parts),
-  }
-}
-
-/** What somebody has by the change that they had not before. */
-function givenBy(change: RoleChange, { grants }: RoleDetails): readonly Grant[] {
-  if (change.kind === 'grant') return [change.grant]
-  return change.kind === 'assign' || change.kind === 'map' ? grants : []
-}
 
 const groupOf = ({ provider, group }: { readonly provider: string; readonly group: string }) => [
   { type: 'group', id: `${provider}:${group}` },

@@ -160,13 +160,13 @@ function sessionsOf(view: View, id: string, sessions: readonly Json[]): Html {
   return html`<table class="cards">
 <thead><tr><th scope="col">Since</th><th scope="col">Ends, unused</th><th scope="col">Ends at the latest</th><th scope="col" class="end"><span class="unseen">End</span></th></tr></thead>
 <tbody>
-${sessions.map((session) => {
+${sessions.map((session, index) => {
   const since = timeOf(number(session, 'created_at') ?? 0)
   return html`<tr>
 <td>${since}</td>
 <td data-label="Ends, unused">${timeOf(number(session, 'idle_expires_at') ?? 0)}</td>
 <td data-label="Ends at the latest">${timeOf(number(session, 'expires_at') ?? 0)}</td>
-<td class="end">${actionForm(view, { name: 'people.end_session', params: { id, session: text(session, 'id') }, label: 'End session', look: 'danger' })}</td>
+<td class="end">${actionForm(view, { name: 'people.end_session', params: { id, session: text(session, 'id') }, label: 'End session', spoken: `End session ${index + 1}`, look: 'danger' })}</td>
 </tr>
 `
 })}

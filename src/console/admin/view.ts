@@ -1,5 +1,6 @@
 import { NO_PROVIDER } from '../../admin/group.ts'
 import type { Principal } from '../../identity/principal.ts'
+import { DEFAULT_WORKSPACE } from '../../policy/grants.ts'
 import { ownPath } from '../assets.ts'
 import { type Html, html } from '../html.ts'
 import { page } from '../layout.ts'
@@ -147,6 +148,7 @@ export function grantText(grant: Json): string {
       ? `every ${type}`
       : `${type} ${text(grant, 'match') === 'exact' ? pattern : `named ${pattern}`}`
   const workspace = text(grant, 'workspace')
+  if (type === 'workspace') return `${text(grant, 'level')} on workspace ${workspace || DEFAULT_WORKSPACE}`
   return `${text(grant, 'level')} on ${what}${workspace === '' ? '' : ` in workspace ${workspace}`}`
 }
 

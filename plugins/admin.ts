@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { AdminParts, AdminRequest, Endpoint } from '../src/admin/endpoint.ts'
+import { type AdminParts, type AdminRequest, type Endpoint, isHarmless } from '../src/admin/endpoint.ts'
 import { assertMayAsk, ownWorkspaces } from '../src/admin/place.ts'
 import { readAction } from '../src/console/admin/action.ts'
 import { consultant, endpointNamed } from '../src/console/admin/consult.ts'
@@ -10,6 +10,7 @@ import { pageHeaders } from '../src/console/headers.ts'
 import { OWN_BODY_LIMIT, readOwnForm } from '../src/console/own-body.ts'
 import { GatewayError } from '../src/errors.ts'
 import type { Caller } from '../src/identity/caller.ts'
+import { assertMayChange } from '../src/policy/lockdown.ts'
 import { eventOf } from './audit.ts'
 import { assertSameOrigin } from './origin.ts'
 
@@ -112,6 +113,7 @@ async function act(
     )
   try {
     assertMayAsk(endpoint, caller, parts)
+    if (!isHarmless(endpoint)) assertMayChange(app.lockdown(), caller, endpoint.name)
     const action = await readAction(endpoint, fields, { ...parts, publicUrl })
     const answer = await endpoint.handle(
       { caller, ...action.request } as AdminRequest<never, never, never>,

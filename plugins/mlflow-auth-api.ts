@@ -9,6 +9,7 @@ import type { AuthServices } from '../src/mlflow-auth/ask.ts'
 import { readParameters } from '../src/mlflow-auth/parameters.ts'
 import { AUTH_ROUTES, type AuthRoute } from '../src/mlflow-auth/routes.ts'
 import { DEFAULT_WORKSPACE } from '../src/policy/grants.ts'
+import { assertMayChange } from '../src/policy/lockdown.ts'
 import { eventOf } from './audit.ts'
 import { toGatewayError } from './errors.ts'
 import { assertSameOrigin } from './origin.ts'
@@ -69,6 +70,7 @@ async function stand(app: FastifyInstance, { request, reply, route }: Step, publ
   const caller = await app.identify(request, reply)
   request.authCaller = caller
   assertSameOrigin(request, caller.credential, publicUrl)
+  if (route.method !== 'GET') assertMayChange(app.lockdown(), caller, route.name)
   if (route.method !== 'GET' && caller.credential.scope.includes('read')) {
     const message = `This token may only read; ${route.name} does more. Make one without the read-only mark`
     throw new GatewayError('ERR_INSUFFICIENT_SCOPE', message, { reason: 'read_only_token' })
@@ -111,8 +113,7 @@ async function answer(
 type Outcome = Pick<Parameters<typeof eventOf>[2], 'event' | 'effect' | 'status' | 'reason' | 'resources'>
 
 function outcomeOf(fault: unknown): Outcome {
-  const { code, reason, refusal } = toGatewayError(fault)
-  const effect = refusal.status >= 500 ? 'error' : 'deny'
+  const { code, reason, refusal, effect } = toGatewayError(fault)
   return { event: 'decision', effect, status: refusal.status, reason: reason ?? code }
 }
 

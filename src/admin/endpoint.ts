@@ -3,6 +3,7 @@ import { type Static, type TObject, type TSchema, Type } from 'typebox'
 import type { AuditEventKind, AuditedResource } from '../audit/event.ts'
 import { GatewayError } from '../errors.ts'
 import type { Caller } from '../identity/caller.ts'
+import type { Keyring } from '../identity/keyring.ts'
 import type { Lookup } from '../mlflow/lookup.ts'
 import type { Operation } from '../mlflow/operation.ts'
 import type { Upstream } from '../mlflow/upstream.ts'
@@ -20,6 +21,7 @@ export type AdminParts = {
   readonly servicesIn: (workspace: string) => Pick<AdminParts, 'lookup' | 'upstream'>
   readonly catalogue: readonly Operation[]
   readonly config: MemberConfig & { readonly workspaces: boolean }
+  readonly keyring: Pick<Keyring, 'replace'>
   /** Seconds since the epoch. */
   readonly now: () => number
 }
@@ -66,6 +68,11 @@ export type Endpoint = {
   /** What it is on record as; reads are not recorded. */
   readonly event: AuditEventKind | undefined
   readonly handle: (request: AdminRequest<never, never, never>, parts: AdminParts) => Promise<AdminAnswer>
+}
+
+/** Looking, and ending what is one's own, is good at any time, also while nothing else may be changed. */
+export function isHarmless({ method, event }: Pick<Endpoint, 'method' | 'event'>): boolean {
+  return method === 'GET' || event === 'session_ended' || event === 'token_revoked'
 }
 
 type Spec<P extends TObject, Q extends TObject, B extends TObject> = Pick<

@@ -5,6 +5,7 @@ import { CREDENTIAL_ENDPOINTS } from './endpoints/credentials.ts'
 import { EXPLAIN_ENDPOINTS } from './endpoints/explain.ts'
 import { GRANT_ENDPOINTS } from './endpoints/grants.ts'
 import { GROUP_ENDPOINTS } from './endpoints/groups.ts'
+import { INCIDENT_ENDPOINTS } from './endpoints/incidents.ts'
 import { OWN_ENDPOINTS } from './endpoints/own.ts'
 import { PEOPLE_ENDPOINTS } from './endpoints/people.ts'
 import { REQUEST_ENDPOINTS } from './endpoints/requests.ts'
@@ -22,4 +23,5 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...GRANT_ENDPOINTS,
   ...AUDIT_ENDPOINTS,
   ...REQUEST_ENDPOINTS,
+  ...INCIDENT_ENDPOINTS,
 ]

@@ -12,6 +12,7 @@ export type AuditEventKind =
   | 'role_changed'
   | 'policy_applied'
   | 'keys_rotated'
+  | 'lockdown_changed'
   | 'access_requested'
   | 'access_answered'
 

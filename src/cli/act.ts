@@ -2,9 +2,8 @@ import { userInfo } from 'node:os'
 import type { AuditEvent, AuditEventKind, AuditedResource } from '../audit/event.ts'
 import { createRequestIds } from '../audit/request-id.ts'
 import { DEFAULT_WORKSPACE } from '../policy/grants.ts'
-import type { Store } from '../store/store.ts'
 import type { Cli } from './command.ts'
-import { hasWorkspaces } from './store-access.ts'
+import { hasWorkspaces, type RecordedStore } from './store-access.ts'
 
 export type Act = {
   readonly event: AuditEventKind
@@ -20,7 +19,7 @@ export const COMMAND_LINE = 'command line'
 
 /** Puts a change made at the command line on record, under the operating system's name of who made it. */
 export async function recordAct(
-  store: Pick<Store, 'audit'>,
+  store: Pick<RecordedStore, 'audit' | 'chain'>,
   { event, command, workspace, resources }: Act,
 ): Promise<void> {
   const row: AuditEvent = {
@@ -40,11 +39,11 @@ export async function recordAct(
     durationMs: 0,
     remoteAddress: '',
   }
-  await store.audit.append([row])
+  await store.audit.append(store.chain, [store.chain.add(row)])
 }
 
 /** A container may run under a user id without a name. */
-function operatingSystemUser(): string {
+export function operatingSystemUser(): string {
   try {
     return userInfo().username
   } catch {
@@ -61,7 +60,7 @@ type RoleChange = {
 /** As {@link recordAct}, for a change to a role, perhaps of who holds it. */
 export function recordRoleChange(
   cli: Cli,
-  store: Pick<Store, 'audit'>,
+  store: Pick<RecordedStore, 'audit' | 'chain'>,
   { command, role, person }: RoleChange,
 ): Promise<void> {
   const user = person === undefined ? [] : [{ type: 'user', id: person.id, name: person.username }]

@@ -3,7 +3,7 @@ import { GatewayError } from '../errors.ts'
 import { recordAct, whereOf } from './act.ts'
 import { addCommand, type Cli, createGroup, type Outcome, table } from './command.ts'
 import { findRole } from './lookup.ts'
-import { withStore } from './store-access.ts'
+import { withRecord, withStore } from './store-access.ts'
 
 type WithProvider = { readonly provider?: string }
 
@@ -47,7 +47,7 @@ type Change = {
 }
 
 function change(cli: Cli, { name, role: roleName, provider, command }: Change) {
-  return withStore(cli, async (store): Promise<Outcome> => {
+  return withRecord(cli, async (store): Promise<Outcome> => {
     const role = await findRole(store, roleName)
     if (command === 'group map') await store.roles.mapGroup(provider, name, role.id)
     else if (!(await store.roles.unmapGroup(provider, name, role.id))) {

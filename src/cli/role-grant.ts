@@ -15,7 +15,7 @@ import { COMMAND_LINE, recordRoleChange } from './act.ts'
 import { addCommand, type Cli, type Outcome, UsageError } from './command.ts'
 import { readDuration } from './duration.ts'
 import { assertByHand, findRole } from './lookup.ts'
-import { withStore } from './store-access.ts'
+import { withRecord } from './store-access.ts'
 
 const LEVELS: readonly Level[] = ['READ', 'USE', 'EDIT', 'MANAGE', 'DENY']
 
@@ -55,7 +55,7 @@ export function addGrantCommands(cli: Cli, group: Command): void {
     usage: 'revoke <role> <grant>',
     summary: 'take a grant from a role; its id is in: role show',
     run: ([name = '', id = '']) =>
-      withStore(cli, async (store) => {
+      withRecord(cli, async (store) => {
         const role = await findRole(store, name)
         const found = role.grants.find((grant) => grant.id === id)
         if (found === undefined) {
@@ -73,7 +73,7 @@ export function addGrantCommands(cli: Cli, group: Command): void {
 }
 
 function grant(cli: Cli, name: string, options: GrantOptions) {
-  return withStore(cli, async (store): Promise<Outcome> => {
+  return withRecord(cli, async (store): Promise<Outcome> => {
     const wanted = readGrant(options, cli.now())
     const role = await findRole(store, name)
     const made = await store.roles.grant(role.id, { ...wanted, source: 'manual', createdBy: COMMAND_LINE })

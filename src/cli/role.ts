@@ -8,7 +8,7 @@ import { recordRoleChange } from './act.ts'
 import { addCommand, type Cli, createGroup, minuteOf, type Outcome, table } from './command.ts'
 import { assertByHand, findPerson, findRole } from './lookup.ts'
 import { addGrantCommands, grantToJson, sourceOf } from './role-grant.ts'
-import { hasWorkspaces, withStore } from './store-access.ts'
+import { hasWorkspaces, withRecord, withStore } from './store-access.ts'
 
 /** `role create | list | show | delete | grant | revoke | assign | unassign`. */
 export function roleCommands(cli: Cli): Command {
@@ -35,7 +35,7 @@ export function roleCommands(cli: Cli): Command {
     usage: 'delete <role>',
     summary: 'delete a role with its grants; cannot be undone',
     run: ([name = '']) =>
-      withStore(cli, async (store) => {
+      withRecord(cli, async (store) => {
         const role = await findRole(store, name)
         assertByHand(role, `Role ${name}`)
         await store.roles.delete(role.id)
@@ -52,7 +52,7 @@ type NewRole = { readonly description?: string; readonly workspace?: string }
 
 function create(cli: Cli, name: string, { description, workspace = DEFAULT_WORKSPACE }: NewRole) {
   const where = workspaceNamed(workspace, { workspaces: hasWorkspaces(cli) })
-  return withStore(cli, async (store): Promise<Outcome> => {
+  return withRecord(cli, async (store): Promise<Outcome> => {
     const role = await store.roles.create({ name, description, workspace: where })
     await recordRoleChange(cli, store, { command: 'role create', role })
     const text = `Role ${name} is made${role.workspace === undefined ? '' : ` in workspace ${role.workspace}`}. Give it grants with: role grant ${name}\n`
@@ -67,7 +67,7 @@ function addAssignmentCommands(cli: Cli, group: Command): void {
     summary: 'give somebody a role',
     options,
     run: ([name = '', user = ''], { provider }) =>
-      withStore(cli, async (store) => {
+      withRecord(cli, async (store) => {
         const [role, person] = [await findRole(store, name), await findPerson(store, user, provider)]
         await store.roles.assign(person.id, role.id)
         await recordRoleChange(cli, store, { command: 'role assign', role, person })
@@ -82,7 +82,7 @@ function addAssignmentCommands(cli: Cli, group: Command): void {
     summary: 'take a role from somebody',
     options,
     run: ([name = '', user = ''], { provider }) =>
-      withStore(cli, async (store) => {
+      withRecord(cli, async (store) => {
         const [role, person] = [await findRole(store, name), await findPerson(store, user, provider)]
         if (!(await store.roles.unassign(person.id, role.id))) {
           throw new GatewayError(

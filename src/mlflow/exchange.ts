@@ -32,6 +32,8 @@ export type Services = {
   readonly isUsername: (name: string) => Promise<boolean>
   /** Path of the script that MLflow's page gets, as the browser sees it. */
   readonly shellScript: string
+  /** On MLflow's page, besides those of every answer. */
+  readonly shellHeaders: readonly string[]
   /** On every answer; names and values alternating, names in lower case. */
   readonly securityHeaders: readonly string[]
 }

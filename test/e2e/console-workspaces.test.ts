@@ -62,9 +62,6 @@ describe.each(['admin', 'reader'] as const)('every page about a workspace, for t
       expect([title, (await page.goto(gateway.url + path))?.status()]).toEqual([title, 200])
       const width = await page.evaluate('document.documentElement.scrollWidth')
       expect([title, width]).toEqual([title, screen.width])
-        await page.screenshot({
-          path: `/tmp/groups-pics/ws-${name}-${title}-${screen.width}-${screen.colorScheme}.png`,
-          fullPage: true,
     }
     expect(complaints).toEqual([])
     await context.close()

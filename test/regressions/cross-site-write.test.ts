@@ -218,13 +218,34 @@ describe('field report 61: everything of the JSON API and of the console that ch
 })
 
 describe('a read with a cookie', () => {
-  it.each(['GET', 'HEAD'])('by %s is let through, and gives another site nothing to read', async (method) => {
-    const headers = [cookieOf('editor'), 'Origin: https://evil.example', 'Sec-Fetch-Site: cross-site']
-    const { line, rawHeaders } = await gateway.ask({
+  const read = (method: string, headers: readonly string[]) =>
+    gateway.ask({
       method,
       target: '/api/2.0/mlflow/experiments/get?experiment_id=1',
-      headers,
+      headers: [cookieOf('editor'), ...headers],
     })
+
+  it.each([
+    ['GET', 'by a script of another site', ['Origin: https://evil.example', 'Sec-Fetch-Site: cross-site']],
+    ['HEAD', 'by a script of another site', ['Origin: https://evil.example']],
+    ['GET', 'as an image of a neighbour', ['Sec-Fetch-Site: same-site', 'Sec-Fetch-Dest: image']],
+    [
+      'GET',
+      'in a frame of a neighbour',
+      ['Sec-Fetch-Site: same-site', 'Sec-Fetch-Mode: navigate', 'Sec-Fetch-Dest: iframe'],
+    ],
+  ])('by %s %s is refused', async (method, _, headers) => {
+    const { line, status, reached } = await read(method, headers)
+    expect([status, reached]).toEqual([403, []])
+    expect(line).toMatch(/cross_origin$/)
+  })
+
+  it('from a link of another site is let through, and gives that site nothing to read', async () => {
+    const { line, rawHeaders } = await read('GET', [
+      'Sec-Fetch-Site: cross-site',
+      'Sec-Fetch-Mode: navigate',
+      'Sec-Fetch-Dest: document',
+    ])
     expect(line).toBe('200 allow')
     expect(rawHeaders.filter(([name]) => /^access-control-/i.test(name))).toEqual([])
     expect(rawHeaders.find(([name]) => /^cross-origin-resource-policy$/i.test(name))?.[1]).toBe('same-origin')

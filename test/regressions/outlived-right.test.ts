@@ -29,7 +29,7 @@ describe('ended by another process', () => {
   })
   afterAll(() => gateway.stop())
 
-  const env = () => ({ DATABASE_URL: `sqlite:${gateway.file}` })
+  const env = () => gateway.env
 
   /** The command as it is typed, in a process of its own. */
   async function cli(...args: readonly string[]): Promise<void> {
@@ -265,12 +265,12 @@ describe('ended by an administrator', () => {
     const { userId } = gateway.members.editor
     const gone = await api('DELETE', `${people('editor')}/tokens`)
     expect([JSON.parse(gone.text), gone.event]).toMatchObject([
-      { revoked: 2 },
+      { ended: 2 },
       { event: 'token_revoked', resources: [{ type: 'user', id: userId, name: 'editor' }] },
     ])
     for (const as of ['editor', 'readonly'] as const)
       expect(await line({ target: EXPERIMENT, as })).toBe(REVOKED)
-    expect(JSON.parse((await api('DELETE', `${people('editor')}/tokens`)).text)).toEqual({ revoked: 0 })
+    expect(JSON.parse((await api('DELETE', `${people('editor')}/tokens`)).text)).toEqual({ ended: 0 })
     expect(await line({ target: EXPERIMENT, as: 'admin' })).toBe('200 allow')
     // Their session is another credential.
     expect(await line(cookieOf('editor'))).toBe('200 allow')

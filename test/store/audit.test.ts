@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { chained, TEST_KEY, testChain } from '../audit/test-chain.ts'
 import { openTemporaryStore } from './temporary-store.ts'
 
 const event = (second: number, more: object = {}) => ({
@@ -12,9 +13,10 @@ const event = (second: number, more: object = {}) => ({
 describe('audit events', () => {
   it('are found by time and person, newest first, as they were given', async () => {
     const { store } = await openTemporaryStore()
+    const chain = testChain()
     const alice = { userId: 'u1', username: 'alice', resources: [{ type: 'experiment', id: '1' }] }
-    await store.audit.append([event(10), event(20, alice), event(30, alice)])
-    await store.audit.append([])
+    await store.audit.append(chain, chained(chain, [event(10), event(20, alice), event(30, alice)]))
+    await store.audit.append(chain, chained(chain, []))
     expect(await store.audit.query({ limit: 10 })).toEqual([event(30, alice), event(20, alice), event(10)])
     expect(await store.audit.query({ since: 20, limit: 10 })).toHaveLength(2)
     expect(await store.audit.query({ user: 'alice', limit: 1 })).toEqual([event(30, alice)])
@@ -24,6 +26,7 @@ describe('audit events', () => {
 
   it('are found by what was done, a page at a time, and counted over time', async () => {
     const { store } = await openTemporaryStore()
+    const chain = testChain()
     const of = (second: number, operation: string, effect = 'allow', reason?: string) =>
       event(second, { operation, effect, reason })
     const [a, b, c, d] = [
@@ -32,7 +35,7 @@ describe('audit events', () => {
       of(70, 'runs2.get'),
       of(130, 'runs.get', 'deny', 'no_grant'),
     ] as const
-    await store.audit.append([a, b, c, d])
+    await store.audit.append(chain, chained(chain, [a, b, c, d]))
     expect(await store.audit.query({ operation: 'runs', limit: 9 })).toEqual([d, b, a])
     expect(await store.audit.query({ operation: 'runs.get', limit: 9 })).toEqual([d, a])
     expect(await store.audit.query({ effect: 'deny', until: 130, limit: 9 })).toEqual([b])
@@ -50,19 +53,27 @@ describe('audit events', () => {
 
   it.each([1, 2, 255, 256, 257, 1000])('are kept whole in few statements, %d at once', async (length) => {
     const { store, statements } = await openTemporaryStore()
+    const chain = testChain()
     const events = Array.from({ length }, (_, index) => event(index))
-    await store.audit.append(events)
+    await store.audit.append(chain, chained(chain, events))
     const bits = length.toString(2).replaceAll('0', '').length
-    expect(statements.filter((sql) => sql.startsWith('insert')).length).toBeLessThanOrEqual(bits + 3)
+    expect(statements.filter((sql) => sql.startsWith('insert')).length).toBeLessThanOrEqual(bits + 4)
     expect(await store.audit.query({ limit: 10_000 })).toEqual(events.toReversed())
   })
 
   it('go when they are old, in steps between which others run', async () => {
     const { store, statements } = await openTemporaryStore()
-    await store.audit.append(Array.from({ length: 12_000 }, (_, index) => event(index)))
+    const chain = testChain()
+    await store.audit.append(
+      chain,
+      chained(
+        chain,
+        Array.from({ length: 12_000 }, (_, index) => event(index)),
+      ),
+    )
     statements.length = 0
-    expect(await store.audit.prune(11_000)).toBe(11_000)
-    expect(statements).toHaveLength(3)
+    expect(await store.audit.prune({ before: 11_000, maxEvents: 0 }, TEST_KEY)).toBe(11_000)
+    expect(statements.filter((sql) => sql.startsWith('delete'))).toHaveLength(11)
     expect(await store.audit.query({ limit: 1 })).toEqual([event(11_999)])
     expect(await store.audit.query({ limit: 10_000 })).toHaveLength(1000)
   })

@@ -35,20 +35,6 @@ export const CREDENTIAL_ENDPOINTS: readonly Endpoint[] = [
     },
   }),
   endpoint({
-    name: 'people.revoke_tokens',
-    method: 'DELETE',
-    path: '/people/:id/tokens',
-    summary: 'Revoke every access token of a person',
-    who: 'admin',
-    params: Id,
-    answer: Type.Object({ revoked: Type.Integer() }),
-    event: 'token_revoked',
-    handle: async ({ params }, parts) => {
-      const { person } = await membershipOf(params.id, parts)
-      return { body: { revoked: await parts.store.tokens.revokeOf(params.id) }, resources: resource(person) }
-    },
-  }),
-  endpoint({
     name: 'people.sessions',
     method: 'GET',
     path: '/people/:id/sessions',

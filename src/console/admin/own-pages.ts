@@ -119,6 +119,7 @@ export async function overviewPage(view: View): Promise<string> {
   const { body: requests } = await view.consult('requests.list')
   const { body: roles } = await view.consult('roles.list')
   const { body: groups } = await view.consult('groups.list', { query: { limit: 50 } })
+  const { body: lockdown } = await view.consult('lockdown.get')
   const { body: counts } = await view.consult('audit.counts', {
     query: { since: view.now - 86_400, span: 86_400 },
   })
@@ -130,7 +131,7 @@ export async function overviewPage(view: View): Promise<string> {
     html`<li><a class="tile" href="${ownPath(view.publicUrl, path)}"><strong>${figure}</strong> ${label}</a></li>`
   return adminPage(view, '/auth/admin', {
     title: 'Administration',
-    body: html`<ul class="tiles">
+    body: html`${text(lockdown, 'mode') === 'off' ? undefined : lockdownNotice(view, lockdown)}<ul class="tiles">
 ${tile('/auth/admin/requests', items(requests, 'requests').length, 'requests waiting')}
 ${tile('/auth/admin/audit?range=day&effect=deny', total('deny'), 'denied in a day')}
 ${tile('/auth/admin/audit?range=day', total('allow'), 'allowed in a day')}
@@ -139,6 +140,26 @@ ${tile('/auth/admin/roles', items(roles, 'roles').length, 'roles')}
 </ul>
 <section class="panel" aria-labelledby="groups"><h2 id="groups">Groups, and how many people are in each</h2>
 ${items(groups, 'groups').length === 0 ? html`<p class="muted">No provider has named any.</p>` : html`<ul class="tags">${items(groups, 'groups').map((group) => html`<li><a href="${groupAddress(view.publicUrl, group)}">${qualified(group)}</a> <span class="muted">${number(group, 'people')}</span></li>`)}</ul>`}
-${text(groups, 'next') === '' ? undefined : html`<p><a class="button quiet" href="${ownPath(view.publicUrl, '/auth/admin/groups')}">All groups</a></p>`}</section>`,
+${text(groups, 'next') === '' ? undefined : html`<p><a class="button quiet" href="${ownPath(view.publicUrl, '/auth/admin/groups')}">All groups</a></p>`}</section>
+${text(lockdown, 'mode') === 'off' ? lockdownPanel(view) : undefined}`,
   })
+}
+
+function lockdownNotice(view: View, lockdown: Json): Html {
+  const what =
+    text(lockdown, 'mode') === 'closed'
+      ? 'Locked down: nobody but administrators gets in'
+      : 'Read-only: nobody changes anything in MLflow'
+  const why = text(lockdown, 'reason')
+  return html`<section class="panel notice bad" aria-labelledby="lockdown"><h2 id="lockdown">${what}</h2>
+<p>Since ${timeOf(number(lockdown, 'since') ?? 0)}, by ${text(lockdown, 'by')}${why === '' ? undefined : html`: “${why}”`}.</p>
+${actionForm(view, { name: 'lockdown.clear', label: 'End it', spoken: 'End the lockdown' })}</section>`
+}
+
+function lockdownPanel(view: View): Html {
+  const fields = html`<div class="field"><label for="mode">Then</label><select id="mode" name="b.mode">${option('closed', undefined, 'only administrators get in')}${option('read_only', undefined, 'nobody changes anything in MLflow')}</select></div>
+<div class="field"><label for="reason">Why, told to everybody who is refused</label><input type="text" id="reason" name="b.reason" maxlength="500" autocomplete="off"></div>`
+  return html`<section class="panel" aria-labelledby="lockdown"><h2 id="lockdown">If something has happened</h2>
+<p class="muted">Holds within a second, and until it is ended here. Nobody is signed out.</p>
+${actionForm(view, { name: 'lockdown.set', label: 'Lock down', look: 'danger', fields })}</section>`
 }

@@ -147,7 +147,8 @@ async function admit(
   assertSameOrigin(request, caller.credential, publicUrl)
   checkStanding(operation, caller, request.method)
   assertOpen(app.lockdown(), caller, operation)
-  const place = workspaces.enter(request.raw, caller)
+  exchange.workspace = workspaces.named(request.raw)
+  const place = workspaces.enter(exchange.workspace, caller)
   exchange.caller = place.caller
   return place.services
 }
@@ -219,6 +220,7 @@ function eventOf(exchange: Exchange, reply: FastifyReply, outcome: Outcome): Aud
     operation: exchange.operation?.name,
     method: request.method ?? '',
     path: exchange.path ?? '',
+    workspace: exchange.workspace,
     resources: demands && touched(demands),
     ...outcome,
     bytesIn: Number(request.headers['content-length'] ?? 0),

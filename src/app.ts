@@ -309,9 +309,14 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
     await app.register(metrics, { metrics: counters, port: metricsPort, host: config.host })
 }
 
-function adminParts({ store, config, now, services, identity }: Parts): AdminParts {
+function adminParts({ store, config, now, services, workspaces, identity }: Parts): AdminParts {
   const { lookup, upstream } = services
-  return { store, config, now, lookup, upstream, catalogue: CATALOGUE, keyring: identity.keyring }
+  const servicesIn = (workspace: string) => {
+    const there = workspaces.services(workspace)
+    return { lookup: there.lookup, upstream: there.upstream }
+  }
+  const { keyring } = identity
+  return { store, config, now, lookup, upstream, servicesIn, keyring, catalogue: CATALOGUE }
 }
 
 function pruneAudit({ store, config, chainKey, now }: Parts): Promise<number> {

@@ -3,10 +3,18 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { TSchema } from 'typebox'
 import { Value } from 'typebox/value'
-import type { AdminAnswer, AdminParts, AdminRequest, Endpoint } from '../src/admin/endpoint.ts'
+import {
+  type AdminAnswer,
+  type AdminParts,
+  type AdminRequest,
+  type Endpoint,
+  isHarmless,
+} from '../src/admin/endpoint.ts'
+import { assertMayAsk } from '../src/admin/place.ts'
 import { OWN_BODY_LIMIT, readOwnJson } from '../src/console/own-body.ts'
 import { GatewayError } from '../src/errors.ts'
 import type { Caller } from '../src/identity/caller.ts'
+import { assertMayChange } from '../src/policy/lockdown.ts'
 import { eventOf } from './audit.ts'
 import { assertSameOrigin } from './origin.ts'
 
@@ -119,18 +127,16 @@ function addRoute(app: FastifyInstance, endpoint: Endpoint, options: ApiOptions)
       request.adminCaller = caller
       reply.header('cache-control', 'no-store')
       assertSameOrigin(request, caller.credential, options.publicUrl)
-      assertStanding(endpoint, caller)
+      assertMayAsk(endpoint, caller, options.parts)
+      assertScope(endpoint, caller)
+      if (!isHarmless(endpoint)) assertMayChange(app.lockdown(), caller, endpoint.name)
     },
     handler: (request, reply) => answerTo(request, reply, endpoint, options),
     onError: async (request, reply, fault) => recordRefusal(request, reply, endpoint, fault),
   })
 }
 
-function assertStanding({ who, method, name }: Endpoint, { principal, credential }: Caller): void {
-  if (who === 'admin' && !principal.isAdmin) {
-    const message = `Permission denied: ${name} is for administrators`
-    throw new GatewayError('ERR_PERMISSION_DENIED', message, { reason: 'admin_only' })
-  }
+function assertScope({ method, name }: Endpoint, { credential }: Caller): void {
   if (method !== 'GET' && credential.scope.includes('read')) {
     const message = `This token may only read; ${name} does more. Make one without the read-only mark`
     throw new GatewayError('ERR_INSUFFICIENT_SCOPE', message, { reason: 'read_only_token' })
@@ -171,6 +177,7 @@ function recordChange(
       effect: 'allow',
       status,
       resources: answer.resources,
+      workspace: answer.workspace,
       principal: request.adminCaller?.principal,
       credential: request.adminCaller?.credential,
     }),
@@ -184,7 +191,7 @@ function recordRefusal(request: FastifyRequest, reply: FastifyReply, { name }: E
     eventOf(request, reply, {
       event: 'decision',
       operation: `admin.${name}`,
-      effect: known !== undefined && known.refusal.status < 500 ? 'deny' : 'error',
+      effect: known?.effect ?? 'error',
       status: known?.refusal.status ?? 500,
       reason: known?.reason ?? known?.code ?? 'ERR_INTERNAL',
       principal: request.adminCaller?.principal,

@@ -114,7 +114,7 @@ const REFUSES_A_PERSON: ReadonlySet<ErrorCode> = new Set([
 
 function log(refusal: GatewayError, request: FastifyRequest): void {
   const line = { err: refusal, code: refusal.code, reason: refusal.reason }
-  if (refusal.refusal.status >= 500) request.log.error(line, 'request failed')
+  if (refusal.effect === 'error') request.log.error(line, 'request failed')
   else request.log.debug(line, 'request refused')
 }
 

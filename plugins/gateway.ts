@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AuditEvent } from '../src/audit/event.ts'
 import { GatewayError, isGatewayError } from '../src/errors.ts'
+import type { Limits } from '../src/limits/limits.ts'
 import { type Candidate, readTarget, type Target } from '../src/mlflow/call.ts'
 import type { Exchange, Services } from '../src/mlflow/exchange.ts'
 import { forward } from '../src/mlflow/forward.ts'
@@ -12,6 +13,7 @@ import type { UpstreamVersion } from '../src/mlflow/upstream-version.ts'
 import { isServedBy } from '../src/mlflow/version.ts'
 import type { Workspaces } from '../src/mlflow/workspace.ts'
 import type { Demand } from '../src/policy/decide.ts'
+import { assertOpen } from '../src/policy/lockdown.ts'
 import { assertSameOrigin } from './origin.ts'
 
 export type GatewayOptions = {
@@ -19,6 +21,7 @@ export type GatewayOptions = {
   readonly services: Services
   readonly workspaces: Workspaces
   readonly publicUrl: URL
+  readonly limits: Pick<Limits, 'assertAddress' | 'enter' | 'leave'>
   /** Tells which known versions the tracking server is like, at once and whenever that changes. */
   readonly followVersion: UpstreamVersion['follow']
 }
@@ -84,7 +87,7 @@ function routesOf(catalogue: readonly Operation[]): Iterable<Route> {
 
 async function handle(
   app: FastifyInstance,
-  { services: everywhere, workspaces, publicUrl }: GatewayOptions,
+  options: GatewayOptions,
   route: Route,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -96,27 +99,58 @@ async function handle(
     remoteAddress: request.socket.remoteAddress ?? '',
     bytesOut: 0,
   }
+  const { limits } = options
+  let entered: string | undefined
   try {
-    let services = everywhere
     const target = findTarget(exchange, route.candidates) ?? (await refuseUnknown(app, route, request, reply))
-    if (!isPublic(target.operation)) {
-      exchange.caller = await app.identify(request, reply)
-      exchange.setCookie = cookiesOn(reply)
-      assertSameOrigin(request, exchange.caller.credential, publicUrl)
-      checkStanding(target.operation, exchange.caller, request.method)
-      const place = workspaces.enter(request.raw, exchange.caller)
-      exchange.caller = place.caller
-      services = place.services
-    }
+    const services = await admit(app, { exchange, operation: target.operation, request, reply }, options)
+    const userId = exchange.caller?.principal.userId
+    if (userId !== undefined) limits.enter(userId)
+    entered = userId
     const call = await readCall(exchange, target, services)
     const judged = await judge(exchange, call, services)
+    // A body may have come in slowly, begun before the lockdown.
+    if (exchange.caller !== undefined) assertOpen(app.lockdown(), exchange.caller, target.operation)
     const status = await forward(exchange, judged, services)
     reply.hijack()
     app.audit.record(eventOf(exchange, reply, { effect: 'allow', status }))
   } catch (fault) {
     app.audit.record(eventOf(exchange, reply, refused(fault)))
     throw fault
+  } finally {
+    if (entered !== undefined) limits.leave(entered)
   }
+}
+
+type Step = {
+  readonly exchange: Exchange
+  readonly operation: Operation
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+}
+
+/** Who asks, and whether for something they may ask for at all: before a byte of the body is read. */
+async function admit(
+  app: FastifyInstance,
+  { exchange, operation, request, reply }: Step,
+  { services, workspaces, publicUrl, limits }: GatewayOptions,
+): Promise<Services> {
+  if (isPublic(operation)) {
+    limits.assertAddress(exchange.remoteAddress)
+    // What is open to everybody leads to MLflow all the same.
+    if (app.lockdown()?.mode === 'closed') await app.identify(request, reply)
+    return services
+  }
+  const caller = await app.identify(request, reply)
+  exchange.caller = caller
+  exchange.setCookie = cookiesOn(reply)
+  assertSameOrigin(request, caller.credential, publicUrl)
+  checkStanding(operation, caller, request.method)
+  assertOpen(app.lockdown(), caller, operation)
+  exchange.workspace = workspaces.named(request.raw)
+  const place = workspaces.enter(exchange.workspace, caller)
+  exchange.caller = place.caller
+  return place.services
 }
 
 /** What identifying put on the reply, for an answer that is written without it. */
@@ -155,8 +189,8 @@ type Outcome = Pick<AuditEvent, 'effect' | 'status' | 'reason'>
 /** A refusal of ours is a denial; a fault of the upstream, the store or ourselves an error. */
 function refused(fault: unknown): Outcome {
   if (!isGatewayError(fault)) return { effect: 'error', status: 500, reason: 'ERR_INTERNAL' }
-  const { status } = fault.refusal
-  return { effect: status >= 500 ? 'error' : 'deny', status, reason: fault.reason ?? fault.code }
+  const { effect, refusal, reason, code } = fault
+  return { effect, status: refusal.status, reason: reason ?? code }
 }
 
 /** Every resource once, however many things are asked of it. */
@@ -186,6 +220,7 @@ function eventOf(exchange: Exchange, reply: FastifyReply, outcome: Outcome): Aud
     operation: exchange.operation?.name,
     method: request.method ?? '',
     path: exchange.path ?? '',
+    workspace: exchange.workspace,
     resources: demands && touched(demands),
     ...outcome,
     bytesIn: Number(request.headers['content-length'] ?? 0),

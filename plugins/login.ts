@@ -9,6 +9,7 @@ import type { SignIn } from '../src/identity/provider.ts'
 import { tokenExpiry } from '../src/identity/renewal.ts'
 import { absoluteUrl, safeReturnPath } from '../src/identity/return-path.ts'
 import { SIGN_IN_SCRIPT, signInPage } from '../src/identity/sign-in-page.ts'
+import type { Limits } from '../src/limits/limits.ts'
 import type { Directory } from '../src/policy/directory.ts'
 import { eventOf } from './audit.ts'
 import { logout } from './logout.ts'
@@ -18,6 +19,7 @@ export type LoginOptions = {
   readonly identity: Identity
   readonly directory: Pick<Directory, 'resolve'>
   readonly publicUrl: URL
+  readonly limits: Pick<Limits, 'assertSignIn'>
   /** Seconds. */
   readonly sessionTokenTtl: number
   /** Seconds since the epoch. */
@@ -39,6 +41,7 @@ export const login = fp<LoginOptions>(
       await scope.register(session, options)
       await scope.register(logout, options)
       scope.get<{ Params: { provider: string } }>('/auth/callback/:provider', async (request, reply) => {
+        options.limits.assertSignIn(request.socket.remoteAddress ?? '')
         const transaction = await takeTransaction(request.params.provider, request, reply, options)
         if (transaction !== undefined) return finishSignIn(transaction, request, reply, options)
         // The page was loaded again after it had done its work.
@@ -54,7 +57,7 @@ export const login = fp<LoginOptions>(
 async function beginSignIn(
   request: FastifyRequest,
   reply: FastifyReply,
-  { identity, publicUrl }: LoginOptions,
+  { identity, publicUrl, limits }: LoginOptions,
 ): Promise<FastifyReply> {
   const returnTo = safeReturnPath(single(request, 'return_to') ?? single(request, 'next'), publicUrl)
   const askAgain = single(request, 'prompt') === 'login'
@@ -68,6 +71,7 @@ async function beginSignIn(
   const provider = identity.providers.get(id)
   if (provider === undefined)
     throw new GatewayError('ERR_INVALID_PARAMETER', 'There is no such provider here')
+  limits.assertSignIn(request.socket.remoteAddress ?? '')
   const transaction = identity.transactions.begin(id, returnTo)
   const redirectUri = callbackUrl(publicUrl, id)
   const url = await provider.authorizationUrl({ ...transaction, redirectUri, askAgain })

@@ -68,7 +68,9 @@ async function whoIs(request: FastifyRequest, reply: FastifyReply): Promise<Prin
   try {
     return (await request.server.identify(request, reply)).principal
   } catch (fault) {
-    if (isGatewayError(fault) && fault.refusal.status === 401) return undefined
+    // Whom the gateway has no business with at the moment may sign out all the same.
+    if (isGatewayError(fault) && (fault.refusal.status === 401 || fault.code === 'ERR_LOCKED_DOWN'))
+      return undefined
     throw fault
   }
 }

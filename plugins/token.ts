@@ -9,6 +9,7 @@ import { type TokenPageOptions, tokenPage } from '../src/console/token-page.ts'
 import { readTokenForm, readTokenRequest, type TokenRequest } from '../src/console/token-request.ts'
 import { GatewayError, isGatewayError } from '../src/errors.ts'
 import type { Caller } from '../src/identity/caller.ts'
+import { assertMayChange } from '../src/policy/lockdown.ts'
 import type { TokenRecord } from '../src/store/tokens.ts'
 import { eventOf } from './audit.ts'
 import { assertSameOrigin } from './origin.ts'
@@ -161,6 +162,7 @@ async function create(
   tokens: OwnTokens,
   { request, reply, caller, wanted }: Step & { readonly wanted: TokenRequest },
 ) {
+  assertMayChange(request.server.lockdown(), caller, 'making a token')
   const made = await tokens.create(caller.principal.userId, wanted)
   record({ request, reply, caller }, 'token_created', { id: made.jti, name: wanted.name })
   return made

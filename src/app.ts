@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { type FastifyInstance, type FastifyServerOptions, fastify, LogController } from 'fastify'
 import { admin } from '../plugins/admin.ts'
 import { api } from '../plugins/api.ts'
@@ -18,6 +19,7 @@ import { unknownRoutes } from '../plugins/unknown-routes.ts'
 import { upstreamVersion } from '../plugins/upstream-version.ts'
 import type { AdminParts } from './admin/endpoint.ts'
 import { ENDPOINTS } from './admin/endpoints.ts'
+import { type Chain, type ChainKey, createChain, createChainKey } from './audit/chain.ts'
 import { createMetrics } from './audit/metrics.ts'
 import { programLog } from './audit/program-log.ts'
 import { createRequestIds } from './audit/request-id.ts'
@@ -25,8 +27,9 @@ import { type AuditSink, createAuditSink } from './audit/sink.ts'
 import type { Config } from './config.ts'
 import { assetPath } from './console/assets.ts'
 import { createFormTokens } from './console/form-token.ts'
-import { commonHeaders } from './console/headers.ts'
+import { commonHeaders, mlflowPageHeaders } from './console/headers.ts'
 import { createIdentity, type Identity } from './identity/identity.ts'
+import { createLimits, type Limits } from './limits/limits.ts'
 import { CATALOGUE } from './mlflow/catalogue.ts'
 import type { Services } from './mlflow/exchange.ts'
 import { createLookup } from './mlflow/lookup.ts'
@@ -36,10 +39,14 @@ import { createUpstream } from './mlflow/upstream.ts'
 import { createUpstreamVersion, describeVersion, type UpstreamVersion } from './mlflow/upstream-version.ts'
 import { createWorkspaces, type Workspaces } from './mlflow/workspace.ts'
 import { createDirectory, type Directory } from './policy/directory.ts'
+import { followLockdown, type Lockdown } from './policy/lockdown.ts'
 import { applyPolicy, parsePolicy } from './policy/policy-file.ts'
 import { openStore, type Store } from './store/store.ts'
 
 const DAY = 86_400
+
+/** Often, since what strangers send is on record too: between two times it may grow by what a disk has to hold. */
+const AUDIT_PRUNED_EVERY_MS = 60_000
 
 /** Seconds that it is remembered who started a job. */
 const JOBS_KEPT = 90 * DAY
@@ -56,6 +63,8 @@ export type AppDependencies = {
   readonly logger?: FastifyServerOptions['logger']
   /** Called with each SQL statement run. */
   readonly onStatement?: ((sql: string) => void) | undefined
+  /** Milliseconds, never going back: what rates are counted by. */
+  readonly nowMs?: (() => number) | undefined
   /** How often changes made by other processes are looked for. */
   readonly pollMs?: number | undefined
 }
@@ -84,6 +93,8 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   await directory.refresh()
   directory.start()
   app.addHook('onClose', async () => directory.stop())
+  const lockdown = await followLockdown({ store, directory, onFault })
+  app.addHook('onClose', async () => lockdown.stop())
   const identity = await createIdentity({
     config,
     store,
@@ -96,9 +107,13 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   app.addHook('onClose', async () => {
     await Promise.all([services.upstream.close(), services.publicUpstream.close()])
   })
-  const sink = await createAuditSink({ ...sinkOptions(config, store), onFault })
+  const chainKey = createChainKey(config.gatewaySecret)
+  const chain = createChain(chainKey, `gateway@${hostname()}`)
+  const sink = await createAuditSink({ ...sinkOptions(config, store, chain), onFault })
+  const limits = createLimits({ config, nowMs: dependencies.nowMs ?? (() => performance.now()) })
 
-  await registerPlugins(app, { config, store, directory, identity, services, workspaces, version, sink, now })
+  const running = { directory, lockdown, identity, services, workspaces, version, limits, sink }
+  await registerPlugins(app, { config, store, chainKey, ...running, now })
   return app
 }
 
@@ -163,6 +178,7 @@ function createServices(config: Config, store: Store, directory: Directory): Mad
     trustAuthorship: config.trustAuthorship,
     isUsername: store.people.isCalled,
     shellScript: assetPath(config.publicUrl, 'session.js'),
+    shellHeaders: Object.entries(mlflowPageHeaders(config.artifactScripts)).flat(),
     securityHeaders: Object.entries(commonHeaders(config.publicUrl)).flat(),
   }
   const workspaces = createWorkspaces({
@@ -176,29 +192,37 @@ function createServices(config: Config, store: Store, directory: Directory): Mad
   return { services, workspaces, version }
 }
 
-function sinkOptions(config: Config, store: Store): Parameters<typeof createAuditSink>[0] {
+function sinkOptions(config: Config, { audit }: Store, chain: Chain): Parameters<typeof createAuditSink>[0] {
   const { auditFile: path, auditFileMaxMb: maxMb, auditFileCount: count } = config
   return {
+    chain,
     stdout: config.auditStdout,
     file: path === undefined ? undefined : { path, maxMb, count },
-    store: config.auditStoreDays > 0 ? store.audit : undefined,
+    store:
+      config.auditStoreDays > 0
+        ? { append: (events) => audit.append(chain, events), end: () => audit.end(chain) }
+        : undefined,
   }
 }
 
 type Parts = {
   readonly config: Config
   readonly store: Store
+  readonly chainKey: ChainKey
   readonly directory: Directory
+  readonly lockdown: Lockdown
   readonly identity: Identity
   readonly services: Services
   readonly workspaces: Workspaces
   readonly version: UpstreamVersion
+  readonly limits: Limits
   readonly sink: AuditSink
   readonly now: () => number
 }
 
 async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void> {
-  const { config, store, directory, identity, services, workspaces, version, sink, now } = parts
+  const { config, store, directory, lockdown, identity, services, workspaces, version, limits, sink, now } =
+    parts
   const { publicUrl, metricsPort } = config
   const unknown = createUnknownRoutes(CATALOGUE)
   const counters = createMetrics({
@@ -206,16 +230,20 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
     cacheSizes: workspaces.sizes,
     unknownRoutes: unknown.refused,
     upstreamVersion: version.current,
+    lockdown: () => lockdown.current()?.mode,
   })
   await app.register(errors, { publicUrl })
   await app.register(audit, { sink, observers: [counters.observe] })
   await app.register(housekeeping, {
     tasks: {
       sessions: () => store.sessions.prune(now()),
-      audit: () => store.audit.prune(now() - config.auditStoreDays * DAY),
       jobs: () => store.jobs.prune(now() - JOBS_KEPT),
       'public ids': () => store.publicIds.prune(),
     },
+  })
+  await app.register(housekeeping, {
+    tasks: { audit: () => pruneAudit(parts) },
+    everyMs: AUDIT_PRUNED_EVERY_MS,
   })
   await app.register(security, {
     publicUrl,
@@ -231,11 +259,15 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
         detail: () => describeVersion(version, unknown),
       },
     },
+    optional: {
+      lockdown: { check: async () => {}, reason: '', detail: () => describeLockdown(lockdown) },
+    },
   })
   await app.register(upstreamVersion, { version })
-  await app.register(identify, { identity })
+  await app.register(identify, { identity, limits, lockdown })
   await app.register(unknownRoutes, { routes: unknown })
-  await app.register(login, { identity, directory, publicUrl, sessionTokenTtl: config.sessionTokenTtl, now })
+  const { sessionTokenTtl } = config
+  await app.register(login, { identity, directory, publicUrl, limits, sessionTokenTtl, now })
   await app.register(token, {
     publicUrl,
     tokens: store.tokens,
@@ -251,7 +283,7 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
     endpoints: ENDPOINTS,
     parts: adminParts(parts),
     publicUrl,
-    refresh: directory.refresh,
+    refresh: () => refreshAll(parts),
   }
   await app.register(admin, { ...administration, formTokens })
   await app.register(api, administration)
@@ -266,15 +298,38 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
     services,
     workspaces,
     publicUrl,
+    limits,
     followVersion: version.follow,
   })
   if (metricsPort !== undefined)
     await app.register(metrics, { metrics: counters, port: metricsPort, host: config.host })
 }
 
-function adminParts({ store, config, now, services }: Parts): AdminParts {
+function adminParts({ store, config, now, services, workspaces, identity }: Parts): AdminParts {
   const { lookup, upstream } = services
-  return { store, config, now, lookup, upstream, catalogue: CATALOGUE }
+  const servicesIn = (workspace: string) => {
+    const there = workspaces.services(workspace)
+    return { lookup: there.lookup, upstream: there.upstream }
+  }
+  const { keyring } = identity
+  return { store, config, now, lookup, upstream, servicesIn, keyring, catalogue: CATALOGUE }
+}
+
+function pruneAudit({ store, config, chainKey, now }: Parts): Promise<number> {
+  const before = now() - config.auditStoreDays * DAY
+  return store.audit.prune({ before, maxEvents: config.auditStoreMaxEvents }, chainKey)
+}
+
+/** What was just changed holds here once this has come to its end. */
+async function refreshAll({ directory, lockdown, identity }: Parts): Promise<void> {
+  await directory.refresh()
+  await Promise.all([lockdown.settled(), identity.settled()])
+}
+
+/** For everybody to read: that it is so, and not why. */
+function describeLockdown(lockdown: Lockdown): object {
+  const state = lockdown.current()
+  return state === undefined ? { mode: 'off' } : { mode: state.mode, since: state.since }
 }
 
 async function assertHealthy({ upstream }: Services): Promise<void> {

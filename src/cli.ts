@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { runCli } from './cli/program.ts'
@@ -17,10 +18,15 @@ function environment(): NodeJS.ProcessEnv {
   return { ...process.env, ...parseEnv(readFileSync(DEMO, 'utf8')) }
 }
 
+// Whoever reads has read enough: `audit export | head`.
+process.stdout.on('error', (fault: NodeJS.ErrnoException) => process.exit(fault.code === 'EPIPE' ? 0 : 1))
 process.exitCode = await runCli(process.argv.slice(2), {
   env: environment(),
   now: () => Math.floor(Date.now() / 1000),
   readFile: (path) => readFileSync(path, 'utf8'),
   out: (text) => void process.stdout.write(text),
+  drained: async () => {
+    if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain')
+  },
   err: (text) => void process.stderr.write(text),
 })

@@ -75,10 +75,19 @@ export type Config = {
   readonly sessionAbsoluteTtl: number
   readonly sessionTokenTtl: number
   readonly accessTokenMaxTtl: number
+  /** Requests a second; 0 is no limit. */
+  readonly rateLimitPrincipal: number
+  /** Requests under way; 0 is no limit. */
+  readonly concurrencyLimitPrincipal: number
+  /** Requests a second; 0 is no limit. */
+  readonly rateLimitAddress: number
+  /** A minute; 0 is no limit. */
+  readonly rateLimitSignIn: number
   readonly jsonBodyLimit: number
   readonly trustAuthorship: boolean
   readonly workspaces: boolean
   readonly presignedUrls: boolean
+  readonly artifactScripts: boolean
   /** As {@link Config.allowedHosts}. Empty: webhooks may call any host but those of private networks. */
   readonly webhookHosts: readonly string[]
   readonly auditStdout: boolean
@@ -87,6 +96,8 @@ export type Config = {
   readonly auditFileCount: number
   /** 0: no audit events are kept in the store. */
   readonly auditStoreDays: number
+  /** 0: as many as there are days for. */
+  readonly auditStoreMaxEvents: number
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace'
   readonly metricsPort: number | undefined
   /** Sentences about dangerous but permitted settings, to be logged at start. Hold no secret. */
@@ -142,16 +153,22 @@ function derive(variables: GatewayVariables, source: Source, faults: FaultList):
     sessionAbsoluteTtl: variables.SESSION_ABSOLUTE_TTL,
     sessionTokenTtl: variables.SESSION_TOKEN_TTL,
     accessTokenMaxTtl: variables.ACCESS_TOKEN_MAX_TTL,
+    rateLimitPrincipal: variables.RATE_LIMIT_PRINCIPAL,
+    concurrencyLimitPrincipal: variables.CONCURRENCY_LIMIT_PRINCIPAL,
+    rateLimitAddress: variables.RATE_LIMIT_ADDRESS,
+    rateLimitSignIn: variables.RATE_LIMIT_SIGN_IN,
     jsonBodyLimit: variables.JSON_BODY_LIMIT,
     trustAuthorship: variables.TRUSTED_AUTHORSHIP,
     workspaces: variables.WORKSPACES,
     webhookHosts: readHosts('WEBHOOK_ALLOWED_HOSTS', variables.WEBHOOK_ALLOWED_HOSTS, faults),
+    artifactScripts: variables.ALLOW_SCRIPTS_IN_ARTIFACT_PREVIEWS,
     presignedUrls: variables.ALLOW_PRESIGNED_URLS_THAT_OUTLIVE_REVOCATION,
     auditStdout: variables.AUDIT_STDOUT,
     auditFile: variables.AUDIT_FILE,
     auditFileMaxMb: variables.AUDIT_FILE_MAX_MB,
     auditFileCount: variables.AUDIT_FILE_COUNT,
     auditStoreDays: variables.AUDIT_STORE_DAYS,
+    auditStoreMaxEvents: variables.AUDIT_STORE_MAX_EVENTS,
     logLevel: variables.LOG_LEVEL,
     metricsPort: variables.METRICS_PORT,
     warnings: [],

@@ -25,6 +25,7 @@ const REFUSALS = {
   ERR_PRECONDITION_FAILED: { status: 412, oauth: undefined, mlflow: 'RESOURCE_CONFLICT' },
   ERR_PRECONDITION_REQUIRED: { status: 428, oauth: undefined, mlflow: 'INVALID_PARAMETER_VALUE' },
   ERR_SIGN_IN_FAILED: { status: 400, oauth: undefined, mlflow: 'BAD_REQUEST' },
+  ERR_LOCKED_DOWN: { status: 503, oauth: undefined, mlflow: 'TEMPORARILY_UNAVAILABLE' },
   ERR_PROVIDER_UNREACHABLE: { status: 503, oauth: undefined, mlflow: 'TEMPORARILY_UNAVAILABLE' },
   ERR_STORE_UNAVAILABLE: { status: 503, oauth: undefined, mlflow: 'TEMPORARILY_UNAVAILABLE' },
   ERR_UPSTREAM_UNREACHABLE: { status: 502, oauth: undefined, mlflow: 'TEMPORARILY_UNAVAILABLE' },
@@ -48,12 +49,15 @@ export type GatewayErrorOptions = {
   readonly cause?: unknown
   /** Machine-readable reason for the audit line (`no_grant`, `level_too_low`, `expired`, ...). */
   readonly reason?: string
+  /** Seconds until it may be tried again: `Retry-After` (RFC 9110 §10.2.3). */
+  readonly retryAfter?: number
 }
 
 /** The only error the gateway raises on purpose; `plugins/errors.ts` is the only place that renders it. */
 export class GatewayError extends Error {
   readonly code: ErrorCode
   readonly reason: string | undefined
+  readonly retryAfter: number | undefined
 
   /** @param message A sentence for the caller: what happened, why, what to do. Holds no secret and no upstream address. */
   constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
@@ -61,10 +65,16 @@ export class GatewayError extends Error {
     this.name = 'GatewayError'
     this.code = code
     this.reason = options.reason
+    this.retryAfter = options.retryAfter
   }
 
   get refusal(): Refusal {
     return REFUSALS[this.code]
+  }
+
+  /** For the record: what somebody decided, or what went wrong. */
+  get effect(): 'deny' | 'error' {
+    return this.refusal.status >= 500 && this.code !== 'ERR_LOCKED_DOWN' ? 'error' : 'deny'
   }
 }
 

@@ -66,7 +66,15 @@ export async function startGatewaySubject(
 ): Promise<Subject> {
   mkdirSync(dir, { recursive: true })
   const port = await freePort()
-  const settings = { upstreamUrl, env: { OIDC_ISSUER: 'https://issuer.invalid', OIDC_CLIENT_ID: 'bench' } }
+  const settings = {
+    upstreamUrl,
+    env: {
+      OIDC_ISSUER: 'https://issuer.invalid',
+      OIDC_CLIENT_ID: 'bench',
+      // Counted as ever, and never reached.
+      RATE_LIMIT_PRINCIPAL: '1000000',
+    },
+  }
   const env = gatewayEnvironment(port, dir, settings)
   const token = await seedEditor(env)
   const gateway = await startGateway({

@@ -3,6 +3,7 @@ import { type Static, type TObject, type TSchema, Type } from 'typebox'
 import type { AuditEventKind, AuditedResource } from '../audit/event.ts'
 import { GatewayError } from '../errors.ts'
 import type { Caller } from '../identity/caller.ts'
+import type { Keyring } from '../identity/keyring.ts'
 import type { Lookup } from '../mlflow/lookup.ts'
 import type { Operation } from '../mlflow/operation.ts'
 import type { Upstream } from '../mlflow/upstream.ts'
@@ -14,8 +15,13 @@ export type AdminParts = {
   readonly store: Store
   readonly lookup: Lookup
   readonly upstream: Pick<Upstream, 'getJson'>
+  /** The workspace that these two ask in; absent while none are kept apart. See `partsIn`. */
+  readonly workspace?: string | undefined
+  /** What requests to a workspace are looked up with. */
+  readonly servicesIn: (workspace: string) => Pick<AdminParts, 'lookup' | 'upstream'>
   readonly catalogue: readonly Operation[]
-  readonly config: MemberConfig
+  readonly config: MemberConfig & { readonly workspaces: boolean }
+  readonly keyring: Pick<Keyring, 'replace'>
   /** Seconds since the epoch. */
   readonly now: () => number
 }
@@ -36,6 +42,8 @@ export type AdminAnswer = {
   readonly status?: number
   /** What the answer is a version of, for `If-Match`. */
   readonly etag?: string
+  /** Where it was changed, if in a workspace. */
+  readonly workspace?: string | undefined
   /** What was changed, for the record. */
   readonly resources?: readonly AuditedResource[]
 }
@@ -48,8 +56,11 @@ export type Endpoint = {
   /** Below `/auth/api/v1`, parameters as `:id`. */
   readonly path: string
   readonly summary: string
-  /** `signed_in`: the endpoint itself looks at whom it concerns. */
-  readonly who: 'admin' | 'signed_in'
+  /**
+   * `workspace_admin`: administrators of a workspace too, in theirs; `signed_in`: everybody. With both the endpoint itself
+   * looks at whom it concerns.
+   */
+  readonly who: 'admin' | 'workspace_admin' | 'signed_in'
   readonly params: TObject
   readonly query: TObject
   readonly body: TObject | undefined
@@ -57,6 +68,11 @@ export type Endpoint = {
   /** What it is on record as; reads are not recorded. */
   readonly event: AuditEventKind | undefined
   readonly handle: (request: AdminRequest<never, never, never>, parts: AdminParts) => Promise<AdminAnswer>
+}
+
+/** Looking, and ending what is one's own, is good at any time, also while nothing else may be changed. */
+export function isHarmless({ method, event }: Pick<Endpoint, 'method' | 'event'>): boolean {
+  return method === 'GET' || event === 'session_ended' || event === 'token_revoked'
 }
 
 type Spec<P extends TObject, Q extends TObject, B extends TObject> = Pick<

@@ -1,6 +1,7 @@
-import { type Access, compileAccess, type ResourceRef } from '../policy/access.ts'
-import type { Level } from '../policy/grants.ts'
-import { createMemberCompiler, type MemberConfig } from '../policy/member.ts'
+import { compileAccess, type ResourceRef } from '../policy/access.ts'
+import { DEFAULT_WORKSPACE, type Level } from '../policy/grants.ts'
+import { createMemberCompiler, defaultLevelIn, type MemberConfig } from '../policy/member.ts'
+import type { Membership } from '../store/membership.ts'
 import type { Person } from '../store/person.ts'
 import type { Store } from '../store/store.ts'
 
@@ -15,6 +16,8 @@ export type MatrixRow = {
 export type MatrixParts = {
   readonly store: Pick<Store, 'people'>
   readonly config: MemberConfig
+  /** The workspace that the resources are in; the default one if absent. */
+  readonly workspace?: string | undefined
   /** Seconds since the epoch. */
   readonly now: () => number
 }
@@ -26,35 +29,50 @@ export type MatrixParts = {
 export async function accessMatrix(
   people: readonly Pick<Person, 'id'>[],
   experiments: readonly ResourceRef[],
-  { store, config, now }: MatrixParts,
+  { store, config, now, workspace = DEFAULT_WORKSPACE }: MatrixParts,
 ): Promise<readonly MatrixRow[]> {
   const memberships = await store.people.memberships({
     userIds: people.map(({ id }) => id),
     providers: config.providers,
-    about: { type: 'experiment', keys: experiments.flatMap(({ key }) => key ?? []) },
+    about: { type: 'experiment', keys: experiments.flatMap(({ key }) => key ?? []), workspace },
   })
   const compile = createMemberCompiler(config, now)
-  // For who is locked out, whatever they hold.
-  const nothing = experiments.map((): Level => 'NO_PERMISSIONS')
-  const levelsOf = new Map<string, readonly Level[]>()
+  const levelsOf = createLevels(experiments, { config, now: now(), workspace })
   const rows = new Map<string, { people: Person[]; isAdmin: boolean; levels: readonly Level[] }>()
   for (const held of memberships) {
-    const { person, defaultPermission: defaultLevel = config.defaultPermission } = held
     const member = compile({ ...held, roles: [] })?.member
     const isAdmin = member?.principal.isAdmin ?? false
-    const set = held.roles.map(({ id }) => id).join(' ')
-    const ofRoles =
-      levelsOf.get(set) ?? levelsOn(experiments, compileAccess(held.roles, { defaultLevel, now: now() }))
-    levelsOf.set(set, ofRoles)
-    const levels = isAdmin ? experiments.map((): Level => 'MANAGE') : member === undefined ? nothing : ofRoles
+    // Nothing for who is locked out, whatever they hold.
+    const levels = member === undefined ? experiments.map(() => NOTHING) : levelsOf(held, isAdmin)
     const key = JSON.stringify([isAdmin, levels])
     const row = rows.get(key) ?? { people: [], isAdmin, levels }
-    row.people.push(person)
+    row.people.push(held.person)
     rows.set(key, row)
   }
   return [...rows.values()]
 }
 
-function levelsOn(experiments: readonly ResourceRef[], access: Access): readonly Level[] {
-  return experiments.map((experiment) => access.levelOf(experiment))
+const NOTHING: Level = 'NO_PERMISSIONS'
+
+function createLevels(
+  experiments: readonly ResourceRef[],
+  {
+    config,
+    now,
+    workspace,
+  }: { readonly config: MemberConfig; readonly now: number; readonly workspace: string },
+): (held: Membership, isAdmin: boolean) => readonly Level[] {
+  const compiled = new Map<string, readonly Level[]>()
+  return (held, isAdmin) => {
+    if (isAdmin) return experiments.map((): Level => 'MANAGE')
+    const { roles } = held
+    const set = roles.map(({ id }) => id).join(' ')
+    // Elsewhere than in the default workspace, who holds nothing has not even what everybody has.
+    const isThere = workspace === DEFAULT_WORKSPACE || roles.some(({ grants }) => grants.length > 0)
+    const defaultLevel = isThere ? defaultLevelIn(workspace, held, config.defaultPermission) : NOTHING
+    const access = compiled.has(set) ? undefined : compileAccess(roles, { defaultLevel, now, workspace })
+    const levels = compiled.get(set) ?? experiments.map((each) => access?.levelOf(each) ?? NOTHING)
+    compiled.set(set, levels)
+    return levels
+  }
 }

@@ -3,8 +3,8 @@ import { qualifiedNames } from '../policy/admins.ts'
 import type { Demand } from '../policy/decide.ts'
 import { type ConsideredGrant, explain } from '../policy/explain.ts'
 import { compileGlob } from '../policy/glob.ts'
-import type { Grant, Level, ResourceType } from '../policy/grants.ts'
-import { createMemberCompiler, type MemberConfig } from '../policy/member.ts'
+import { DEFAULT_WORKSPACE, type Grant, type Level, type ResourceType } from '../policy/grants.ts'
+import { createMemberCompiler, defaultLevelIn, type MemberConfig } from '../policy/member.ts'
 import type { Membership } from '../store/membership.ts'
 import type { About } from '../store/memberships.ts'
 import type { Store } from '../store/store.ts'
@@ -22,7 +22,7 @@ export type Reach = {
 export type ReachPage = {
   /** By username. */
   readonly people: readonly Reach[]
-  /** What everybody else who signs in has. */
+  /** What everybody else who signs in has; in another than the default workspace, everybody else who holds something there. */
   readonly byDefault: Level
   /** Username to go on after; absent on the last page. */
   readonly next?: string | undefined
@@ -31,6 +31,8 @@ export type ReachPage = {
 export type ReachParts = {
   readonly store: Pick<Store, 'people'>
   readonly config: MemberConfig
+  /** The workspace that it is in; the default one if absent. */
+  readonly workspace?: string | undefined
   /** Seconds since the epoch. */
   readonly now: () => number
 }
@@ -48,12 +50,13 @@ export type ReachOptions = {
  */
 export async function whoReaches(
   resource: ResourceRef,
-  { store, config, now }: ReachParts,
+  { store, config, now, workspace }: ReachParts,
   { after = '', limit = 200 }: ReachOptions = {},
 ): Promise<ReachPage> {
   const at = now()
   const candidates = await store.people.reaching({
     resource,
+    workspace: workspace ?? DEFAULT_WORKSPACE,
     providers: config.providers,
     adminUsers: qualifiedNames(config.adminUsers, config),
     adminGroups: qualifiedNames(config.adminGroups, config),
@@ -61,32 +64,38 @@ export async function whoReaches(
     after,
     limit,
   })
+  const place = workspace ?? DEFAULT_WORKSPACE
   const memberships = await store.people.memberships({
     userIds: candidates.map(({ id }) => id),
     providers: config.providers,
-    about: aboutOf(resource),
+    about: aboutOf(resource, place),
   })
   const compile = createMemberCompiler(config, now)
-  const speaks = speaksOf(resource)
+  const options = { defaultPermission: config.defaultPermission, now: at, workspace }
+  const speaks = speaksOf(resource, place)
   const people = memberships.flatMap((held): Reach | readonly [] => {
     const roles = held.roles.map((role) => ({ ...role, grants: role.grants.filter(speaks) }))
-    return reachOf(resource, { ...held, roles }, { compile, defaultPermission: config.defaultPermission, at })
+    return reachOf(resource, { ...held, roles }, { compile, options })
   })
   const last = candidates.at(-1)
   return {
     people,
-    byDefault: memberships[0]?.defaultPermission ?? config.defaultPermission,
+    byDefault: defaultLevelIn(place, memberships[0] ?? {}, config.defaultPermission),
     next: candidates.length === limit ? last?.username : undefined,
   }
 }
 
-function aboutOf({ type, key }: ResourceRef): About {
+function aboutOf({ type, key }: ResourceRef, workspace: string): About {
   // Nothing but administrators reaches the server: no grant is on it, so none is found.
-  return { type: type as ResourceType, keys: key === undefined ? [] : [key] }
+  return { type: type as ResourceType, keys: key === undefined ? [] : [key], workspace }
 }
 
-/** Tells name patterns that match from those that do not, each looked at once however many roles have it. */
-function speaksOf({ name }: ResourceRef): (grant: Grant) => boolean {
+/**
+ * Tells name patterns that match from those that do not, each looked at once however many roles have it. Elsewhere than in
+ * the default workspace any grant makes a member, so all stay.
+ */
+function speaksOf({ name }: ResourceRef, workspace: string): (grant: Grant) => boolean {
+  if (workspace !== DEFAULT_WORKSPACE) return () => true
   const known = new Map<string, boolean>()
   return ({ match, pattern }) => {
     if (match !== 'name') return true
@@ -98,19 +107,18 @@ function speaksOf({ name }: ResourceRef): (grant: Grant) => boolean {
 
 type Judging = {
   readonly compile: ReturnType<typeof createMemberCompiler>
-  readonly defaultPermission: Level
-  readonly at: number
+  readonly options: Parameters<typeof explain>[2]
 }
 
 /** @returns Nothing for somebody who is locked out, or has nothing but the default. */
 function reachOf(
   resource: ResourceRef,
   membership: Membership,
-  { compile, defaultPermission, at }: Judging,
+  { compile, options }: Judging,
 ): Reach | readonly [] {
   const member = compile(membership)?.member
   const demand: Demand = { action: 'read', resource }
-  const [found] = explain([demand], membership, { defaultPermission, now: at })
+  const [found] = explain([demand], membership, options)
   if (member === undefined || found === undefined) return []
   const { isAdmin, userId, username } = member.principal
   const through = found.grants.filter(({ decides }) => decides)

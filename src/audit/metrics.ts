@@ -9,6 +9,8 @@ export type MetricSources = {
   readonly cacheSizes: () => Readonly<Record<string, number>>
   /** Requests refused because no row of the catalogue describes their route. */
   readonly unknownRoutes: () => number
+  /** How the gateway is locked down, if it is. */
+  readonly lockdown: () => string | undefined
   /** What the tracking server says it is, once it has. */
   readonly upstreamVersion: () => string | undefined
 }
@@ -93,7 +95,16 @@ function observeDurations(registry: Registry): (event: AuditEvent) => void {
 }
 
 function readSources(registry: Registry, sources: MetricSources): void {
-  const { auditDropped, cacheSizes, unknownRoutes, upstreamVersion } = sources
+  const { auditDropped, cacheSizes, unknownRoutes, upstreamVersion, lockdown } = sources
+  new Gauge({
+    name: 'gateway_lockdown',
+    help: '1 for the lockdown that is in force',
+    labelNames: ['mode'],
+    registers: [registry],
+    collect() {
+      for (const mode of ['closed', 'read_only']) this.set({ mode }, lockdown() === mode ? 1 : 0)
+    },
+  })
   new Counter({
     name: 'gateway_audit_dropped_total',
     help: 'Audit events that did not reach one of their destinations',

@@ -1,3 +1,4 @@
+import { type Chain, type ChainedEvent, lineOf } from './chain.ts'
 import {
   type Destination,
   type DestinationEvents,
@@ -7,10 +8,16 @@ import {
 } from './destination.ts'
 import type { AuditEvent } from './event.ts'
 
-/** Keeps a batch whole or not at all; `store.audit` is one. */
-export type EventStore = { readonly append: (events: readonly AuditEvent[]) => Promise<void> }
+export type EventStore = {
+  /** Keeps a batch whole or not at all. */
+  readonly append: (events: readonly ChainedEvent[]) => Promise<void>
+  /** Notes that nothing more comes. */
+  readonly end?: (() => Promise<void>) | undefined
+}
 
 export type AuditSinkOptions = {
+  /** Gives each event its place, when it is written. */
+  readonly chain: Chain
   readonly stdout?: boolean | undefined
   readonly file?: RollingFile | undefined
   readonly store?: EventStore | undefined
@@ -46,7 +53,7 @@ const RETRY_MS = 1000
  * @throws If the file cannot be opened.
  */
 export async function createAuditSink(options: AuditSinkOptions): Promise<AuditSink> {
-  const { store, batchMs = 200, queueLimit = 10_000, onFault = () => {} } = options
+  const { chain, store, batchMs = 200, queueLimit = 10_000, onFault = () => {} } = options
   let dropped = 0
   const drop = (count: number) => {
     dropped += count
@@ -60,7 +67,7 @@ export async function createAuditSink(options: AuditSinkOptions): Promise<AuditS
 
   const writeQueued = async () => {
     do {
-      const slice = queue.splice(0, SLICE)
+      const slice = queue.splice(0, SLICE).map(chain.add)
       writeLines(slice, destinations)
       await stored?.add(slice)
       await new Promise(setImmediate)
@@ -95,7 +102,7 @@ export async function createAuditSink(options: AuditSinkOptions): Promise<AuditS
       if (closed) return
       closed = true
       await flush()
-      stored?.abandon()
+      await stored?.end()
       await Promise.all(destinations.map((destination) => destination.close()))
     },
   }
@@ -111,10 +118,9 @@ async function openDestinations(
   return opened
 }
 
-function writeLines(events: readonly AuditEvent[], destinations: readonly Destination[]): void {
+function writeLines(events: readonly ChainedEvent[], destinations: readonly Destination[]): void {
   if (events.length === 0 || destinations.length === 0) return
-  // "log" tells these lines from the program's own on the same stream.
-  const lines = events.map((event) => `${JSON.stringify({ log: 'audit', ...event })}\n`).join('')
+  const lines = events.map(lineOf).join('')
   for (const destination of destinations) destination.write(lines)
 }
 
@@ -127,7 +133,7 @@ type StoreQueueOptions = {
 
 /** Events wait here while the store fails: the oldest are kept, and tried again with every batch. */
 function createStoreQueue({ store, queueLimit, drop, onFault }: StoreQueueOptions) {
-  const waiting: AuditEvent[] = []
+  const waiting: ChainedEvent[] = []
   const append = async () => {
     while (waiting.length > 0) {
       const slice = waiting.slice(0, SLICE)
@@ -138,16 +144,17 @@ function createStoreQueue({ store, queueLimit, drop, onFault }: StoreQueueOption
   return {
     waiting: () => waiting.length > 0,
     /** Never rejects. */
-    add: async (events: readonly AuditEvent[]) => {
+    add: async (events: readonly ChainedEvent[]) => {
       const room = Math.max(0, queueLimit - waiting.length)
       waiting.push(...events.slice(0, room))
       drop(Math.max(0, events.length - room))
       await append().catch(onFault)
     },
-    /** Gives up what could not be stored, and counts it. */
-    abandon: () => {
-      drop(waiting.length)
-      waiting.length = 0
+    /** Gives up what could not be stored, and counts it; if there is none, the store hears that this was all. Never rejects. */
+    end: async () => {
+      const lost = waiting.splice(0).length
+      drop(lost)
+      if (lost === 0) await store.end?.().catch(onFault)
     },
   }
 }

@@ -8,12 +8,15 @@ export type Cli = {
   /** Reads a text file; throws if it cannot. */
   readonly readFile: (path: string) => string
   readonly out: (text: string) => void
+  /** Resolves once what was written has been taken, so that what is long need not be held in memory. */
+  readonly drained?: (() => Promise<void>) | undefined
   readonly err: (text: string) => void
 }
 
 /** What a command has to say: `text` for people, `json` for programs (`--json`). */
 export type Outcome = {
   readonly text: string
+  /** Undefined for a command that has written its lines itself. */
   readonly json: unknown
   /** The answer is no: the process exits with 1, as it does when a command could not do what was asked. */
   readonly failed?: boolean
@@ -65,7 +68,8 @@ export function addCommand<Options>(cli: Cli, group: Command, spec: CommandSpec<
   command.action(async () => {
     const options = command.opts<Options & { json?: boolean }>()
     const { text, json, failed } = await spec.run(command.args, options)
-    cli.out(options.json === true ? `${JSON.stringify(json, null, 2)}\n` : text)
+    const asJson = options.json === true && json !== undefined
+    cli.out(asJson ? `${JSON.stringify(json, null, 2)}\n` : text)
     if (failed) throw new FailedOutcome()
   })
 }
@@ -73,7 +77,7 @@ export function addCommand<Options>(cli: Cli, group: Command, spec: CommandSpec<
 /** @returns Columns as wide as their widest cell, for people; or the sentence if there are no rows. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[], empty: string): string {
   if (rows.length === 0) return `${empty}\n`
-  const lines = [head, ...rows]
+  const lines = [head, ...rows.map((row) => row.map(printable))]
   const widths = head.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)))
   return lines
     .map(
@@ -84,6 +88,11 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
           .trimEnd()}\n`,
     )
     .join('')
+}
+
+/** Without what a terminal would carry out: names come from providers, and rows from whoever wrote to the database. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, '\u{fffd}')
 }
 
 /** @param at Seconds since the epoch. @returns e.g. `2026-11-25 09:00Z`. */

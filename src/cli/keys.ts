@@ -6,10 +6,16 @@ import { withKeyring, withStore } from './store-access.ts'
 /** `keys rotate | list`: the keys the gateway signs its tokens with. */
 export function keyCommands(cli: Cli): Command {
   const group = createGroup('keys', 'the keys the gateway signs its tokens with')
-  addCommand(cli, group, {
+  addCommand<{ readonly now?: boolean }>(cli, group, {
     usage: 'rotate',
     summary: 'make a new signing key; what the old one signed stays valid until it expires',
-    run: () => rotate(cli),
+    options: [
+      {
+        flags: '--now',
+        summary: 'drop the old keys: every access token and every browser session ends at once',
+      },
+    ],
+    run: (_args, { now = false }) => (now ? replace(cli) : rotate(cli)),
   })
   addCommand(cli, group, { usage: 'list', summary: 'list the signing keys', run: () => list(cli) })
   return group
@@ -24,6 +30,21 @@ function rotate(cli: Cli) {
       resources: [{ type: 'key', id: kid }],
     })
     return { text: `Key ${kid} signs from now on.\n`, json: { kid } }
+  })
+}
+
+function replace(cli: Cli) {
+  return withKeyring(cli, async (keyring, store): Promise<Outcome> => {
+    const { kid, sessions, tokens } = await keyring.replace()
+    await recordAct(store, {
+      event: 'keys_rotated',
+      command: 'keys rotate --now',
+      resources: [{ type: 'key', id: kid }],
+    })
+    return {
+      text: `Key ${kid} signs from now on, and the old keys are gone. Ended: ${sessions} sessions, ${tokens} access tokens.\n`,
+      json: { kid, sessions, tokens },
+    }
   })
 }
 

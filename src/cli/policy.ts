@@ -8,7 +8,7 @@ import {
 } from '../policy/policy-file.ts'
 import { recordAct } from './act.ts'
 import { addCommand, type Cli, createGroup, type Outcome } from './command.ts'
-import { providerIds, withStore } from './store-access.ts'
+import { providerIds, withRecord, withStore } from './store-access.ts'
 
 /** `policy check | diff | apply`: roles, group mappings and defaults as a file. */
 export function policyCommands(cli: Cli): Command {
@@ -56,9 +56,9 @@ function readText(cli: Cli, file: string): string {
 
 function apply(cli: Cli, file: string, dryRun: boolean): Promise<Outcome> {
   const policy = read(cli, file)
-  return withStore(cli, async (store) => {
+  if (dryRun) return withStore(cli, async (store) => describe(await diffPolicy(store, policy)))
+  return withRecord(cli, async (store) => {
     const outcome = describe(await diffPolicy(store, policy))
-    if (dryRun) return outcome
     const changed = await applyPolicy(store, policy)
     if (changed) {
       await recordAct(store, { event: 'policy_applied', command: 'policy apply', resources: [] })

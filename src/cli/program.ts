@@ -2,12 +2,15 @@ import { Command, CommanderError } from 'commander'
 import { scrub } from '../audit/program-log.ts'
 import { ConfigError } from '../config/fault.ts'
 import { addAccessCommands } from './access.ts'
+import { auditCommands } from './audit.ts'
 import { catalogueCommands } from './catalogue.ts'
 import { type Cli, FailedOutcome, UsageError } from './command.ts'
 import { groupCommands } from './group.ts'
 import { keyCommands } from './keys.ts'
+import { lockdownCommands } from './lockdown.ts'
 import { policyCommands } from './policy.ts'
 import { roleCommands } from './role.ts'
+import { sessionCommands } from './sessions.ts'
 import { tokenCommands } from './token.ts'
 import { userCommands } from './user.ts'
 
@@ -42,6 +45,9 @@ function createProgram(cli: Cli): Command {
     groupCommands,
     policyCommands,
     keyCommands,
+    sessionCommands,
+    lockdownCommands,
+    auditCommands,
     catalogueCommands,
   ]
   for (const commands of groups) program.addCommand(commands(cli))

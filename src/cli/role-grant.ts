@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { bareGrantToWire } from '../admin/wire.ts'
 import { GatewayError } from '../errors.ts'
 import {
   describeGrant,
@@ -14,7 +15,7 @@ import { COMMAND_LINE, recordRoleChange } from './act.ts'
 import { addCommand, type Cli, type Outcome, UsageError } from './command.ts'
 import { readDuration } from './duration.ts'
 import { assertByHand, findRole } from './lookup.ts'
-import { withStore } from './store-access.ts'
+import { withRecord } from './store-access.ts'
 
 const LEVELS: readonly Level[] = ['READ', 'USE', 'EDIT', 'MANAGE', 'DENY']
 
@@ -54,7 +55,7 @@ export function addGrantCommands(cli: Cli, group: Command): void {
     usage: 'revoke <role> <grant>',
     summary: 'take a grant from a role; its id is in: role show',
     run: ([name = '', id = '']) =>
-      withStore(cli, async (store) => {
+      withRecord(cli, async (store) => {
         const role = await findRole(store, name)
         const found = role.grants.find((grant) => grant.id === id)
         if (found === undefined) {
@@ -65,18 +66,18 @@ export function addGrantCommands(cli: Cli, group: Command): void {
         }
         assertByHand(found, 'This grant')
         await store.roles.revokeGrant(id)
-        await recordRoleChange(store, 'role revoke', role)
+        await recordRoleChange(cli, store, { command: 'role revoke', role })
         return { text: `Role ${name} no longer has ${describeGrant(found)}.\n`, json: { id, revoked: true } }
       }),
   })
 }
 
 function grant(cli: Cli, name: string, options: GrantOptions) {
-  return withStore(cli, async (store): Promise<Outcome> => {
+  return withRecord(cli, async (store): Promise<Outcome> => {
     const wanted = readGrant(options, cli.now())
     const role = await findRole(store, name)
     const made = await store.roles.grant(role.id, { ...wanted, source: 'manual', createdBy: COMMAND_LINE })
-    await recordRoleChange(store, 'role grant', role)
+    await recordRoleChange(cli, store, { command: 'role grant', role })
     return {
       text: `Role ${name} has ${describeGrant(made)}.\n`,
       json: grantToJson(made),
@@ -116,6 +117,6 @@ export function sourceOf({ source }: { readonly source: string }): string {
 }
 
 /** A grant as `--json` prints it. Times in seconds since the epoch. */
-export function grantToJson({ id, resourceType, match, pattern, level, expiresAt, source }: StoredGrant) {
-  return { id, resource_type: resourceType, match, pattern, level, expires_at: expiresAt ?? null, source }
+export function grantToJson({ id, source, ...grant }: StoredGrant) {
+  return { id, ...bareGrantToWire(grant), source }
 }

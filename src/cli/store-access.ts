@@ -1,5 +1,8 @@
 import { existsSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { type Static, type TObject, Type } from 'typebox'
+import type { AdminParts } from '../admin/endpoint.ts'
+import { type Chain, createChain, createChainKey } from '../audit/chain.ts'
 import { readPlainUrl } from '../config/checks.ts'
 import { ConfigError, createFaultList } from '../config/fault.ts'
 import { GatewaySchema } from '../config/schema.ts'
@@ -7,14 +10,18 @@ import { readVariables } from '../config/variables.ts'
 import { type Config, readConfig } from '../config.ts'
 import { type AccessTokens, createAccessTokens } from '../identity/access-token.ts'
 import { ownIssuer } from '../identity/gateway-token.ts'
-import { createKeyring, type Keyring } from '../identity/keyring.ts'
+import { assertSecret, createKeyring, type Keyring } from '../identity/keyring.ts'
 import { createLookup, type Lookup } from '../mlflow/lookup.ts'
 import { createUpstream } from '../mlflow/upstream.ts'
+import { sentTo } from '../mlflow/workspace.ts'
 import { openStore, type Store } from '../store/store.ts'
+import { COMMAND_LINE } from './act.ts'
 import type { Cli } from './command.ts'
 
 const { DATABASE_URL, GATEWAY_SECRET, ACCESS_TOKEN_MAX_TTL, PUBLIC_URL } = GatewaySchema.properties
+const WorkspaceVariables = Type.Object({ WORKSPACES: GatewaySchema.properties.WORKSPACES })
 const StoreVariables = Type.Object({ DATABASE_URL })
+const SecretVariables = Type.Object({ DATABASE_URL, GATEWAY_SECRET })
 const KeyringVariables = Type.Object({ DATABASE_URL, GATEWAY_SECRET, ACCESS_TOKEN_MAX_TTL })
 const TokenVariables = Type.Object({ DATABASE_URL, GATEWAY_SECRET, ACCESS_TOKEN_MAX_TTL, PUBLIC_URL })
 
@@ -28,27 +35,53 @@ export async function withStore<T>(cli: Cli, use: (store: Store) => Promise<T>):
   return openAndUse(cli, readNeeded(cli, StoreVariables).DATABASE_URL, use)
 }
 
-/** As {@link withStore}, with the signing keys: needs `GATEWAY_SECRET` too. */
-export async function withKeyring<T>(
-  cli: Cli,
-  use: (keyring: Keyring, store: Store) => Promise<T>,
-): Promise<T> {
-  const variables = readNeeded(cli, KeyringVariables)
-  return openAndUse(cli, variables.DATABASE_URL, async (store) =>
-    use(await openKeyring(cli, store, variables), store),
-  )
+/** The store, and the chain that what is done with it goes on record in. */
+export type RecordedStore = Store & { readonly chain: Chain }
+
+/** As {@link withStore}, for what changes something: the record of it is chained, so it needs `GATEWAY_SECRET` too. */
+export async function withRecord<T>(cli: Cli, use: (store: RecordedStore) => Promise<T>): Promise<T> {
+  const { DATABASE_URL: databaseUrl, GATEWAY_SECRET: secret } = readNeeded(cli, SecretVariables)
+  return openAndUse(cli, databaseUrl, async (store) => {
+    await assertSecret(store, secret)
+    const chain = createChain(createChainKey(secret), `${COMMAND_LINE}@${hostname()}`)
+    try {
+      return await use({ ...store, chain })
+    } finally {
+      await store.audit.end(chain)
+    }
+  })
 }
 
-/** As {@link withStore}, able to make access tokens: needs `GATEWAY_SECRET` and `PUBLIC_URL` too. */
+/** As {@link withStore}, with the secret: for what only looks at the chains. */
+export async function withSecret<T>(cli: Cli, use: (store: Store, secret: string) => Promise<T>): Promise<T> {
+  const { DATABASE_URL: databaseUrl, GATEWAY_SECRET: secret } = readNeeded(cli, SecretVariables)
+  return openAndUse(cli, databaseUrl, (store) => use(store, secret))
+}
+
+/** `GATEWAY_SECRET`, for what needs no store. @throws {ConfigError} */
+export function readSecret(cli: Cli): string {
+  return readNeeded(cli, Type.Object({ GATEWAY_SECRET })).GATEWAY_SECRET
+}
+
+/** As {@link withRecord}, with the signing keys. */
+export async function withKeyring<T>(
+  cli: Cli,
+  use: (keyring: Keyring, store: RecordedStore) => Promise<T>,
+): Promise<T> {
+  const variables = readNeeded(cli, KeyringVariables)
+  return withRecord(cli, async (store) => use(await openKeyring(cli, store, variables), store))
+}
+
+/** As {@link withRecord}, able to make access tokens: needs `PUBLIC_URL` too. */
 export async function withAccessTokens<T>(
   cli: Cli,
-  use: (accessTokens: AccessTokens, store: Store) => Promise<T>,
+  use: (accessTokens: AccessTokens, store: RecordedStore) => Promise<T>,
 ): Promise<T> {
   const variables = readNeeded(cli, TokenVariables)
   const faults = createFaultList()
   const publicUrl = readPlainUrl('PUBLIC_URL', variables.PUBLIC_URL, faults)
   if (faults.all().length > 0) throw new ConfigError(faults.all())
-  return openAndUse(cli, variables.DATABASE_URL, async (store) => {
+  return withRecord(cli, async (store) => {
     const keyring = await openKeyring(cli, store, variables)
     const maxTtl = variables.ACCESS_TOKEN_MAX_TTL
     return use(
@@ -62,6 +95,9 @@ export async function withAccessTokens<T>(
 export type Gateway = {
   readonly store: Store
   readonly lookup: Lookup
+  /** The workspace that `lookup` asks in; absent while none are kept apart. */
+  readonly workspace?: string | undefined
+  readonly servicesIn: AdminParts['servicesIn']
   readonly config: Config
   /** Seconds since the epoch. */
   readonly now: () => number
@@ -72,13 +108,22 @@ export async function withGateway<T>(cli: Cli, use: (gateway: Gateway) => Promis
   const config = readConfig({ ...cli.env })
   const { upstreamUrl: url, upstreamHost: host, upstreamTimeout: idleTimeout } = config
   const upstream = createUpstream({ url, host, idleTimeout })
+  const servicesIn = (workspace: string) => {
+    const there = sentTo(upstream, workspace)
+    return { upstream: there, lookup: createLookup({ upstream: there }) }
+  }
   try {
     return await openAndUse(cli, config.databaseUrl, (store) =>
-      use({ store, lookup: createLookup({ upstream }), config, now: cli.now }),
+      use({ store, lookup: createLookup({ upstream }), servicesIn, config, now: cli.now }),
     )
   } finally {
     await upstream.close()
   }
+}
+
+/** True if workspaces are kept apart, as the server reads it. @throws {ConfigError} */
+export function hasWorkspaces(cli: Cli): boolean {
+  return readNeeded(cli, WorkspaceVariables).WORKSPACES
 }
 
 /** Ids of the configured providers, for names that are written without one; as the server derives them. */

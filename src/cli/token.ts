@@ -2,10 +2,10 @@ import type { Command } from 'commander'
 import { GatewayError } from '../errors.ts'
 import type { TokenRecord } from '../store/tokens.ts'
 import { COMMAND_LINE, recordAct } from './act.ts'
-import { addCommand, type Cli, createGroup, minuteOf, type Outcome, table } from './command.ts'
+import { addCommand, type Cli, createGroup, minuteOf, type Outcome, table, UsageError } from './command.ts'
 import { readDuration } from './duration.ts'
 import { findPerson } from './lookup.ts'
-import { withAccessTokens, withStore } from './store-access.ts'
+import { withAccessTokens, withRecord, withStore } from './store-access.ts'
 
 type CreateOptions = {
   readonly user: string
@@ -42,10 +42,15 @@ export function tokenCommands(cli: Cli): Command {
     options: [{ flags: '--user <name>', summary: "only this user's" }],
     run: (_args, options) => list(cli, options),
   })
-  addCommand(cli, group, {
-    usage: 'revoke <id>',
-    summary: 'end an access token at once',
-    run: ([id = '']) => revoke(cli, id),
+  addCommand<RevokeOptions>(cli, group, {
+    usage: 'revoke [id]',
+    summary: 'end an access token at once, or all of them',
+    options: [
+      { flags: '--user <name>', summary: "all of this user's" },
+      { flags: '--provider <id>', summary: 'whose user of that name, if several have it' },
+      { flags: '--all', summary: "everybody's" },
+    ],
+    run: ([id], options) => revoke(cli, id, options),
   })
   return group
 }
@@ -126,8 +131,27 @@ function stateOf(token: TokenRecord, now: number): 'revoked' | 'expired' | 'work
   return token.expiresAt <= now ? 'expired' : 'works'
 }
 
-function revoke(cli: Cli, id: string) {
-  return withStore(cli, async (store): Promise<Outcome> => {
+type RevokeOptions = { readonly user?: string; readonly provider?: string; readonly all?: boolean }
+
+function revoke(cli: Cli, id: string | undefined, { user, provider, all = false }: RevokeOptions) {
+  if ([id !== undefined, user !== undefined, all].filter(Boolean).length !== 1)
+    throw new UsageError('Say which: an id (token list shows them), --user NAME, or --all.')
+  if (id !== undefined) return revokeOne(cli, id)
+  return withRecord(cli, async (store): Promise<Outcome> => {
+    const person = user === undefined ? undefined : await findPerson(store, user, provider)
+    const revoked = await (person === undefined ? store.tokens.revokeAll() : store.tokens.revokeOf(person.id))
+    const resources = [{ type: 'user', id: person?.id ?? '*', name: person?.username }]
+    await recordAct(store, { event: 'token_revoked', command: 'token revoke', resources })
+    const whose = person === undefined ? "everybody's" : `of ${person.username}`
+    return {
+      text: `${revoked} access tokens ${whose} are revoked.\n`,
+      json: { user: person?.username ?? null, revoked },
+    }
+  })
+}
+
+function revokeOne(cli: Cli, id: string) {
+  return withRecord(cli, async (store): Promise<Outcome> => {
     if (!(await store.tokens.revoke(id))) {
       throw new GatewayError('ERR_NOT_FOUND', `There is no token ${id} that works. See them with: token list`)
     }

@@ -1,10 +1,9 @@
 import type { Command } from 'commander'
 import type { Person } from '../store/person.ts'
-import type { Store } from '../store/store.ts'
 import { recordAct } from './act.ts'
 import { addCommand, type Cli, createGroup, minuteOf, type Outcome, table, UsageError } from './command.ts'
 import { findPerson } from './lookup.ts'
-import { providerIds, withStore } from './store-access.ts'
+import { providerIds, type RecordedStore, withRecord, withStore } from './store-access.ts'
 
 type WithProvider = { readonly provider?: string }
 
@@ -47,7 +46,7 @@ export function userCommands(cli: Cli): Command {
 }
 
 function add(cli: Cli, name: string, { provider }: WithProvider) {
-  return withStore(cli, async (store): Promise<Outcome> => {
+  return withRecord(cli, async (store): Promise<Outcome> => {
     const ids = providerIds(cli)
     const chosen = provider ?? (ids.length === 1 ? ids[0] : undefined)
     if (chosen === undefined) {
@@ -85,7 +84,7 @@ function list(cli: Cli) {
 }
 
 function setDisabled(cli: Cli, wish: WithProvider & { readonly name: string; readonly disabled: boolean }) {
-  return withStore(cli, async (store): Promise<Outcome> => {
+  return withRecord(cli, async (store): Promise<Outcome> => {
     const { name, provider, disabled } = wish
     const person = await findPerson(store, name, provider)
     await store.people.setDisabled(person.id, disabled)
@@ -98,7 +97,7 @@ function setDisabled(cli: Cli, wish: WithProvider & { readonly name: string; rea
 }
 
 function remove(cli: Cli, name: string, { provider }: WithProvider) {
-  return withStore(cli, async (store): Promise<Outcome> => {
+  return withRecord(cli, async (store): Promise<Outcome> => {
     const person = await findPerson(store, name, provider)
     await store.people.remove(person.id)
     await record(store, 'user remove', person)
@@ -106,7 +105,7 @@ function remove(cli: Cli, name: string, { provider }: WithProvider) {
   })
 }
 
-function record(store: Store, command: string, { id, username }: Person): Promise<void> {
+function record(store: RecordedStore, command: string, { id, username }: Person): Promise<void> {
   return recordAct(store, {
     event: 'user_changed',
     command,

@@ -9,6 +9,7 @@ export const SECTIONS = [
   'Sign-in with Google',
   'People and permissions',
   'Sessions and tokens',
+  'Limits',
   'Audit, logs and metrics',
 ] as const
 

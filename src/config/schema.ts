@@ -91,6 +91,13 @@ const upstream = {
     description:
       'The tracking server keeps workspaces apart (mlflow server --enable-workspaces): requests go to the one they name, for those who hold a role in it.',
   }),
+  ALLOW_SCRIPTS_IN_ARTIFACT_PREVIEWS: flag({
+    section: 'Tracking server',
+    default: false,
+    description:
+      "Lets HTML files run their scripts when they are looked at in MLflow's page (Plotly figures), in a frame that reaches nothing of it. The page's own protection against scripts in names and descriptions is then weaker.",
+    danger: "the policy of MLflow's page lets inline scripts run",
+  }),
   WEBHOOK_ALLOWED_HOSTS: list({
     section: 'Tracking server',
     description:
@@ -200,6 +207,43 @@ const sessions = {
   }),
 }
 
+const RATE_MAX = 1_000_000
+
+const limits = {
+  RATE_LIMIT_PRINCIPAL: integer({
+    section: 'Limits',
+    default: 500,
+    minimum: 0,
+    maximum: RATE_MAX,
+    description:
+      'Requests a second that one person or service account may go on sending, ten times as many at once after a rest. 0: no limit. More get 429 with `Retry-After`, which the MLflow client follows.',
+  }),
+  CONCURRENCY_LIMIT_PRINCIPAL: integer({
+    section: 'Limits',
+    default: 100,
+    minimum: 0,
+    maximum: RATE_MAX,
+    description:
+      'Requests of one person or service account that may be under way at MLflow at once, transfers included, so that one script leaves room for the others. 0: no limit.',
+  }),
+  RATE_LIMIT_ADDRESS: integer({
+    section: 'Limits',
+    default: 200,
+    minimum: 0,
+    maximum: RATE_MAX,
+    description:
+      "Requests a second from one address (of IPv6: one /64) for what is open to everybody, such as the files of MLflow's pages; ten times as many at once after a rest. 0: no limit.",
+  }),
+  RATE_LIMIT_SIGN_IN: integer({
+    section: 'Limits',
+    default: 120,
+    minimum: 0,
+    maximum: RATE_MAX,
+    description:
+      'Sign-ins a minute from one address, and as many credentials that are refused; those known to be good go on. 0: no limit.',
+  }),
+}
+
 const records = {
   AUDIT_STDOUT: flag({
     section: 'Audit, logs and metrics',
@@ -232,6 +276,14 @@ const records = {
     maximum: 3_650,
     description: 'Days that audit events are kept in the store. 0 keeps none there.',
   }),
+  AUDIT_STORE_MAX_EVENTS: integer({
+    section: 'Audit, logs and metrics',
+    default: 10_000_000,
+    minimum: 0,
+    maximum: 1_000_000_000,
+    description:
+      'Most audit events to keep in the store, whatever their age; the oldest go first. A million takes about 1 GB. 0: no limit.',
+  }),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], {
     section: 'Audit, logs and metrics',
     default: 'info',
@@ -256,6 +308,7 @@ export const GatewaySchema = Type.Object({
   ...signIn,
   ...permissions,
   ...sessions,
+  ...limits,
   ...records,
 })
 

@@ -40,7 +40,7 @@ export function renderRefusal(error: GatewayError, context: RefusalContext): Ref
     headers: {
       ...(asPage ? pageHeaders(context.publicUrl) : jsonHeaders(context.publicUrl)),
       ...(challenge === undefined ? {} : { 'www-authenticate': challenge }),
-      ...(error.code === 'ERR_TOO_MANY_REQUESTS' ? { 'retry-after': '1' } : {}),
+      ...(error.code === 'ERR_TOO_MANY_REQUESTS' ? { 'retry-after': String(error.retryAfter ?? 1) } : {}),
       'content-length': String(Buffer.byteLength(body)),
       'x-request-id': context.requestId,
     },
@@ -95,8 +95,10 @@ ${ways(error, context)}`,
   })
 }
 
+const SIGN_IN_HELPS: ReadonlySet<ErrorCode> = new Set(['ERR_SIGN_IN_FAILED', 'ERR_LOCKED_DOWN'])
+
 function ways(error: GatewayError, { publicUrl, username }: RefusalContext): Html {
-  const signIn = error.refusal.status === 401 || error.code === 'ERR_SIGN_IN_FAILED'
+  const signIn = error.refusal.status === 401 || SIGN_IN_HELPS.has(error.code)
   return html`<p class="actions">
 ${signIn ? html`<a class="button" href="${ownPath(publicUrl, '/auth/login')}">Sign in</a>` : undefined}
 <a class="button quiet" href="${ownPath(publicUrl, '/')}">Back to MLflow</a>
@@ -159,6 +161,10 @@ const WORDS: Readonly<Record<ErrorCode, Words>> = {
   ERR_NO_SUCH_ROUTE: NOT_HERE,
   ERR_NOT_FOUND: NOT_HERE,
   ERR_SIGN_IN_FAILED: { title: 'Signing in did not work', advice: `Try again. ${QUOTE_THE_ID}` },
+  ERR_LOCKED_DOWN: {
+    title: 'Locked down',
+    advice: 'Administrators can sign in as ever. If you are one, sign in as such.',
+  },
   ERR_PROVIDER_UNREACHABLE: WAIT,
   ERR_STORE_UNAVAILABLE: WAIT,
   ERR_UPSTREAM_UNREACHABLE: WAIT,

@@ -14,7 +14,11 @@ import type { TokenUse } from './token-use.ts'
  * Throws, or rejects with, a {@link GatewayError}: `ERR_NO_CREDENTIAL`, `ERR_INVALID_TOKEN`, `ERR_EXPIRED_TOKEN`,
  * `ERR_AMBIGUOUS_REQUEST`; `ERR_STORE_UNAVAILABLE` and `ERR_PROVIDER_UNREACHABLE` for trouble that is not the caller's.
  */
-export type Identifier = (rawHeaders: readonly string[], sink: HeaderSink) => Caller | Promise<Caller>
+export type Identifier = {
+  (rawHeaders: readonly string[], sink: HeaderSink): Caller | Promise<Caller>
+  /** The caller as far as credential and member are in memory. Asks and verifies nothing. */
+  readonly recall: (rawHeaders: readonly string[]) => Caller | undefined
+}
 
 export type IdentifierOptions = {
   readonly publicUrl: URL
@@ -51,14 +55,22 @@ export function createIdentifier(options: IdentifierOptions): Identifier {
     return complete(verified, member)
   }
 
-  return (rawHeaders, sink) => {
+  const read = (rawHeaders: readonly string[]): CredentialHeaders => {
     const headers = readCredentialHeaders(rawHeaders, options.cookies)
     if (!headers.authorization && !headers.tokenCookie && !headers.sessionCookie)
       throw noCredential(options.publicUrl)
+    return headers
+  }
+  const recall = (headers: CredentialHeaders): Caller | undefined => {
     const verified = cachedFor(headers, cache)
     const member = verified && directory.cached(verified.userId)
-    return verified && member ? complete(verified, member) : identifySlowly(headers, sink)
+    return verified && member && complete(verified, member)
   }
+  const identify = (rawHeaders: readonly string[], sink: HeaderSink) => {
+    const headers = read(rawHeaders)
+    return recall(headers) ?? identifySlowly(headers, sink)
+  }
+  return Object.assign(identify, { recall: (rawHeaders: readonly string[]) => recall(read(rawHeaders)) })
 }
 
 /** The credential as it was verified before, if what proves it was sent in the same way then. */

@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts'
 import type { Directory } from '../policy/directory.ts'
+import { createFollower } from '../policy/follower.ts'
 import type { Store } from '../store/store.ts'
 import { type AccessTokens, createAccessTokens } from './access-token.ts'
 import { createBearerVerifier } from './bearer-credential.ts'
@@ -57,6 +58,8 @@ export type Identity = {
   endSession(sid: string): Promise<void>
   /** Origins a sign-out may lead to besides our own, for `form-action`. */
   formTargets(): readonly string[]
+  /** Resolves once no keys are being read. */
+  settled(): Promise<void>
   /** Follows revocations and begins writing when tokens were last used. */
   start(): void
   stop(): Promise<void>
@@ -88,6 +91,14 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
   const verifySession = createSessionVerifier({ cookies, cache, sessionTokens, sessions, renewal, now })
   const bearers = { issuer, cache, accessTokens, tokens: store.tokens, people, directory }
   const verifyBearer = createBearerVerifier({ ...bearers, providers: providers.values() })
+  const keys = createFollower({
+    read: async () => {
+      await keyring.reload()
+      // What was verified while the keys were read may have been verified with one that is gone.
+      cache.drop({ kind: 'keys', key: '*' })
+    },
+    onFault,
+  })
   let unfollow = () => {}
   return {
     ...{ cookies, keyring, accessTokens, sessionTokens, sessions, sessionCookies, providers },
@@ -111,16 +122,18 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
       [...providers.values()]
         .map((provider) => provider.logoutOrigin())
         .filter((origin) => origin !== undefined),
+    settled: keys.settled,
     start() {
       unfollow()
       unfollow = directory.onChange((change) => {
         cache.drop(change)
-        if (change.kind === 'keys') keyring.reload().catch((fault) => onFault?.(fault))
+        if (change.kind === 'keys') void keys.follow()
       })
       tokenUse.start()
     },
     async stop() {
       unfollow()
+      keys.stop()
       await tokenUse.stop()
     },
   }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { type CryptoKey, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose'
-import type { KeyRecord, Keys, NewKey } from '../store/keys.ts'
+import type { EndedWithKeys, KeyRecord, Keys, NewKey } from '../store/keys.ts'
 import { createSealer, type Sealer } from './sealing.ts'
 
 /** The only algorithm the gateway signs with. */
@@ -30,9 +30,13 @@ export type Keyring = {
   jwks(): { readonly keys: readonly JWK[] }
   /** Makes a new key and retires the others. What they signed stays valid until it expires. @returns The new key's id. */
   rotate(): Promise<string>
+  /** Makes a new key in the place of all others. What they signed is worth nothing from then on, here at once. */
+  replace(): Promise<Replaced>
   /** Reads the keys again; call it on a change of kind `keys`. */
   reload(): Promise<void>
 }
+
+export type Replaced = EndedWithKeys & { readonly kid: string }
 
 export type KeyringOptions = {
   readonly store: { readonly keys: Keys }
@@ -76,6 +80,12 @@ export async function createKeyring({ store, secret, now, tokenMaxTtl }: Keyring
       await reload()
       return row.kid
     },
+    async replace() {
+      const row = await makeKey(sealer, now())
+      const ended = await store.keys.replaceAll(row)
+      await reload()
+      return { ...ended, kid: row.kid }
+    },
     reload,
   }
 }
@@ -104,12 +114,22 @@ async function makeKey(sealer: Sealer, now: number): Promise<NewKey> {
   }
 }
 
+/** @throws {Error} if the signing keys were sealed under another `GATEWAY_SECRET`. Without any there is nothing to tell by. */
+export async function assertSecret(store: KeyringOptions['store'], secret: string): Promise<void> {
+  const sealer = createSealer(secret, 'signing-key')
+  for (const row of await store.keys.list()) openPrivate(row, sealer)
+}
+
+/** @throws {Error} */
+function openPrivate({ privateSealed, kid }: KeyRecord, sealer: Sealer): string {
+  const privateJwk = sealer.open(privateSealed, kid)
+  if (privateJwk !== undefined) return privateJwk
+  throw new Error('The signing keys in the store were sealed with another GATEWAY_SECRET')
+}
+
 async function openKey(row: KeyRecord, sealer: Sealer, known: SigningKey | undefined): Promise<SigningKey> {
   if (known !== undefined) return { ...known, retiredAt: row.retiredAt }
-  const privateJwk = sealer.open(row.privateSealed, row.kid)
-  if (privateJwk === undefined) {
-    throw new Error('The signing keys in the store were sealed with another GATEWAY_SECRET')
-  }
+  const privateJwk = openPrivate(row, sealer)
   return {
     kid: row.kid,
     publicJwk: row.publicJwk,

@@ -32,6 +32,8 @@ export type Services = {
   readonly isUsername: (name: string) => Promise<boolean>
   /** Path of the script that MLflow's page gets, as the browser sees it. */
   readonly shellScript: string
+  /** On MLflow's page, besides those of every answer. */
+  readonly shellHeaders: readonly string[]
   /** On every answer; names and values alternating, names in lower case. */
   readonly securityHeaders: readonly string[]
 }
@@ -44,6 +46,8 @@ export type Exchange = {
   /** Address of the socket's other end, taken at the start: a request whose client has gone has no socket. */
   readonly remoteAddress: string
   operation?: Operation
+  /** The workspace that the request names; absent while workspaces are off. */
+  workspace?: string | undefined
   /** Template of the path that matched. */
   path?: string
   /** Absent on what is open to anybody. */

@@ -207,12 +207,13 @@ const NOT_KEPT = ['cache-control', 'no-store']
 
 function answerHeaders(
   { requestId, setCookie = [] }: Exchange,
-  { securityHeaders }: Services,
+  { securityHeaders, shellHeaders }: Services,
   operation: Operation,
 ): string[] {
   const headers = [...securityHeaders, 'x-request-id', requestId]
   for (const cookie of setCookie) headers.push('set-cookie', cookie)
   if (operation.untrusted) headers.push(...UNTRUSTED)
+  if (operation.shell) headers.push(...shellHeaders)
   if (!operation.cacheable) headers.push(...NOT_KEPT)
   return headers
 }

@@ -10,6 +10,7 @@ const EVERY_KIND = [
   'token',
   'session',
   'keys',
+  'lockdown',
   'experiment',
   'model',
 ] as const satisfies readonly ChangeKind[]

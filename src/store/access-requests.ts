@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Transaction } from 'kysely'
 import { GatewayError } from '../errors.ts'
-import type { Level, ResourceType } from '../policy/grants.ts'
+import { DEFAULT_WORKSPACE, type Level, type ResourceType } from '../policy/grants.ts'
 import type { Database } from './database.ts'
 import { addGrant, type NewGrant, personalRole } from './role-writes.ts'
 import type { AccessRequestsTable, Schema } from './schema.ts'
@@ -13,6 +13,8 @@ export type AccessRequest = {
   readonly username: string
   readonly resourceType: ResourceType
   readonly key: string
+  /** Where it is. */
+  readonly workspace: string
   readonly level: Level
   /** Why, in their words. */
   readonly note: string
@@ -23,14 +25,17 @@ export type AccessRequest = {
   readonly decidedBy?: string | undefined
 }
 
-export type NewAccessRequest = Pick<AccessRequest, 'userId' | 'resourceType' | 'key' | 'level' | 'note'>
+export type NewAccessRequest = Pick<AccessRequest, 'userId' | 'resourceType' | 'key' | 'level' | 'note'> & {
+  /** The default one if absent. */
+  readonly workspace?: string | undefined
+}
 
 /** How many requests of one person can be open: enough for anybody, too few to bury others in. */
 export const OPEN_REQUESTS = 20
 
 export type AccessRequests = {
   /**
-   * Asks, or changes what was asked for on the same resource before.
+   * Asks, or changes what was asked for on the same resource before: for another level, under another id.
    *
    * @throws {GatewayError} `ERR_TOO_MANY_REQUESTS` beyond {@link OPEN_REQUESTS}.
    */
@@ -104,23 +109,26 @@ export function createAccessRequests(db: Database, now: () => number): AccessReq
 }
 
 async function ask(trx: Transaction<Schema>, request: NewAccessRequest, at: number): Promise<AccessRequest> {
-  const { userId, resourceType, key, level, note } = request
+  const { userId, resourceType, key, level, note, workspace = DEFAULT_WORKSPACE } = request
   const open = await selectRequests(trx).where('user_id', '=', userId).where('state', '=', 'open').execute()
-  const same = open.find((each) => each.resource_type === resourceType && each.key === key)
+  const same = open.find(
+    (each) => each.resource_type === resourceType && each.key === key && each.workspace === workspace,
+  )
   if (same === undefined && open.length >= OPEN_REQUESTS) {
     const message = `You have ${OPEN_REQUESTS} open requests: wait for an answer, or withdraw one`
     throw new GatewayError('ERR_TOO_MANY_REQUESTS', message)
   }
-  const id = same?.id ?? randomUUID()
+  // One id means one level: who has seen a request for READ and grants it does not grant what it was changed into.
+  const id = same?.level === level ? same.id : randomUUID()
   if (same === undefined) {
     await trx
       .insertInto('access_requests')
       .values({
-        ...{ id, user_id: userId, resource_type: resourceType, key, level, note },
+        ...{ id, user_id: userId, resource_type: resourceType, key, workspace, level, note },
         ...{ state: 'open', created_at: at, decided_at: null, decided_by: null },
       })
       .execute()
-  } else await trx.updateTable('access_requests').set({ level, note }).where('id', '=', id).execute()
+  } else await trx.updateTable('access_requests').set({ id, level, note }).where('id', '=', same.id).execute()
   return toRequest(await selectRequests(trx).where('access_requests.id', '=', id).executeTakeFirstOrThrow())
 }
 
@@ -161,6 +169,7 @@ function toRequest(row: RequestRow): AccessRequest {
     // Written by ask() only.
     resourceType: row.resource_type as ResourceType,
     key: row.key,
+    workspace: row.workspace,
     level: row.level,
     note: row.note,
     state: row.state,

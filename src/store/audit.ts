@@ -1,4 +1,18 @@
 import { CompiledQuery, sql } from 'kysely'
+import type { Chain, ChainedText, ChainKey, Link } from '../audit/chain.ts'
+import { moveHead, numberOf } from './audit-chains.ts'
+import { prune, type Retention } from './audit-prune.ts'
+import {
+  type AuditPage,
+  type AuditQuery,
+  type EffectCount,
+  linesOf,
+  matching,
+  newest,
+  pageOf,
+  type StoredEvent,
+  type StoredLine,
+} from './audit-query.ts'
 import type { Database } from './database.ts'
 
 /** What the store reads of an audit event to find it again; the rest is kept as it came. */
@@ -14,45 +28,14 @@ export type StorableEvent = {
   readonly status?: number | undefined
 }
 
-export type AuditQuery = {
-  /** Seconds since the epoch, included. */
-  readonly since?: number | undefined
-  /** Seconds since the epoch, not included. */
-  readonly until?: number | undefined
-  /** Username or user id. */
-  readonly user?: string | undefined
-  /** Name of an operation, or the beginning of several up to a dot: `runs` for `runs.get` and the others. */
-  readonly operation?: string | undefined
-  readonly effect?: string | undefined
-  readonly reason?: string | undefined
-  /** Events before this one: `number` of the last of the page before. */
-  readonly before?: number | undefined
-  readonly limit: number
-}
-
-export type StoredEvent = Readonly<Record<string, unknown>>
-
-/** An event with its number, which later events have higher. */
-export type NumberedEvent = { readonly number: number; readonly event: StoredEvent }
-
-/** No more than `limit` of the events looked at, which are so many that a page never takes long: it may be a short one. */
-export type AuditPage = {
-  readonly events: readonly NumberedEvent[]
-  /** `before` of the next page; absent where there are no earlier events. */
-  readonly next?: number | undefined
-}
-
-/** How many events of each effect there were in a span of time. */
-export type EffectCount = {
-  /** Seconds since the epoch at which the span begins; a multiple of its length. */
-  readonly from: number
-  readonly effect: string
-  readonly events: number
-}
+/** An event in its chain, as it is to be kept. */
+export type AppendedEvent = ChainedText & { readonly event: StorableEvent }
 
 export type AuditEvents = {
-  /** Keeps a batch whole or not at all. */
-  readonly append: (events: readonly StorableEvent[]) => Promise<void>
+  /** Keeps a batch whole or not at all, in the order of its chain. Nobody else may append to that chain. */
+  readonly append: (chain: Chain, events: readonly AppendedEvent[]) => Promise<void>
+  /** Notes that a chain has come to its end; without it, that its process was cut off. */
+  readonly end: (chain: Chain) => Promise<void>
   /** Events as they were appended, newest first. */
   readonly query: (query: AuditQuery) => Promise<readonly StoredEvent[]>
   /** The same with what to go on from. */
@@ -62,38 +45,48 @@ export type AuditEvents = {
     query: Omit<AuditQuery, 'limit' | 'before'>,
     span: number,
   ) => Promise<readonly EffectCount[]>
-  /** Deletes events from before that second. @returns How many. */
-  readonly prune: (before: number) => Promise<number>
+  /** The same with their places, oldest first, from after that number on. */
+  readonly lines: (query: Omit<AuditQuery, 'before'>, after: number) => Promise<readonly StoredLine[]>
+  /** Deletes what is older, or more, than is to be kept. @returns How many. @throws {AuditFaultFound} */
+  readonly prune: (retention: Retention, key: ChainKey) => Promise<number>
 }
 
-/** Most rows in one statement: 9 parameters each, of the 32,766 that SQLite takes. */
+/** Most rows in one statement: 12 parameters each, of the 32,766 that SQLite takes. */
 const ROWS_PER_STATEMENT = 256
 
-/**
- * Events looked at for one page: an index for each way to filter would cost every request that is recorded, so what is
- * rare is looked for in steps.
- */
-const EVENTS_PER_PAGE = 100_000
-
-/** Rows in one deletion: other requests run in between. */
-const ROWS_PER_DELETION = 5000
-
-/** @param eventsPerPage Events looked at for one page. */
-export function createAuditEvents(db: Database, eventsPerPage: number = EVENTS_PER_PAGE): AuditEvents {
+export function createAuditEvents(db: Database, now: () => number): AuditEvents {
   const insertion = createInsertion(db)
+  const ends = new Map<string, { readonly last: Link; readonly chainsSeen: number }>()
   return {
-    append: (events) =>
-      db.transaction().execute(async (trx) => {
+    append: async (chain, events) => {
+      const last = events.at(-1)?.link
+      if (last === undefined) return
+      const { chainsSeen: before = 0 } = ends.get(chain.id) ?? {}
+      const chainsSeen = await db.transaction().execute(async (trx) => {
+        const number = await numberOf(trx, chain, now())
         for (let start = 0; start < events.length; ) {
           const rows = largestStep(events.length - start)
-          await trx.executeQuery(insertion(events.slice(start, start + rows)))
+          await trx.executeQuery(insertion(number, events.slice(start, start + rows)))
           start += rows
         }
-      }),
+        return moveHead(trx, chain.key, { number, last, endedAt: null, chainsSeen: before })
+      })
+      ends.set(chain.id, { last, chainsSeen })
+    },
+
+    end: async (chain) => {
+      const end = ends.get(chain.id)
+      if (end === undefined) return
+      await db.transaction().execute(async (trx) => {
+        const number = await numberOf(trx, chain, now())
+        await moveHead(trx, chain.key, { number, ...end, endedAt: now() })
+      })
+      ends.delete(chain.id)
+    },
 
     query: async (query) => (await newest(matching(db, query), query)).map(({ event }) => event),
 
-    page: (query) => pageOf(db, query, eventsPerPage),
+    page: (query) => pageOf(db, query),
 
     counts: async (query, span) => {
       const from = sql<number>`at - at % ${sql.lit(span)}`
@@ -105,62 +98,10 @@ export function createAuditEvents(db: Database, eventsPerPage: number = EVENTS_P
       return rows.map((row) => ({ ...row, events: Number(row.events) }))
     },
 
-    prune: async (before) => {
-      for (let deleted = 0; ; ) {
-        const batch = await pruneBatch(db, before)
-        deleted += batch
-        if (batch < ROWS_PER_DELETION) return deleted
-        await new Promise(setImmediate)
-      }
-    },
+    lines: (query, after) => linesOf(db, query, after),
+
+    prune: (retention, key) => prune(db, retention, key),
   }
-}
-
-async function pageOf(db: Database, query: AuditQuery, eventsPerPage: number): Promise<AuditPage> {
-  const number = (end: 'max' | 'min') =>
-    db.selectFrom('audit_events').select((eb) => eb.fn[end]('id').as('id'))
-  const before = query.before ?? ((await number('max').executeTakeFirst())?.id ?? 0) + 1
-  const from = before - eventsPerPage
-  const events = await newest(matching(db, query).where('id', '>=', from), { ...query, before })
-  if (events.length === query.limit) return { events, next: events.at(-1)?.number }
-  const oldest = (await number('min').executeTakeFirst())?.id ?? before
-  return { events, next: oldest < from ? from : undefined }
-}
-
-async function newest(
-  events: ReturnType<typeof matching>,
-  query: Pick<AuditQuery, 'before' | 'limit'>,
-): Promise<readonly NumberedEvent[]> {
-  const rows = await events
-    .select(['id', 'event'])
-    .$if(query.before !== undefined, (each) => each.where('id', '<', query.before ?? 0))
-    .orderBy('id', 'desc')
-    .limit(query.limit)
-    .execute()
-  // Written by toRow only.
-  return rows.map(({ id, event }) => ({ number: id, event: JSON.parse(event) as StoredEvent }))
-}
-
-function matching(db: Database, query: Omit<AuditQuery, 'limit' | 'before'>) {
-  const { since, until, user, operation, effect, reason } = query
-  return db
-    .selectFrom('audit_events')
-    .$if(since !== undefined, (each) => each.where('at', '>=', since ?? 0))
-    .$if(until !== undefined, (each) => each.where('at', '<', until ?? 0))
-    .$if(user !== undefined, (each) =>
-      each.where((eb) => eb.or([eb('username', '=', user ?? ''), eb('user_id', '=', user ?? '')])),
-    )
-    .$if(operation !== undefined, (each) =>
-      each.where((eb) =>
-        eb.or([
-          eb('operation', '=', operation ?? ''),
-          // Every text that begins with `runs.` lies between `runs.` and `runs/`.
-          eb.and([eb('operation', '>=', `${operation}.`), eb('operation', '<', `${operation}/`)]),
-        ]),
-      ),
-    )
-    .$if(effect !== undefined, (each) => each.where('effect', '=', effect ?? ''))
-    .$if(reason !== undefined, (each) => each.where('reason', '=', reason ?? ''))
 }
 
 /** The largest power of two that fits, so that batches of any length need few statements. */
@@ -172,27 +113,22 @@ function largestStep(rows: number): number {
  * Every decision becomes a row, so the statement for each number of rows is built once: building it costs more than
  * running it.
  */
-function createInsertion(db: Database): (events: readonly StorableEvent[]) => CompiledQuery {
+function createInsertion(db: Database): (chain: number, events: readonly AppendedEvent[]) => CompiledQuery {
   const statements = new Map<number, string>()
-  return (events) => {
-    const rows = events.map(toRow)
+  return (chain, events) => {
+    const rows = events.map((event) => toRow(event, chain))
     const sql = statements.get(rows.length) ?? db.insertInto('audit_events').values(rows).compile().sql
     statements.set(rows.length, sql)
     return CompiledQuery.raw(sql, rows.flatMap(Object.values))
   }
 }
 
-async function pruneBatch(db: Database, before: number): Promise<number> {
-  const { numDeletedRows } = await db
-    .deleteFrom('audit_events')
-    .where('id', 'in', (eb) =>
-      eb.selectFrom('audit_events').select('id').where('at', '<', before).limit(ROWS_PER_DELETION),
-    )
-    .executeTakeFirst()
-  return Number(numDeletedRows)
+function toRow({ event, text, link: { seq, digest } }: AppendedEvent, chain: number) {
+  return { ...columnsOf(event), event: text, chain, seq, digest }
 }
 
-function toRow(event: StorableEvent) {
+/** What of an event is in columns of its own, to be found by; `audit verify` holds them to the text. */
+export function columnsOf(event: StorableEvent) {
   return {
     at: Math.floor(Date.parse(event.at) / 1000),
     request_id: event.requestId ?? null,
@@ -202,6 +138,5 @@ function toRow(event: StorableEvent) {
     effect: event.effect,
     reason: event.reason ?? null,
     status: event.status ?? null,
-    event: JSON.stringify(event),
   }
 }

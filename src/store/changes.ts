@@ -4,7 +4,7 @@ import type { Schema } from './schema.ts'
 
 /**
  * What has changed: `user` (key: user id), `role` (role id), `groups` (`*`: anybody's rights may differ), `token` (jti),
- * `session` (the store's session id), `keys` (kid), `experiment` (id), `model` (name) and any other `resource`
+ * `session` (the store's session id), `keys` (kid), `lockdown` (`*`), `experiment` (id), `model` (name) and any other `resource`
  * (`type/key`) renamed or deleted.
  */
 export type ChangeKind =
@@ -14,6 +14,7 @@ export type ChangeKind =
   | 'token'
   | 'session'
   | 'keys'
+  | 'lockdown'
   | 'experiment'
   | 'model'
   | 'resource'

@@ -1,8 +1,10 @@
 import type { JWK } from 'jose'
-import type { Selectable } from 'kysely'
+import type { Selectable, Transaction } from 'kysely'
 import { noteChange } from './changes.ts'
 import type { Database } from './database.ts'
-import type { SigningKeysTable } from './schema.ts'
+import type { Schema, SigningKeysTable } from './schema.ts'
+import { endAllSessions } from './sessions.ts'
+import { revokeAllTokens } from './tokens.ts'
 
 /** A signing key of the gateway. Times in seconds since the epoch. */
 export type KeyRecord = {
@@ -18,10 +20,15 @@ export type KeyRecord = {
 
 export type NewKey = Omit<KeyRecord, 'retiredAt'>
 
+/** How many of each still worked. */
+export type EndedWithKeys = { readonly sessions: number; readonly tokens: number }
+
 export type Keys = {
   /** Every key, retired ones too, oldest first. */
   readonly list: () => Promise<readonly KeyRecord[]>
   readonly add: (key: NewKey) => Promise<void>
+  /** Puts a key in the place of all others, and ends every session and every access token of ours with them. */
+  readonly replaceAll: (key: NewKey) => Promise<EndedWithKeys>
   /** @returns False if there is no such key or it was retired before. */
   readonly retire: (kid: string) => Promise<boolean>
 }
@@ -40,17 +47,18 @@ export function createKeys(db: Database, now: () => number): Keys {
 
     add: (key) =>
       db.transaction().execute(async (trx) => {
-        await trx
-          .insertInto('signing_keys')
-          .values({
-            kid: key.kid,
-            alg: key.alg,
-            public_jwk: JSON.stringify(key.publicJwk),
-            private_sealed: key.privateSealed,
-            created_at: key.createdAt,
-          })
-          .execute()
+        await insert(trx, key)
         await noteChange(trx, { kind: 'keys', key: key.kid, at: now() })
+      }),
+
+    replaceAll: (key) =>
+      db.transaction().execute(async (trx) => {
+        const at = now()
+        await trx.deleteFrom('signing_keys').execute()
+        await insert(trx, key)
+        const ended = { sessions: await endAllSessions(trx, at), tokens: await revokeAllTokens(trx, at) }
+        await noteChange(trx, { kind: 'keys', key: key.kid, at })
+        return ended
       }),
 
     retire: (kid) =>
@@ -66,6 +74,19 @@ export function createKeys(db: Database, now: () => number): Keys {
         return numUpdatedRows > 0n
       }),
   }
+}
+
+async function insert(trx: Transaction<Schema>, key: NewKey): Promise<void> {
+  await trx
+    .insertInto('signing_keys')
+    .values({
+      kid: key.kid,
+      alg: key.alg,
+      public_jwk: JSON.stringify(key.publicJwk),
+      private_sealed: key.privateSealed,
+      created_at: key.createdAt,
+    })
+    .execute()
 }
 
 function toRecord(row: Selectable<SigningKeysTable>): KeyRecord {

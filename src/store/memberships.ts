@@ -14,8 +14,12 @@ import { selectHoldings } from './role-holdings.ts'
 import type { Schema } from './schema.ts'
 import { readDefaultPermissions } from './settings.ts'
 
-/** Things of one type, as grants know them by their keys. */
-export type About = { readonly type: ResourceType; readonly keys: readonly string[] }
+/** Things of one type in one workspace, as grants know them by their keys. */
+export type About = {
+  readonly type: ResourceType
+  readonly keys: readonly string[]
+  readonly workspace: string
+}
 
 export type MembershipsQuery = {
   readonly userIds: readonly string[]
@@ -27,7 +31,8 @@ export type MembershipsQuery = {
 
 /**
  * What each of these people may do about these things, by username: as `readMembership`, but of the grants only those that
- * can speak of them, by key, by name or of all. Seven statements, however many people and whatever they are in.
+ * can speak of them, by key, by name or of all; elsewhere than in the default workspace all that are there, since holding
+ * any makes a member. As many statements however many people there are, and whatever they are in.
  */
 export async function readMemberships(
   trx: Transaction<Schema>,
@@ -114,7 +119,9 @@ async function grantsAbout(trx: Transaction<Schema>, query: MembershipsQuery) {
     .selectFrom('grants')
     .selectAll()
     .where('role_id', 'in', heldBy(trx, query).select('roleId'))
+    .where('workspace', '=', about.workspace)
     .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', at)]))
+  if (about.workspace !== DEFAULT_WORKSPACE) return ofRoles.execute()
   const wide = ofRoles
     .where('resource_type', 'in', [about.type, 'workspace'])
     .where('match', 'in', ['any', 'name'])

@@ -4,7 +4,7 @@ import { GatewayError } from '../errors.ts'
 import { comparableName } from '../mlflow/person-name.ts'
 import { noteChange } from './changes.ts'
 import type { Database } from './database.ts'
-import { type Membership, type ProviderName, type ProviderRef, readMembership } from './membership.ts'
+import { type Membership, type ProviderRef, readMembership } from './membership.ts'
 import { type MembershipsQuery, readMemberships } from './memberships.ts'
 import { addPending, takePending } from './pending.ts'
 import { existingPerson, findPerson, type Person, type PersonKey, selectPeople, toPerson } from './person.ts'
@@ -33,14 +33,6 @@ export type PeopleQuery = {
   readonly limit: number
 }
 
-export type GroupsQuery = {
-  /** After which to begin; the first if absent. */
-  readonly after?: ProviderName | undefined
-  readonly limit: number
-}
-
-export type GroupSize = { readonly provider: string; readonly name: string; readonly people: number }
-
 export type People = {
   /**
    * Finds or makes the person with this issuer and subject, with the name, email and groups the provider gives now.
@@ -62,8 +54,6 @@ export type People = {
   readonly list: () => Promise<readonly Person[]>
   /** Some of them, by username; `search` is found anywhere in the username, name or e-mail address, in whichever case. */
   readonly page: (query: PeopleQuery) => Promise<readonly Person[]>
-  /** Groups that somebody is in, with how many are, by name. */
-  readonly groups: (query: GroupsQuery) => Promise<readonly GroupSize[]>
   /** @throws {GatewayError} `ERR_NOT_FOUND` */
   readonly setDisabled: (id: string, disabled: boolean) => Promise<void>
   /**
@@ -100,8 +90,6 @@ export function createPeople(db: Database, now: () => number): People {
       const called = db.selectFrom('users').select('id').where('comparable_name', '=', comparableName(name))
       return (await called.executeTakeFirst()) !== undefined
     },
-
-    groups: (query) => pageOfGroups(db, query),
 
     setDisabled: (id, disabled) =>
       db.transaction().execute(async (trx) => {
@@ -149,23 +137,6 @@ async function pageOfPeople(
     .limit(limit)
     .execute()
   return rows.map(toPerson)
-}
-
-async function pageOfGroups(db: Database, { after, limit }: GroupsQuery): Promise<readonly GroupSize[]> {
-  const rows = await db
-    .selectFrom('user_groups')
-    .select((eb) => ['provider', 'group_name as name', eb.fn.countAll<number>().as('people')])
-    .$if(after !== undefined, (query) =>
-      query.where(({ eb, refTuple, tuple }) =>
-        eb(refTuple('group_name', 'provider'), '>', tuple(after?.name ?? '', after?.provider ?? '')),
-      ),
-    )
-    .groupBy(['group_name', 'provider'])
-    .orderBy('group_name')
-    .orderBy('provider')
-    .limit(limit)
-    .execute()
-  return rows.map((row) => ({ ...row, people: Number(row.people) }))
 }
 
 async function recordSignIn(trx: Transaction<Schema>, signIn: SignIn, at: number): Promise<Person> {

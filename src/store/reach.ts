@@ -9,6 +9,8 @@ import type { Schema } from './schema.ts'
 /** Who may hold something on a resource: more than really do, never fewer. */
 export type ReachQuery = {
   readonly resource: ResourceRef
+  /** Where the resource is: what is granted elsewhere does not count. */
+  readonly workspace: string
   readonly providers: readonly ProviderRef[]
   /** Administrators by name and by group. */
   readonly adminUsers: readonly ProviderName[]
@@ -53,12 +55,17 @@ async function matchingPatterns(db: Database, { resource: { type, name } }: Reac
 }
 
 /** Roles with a grant that speaks of the resource; of none where nothing but administrators reaches it. */
-function rolesWithGrants(db: QueryCreator<Schema>, { resource, at }: ReachQuery, patterns: string[]) {
+function rolesWithGrants(
+  db: QueryCreator<Schema>,
+  { resource, workspace, at }: ReachQuery,
+  patterns: string[],
+) {
   const { type, key } = resource
   const types = type === 'server' ? [] : [type as GrantType]
   const valid = db
     .selectFrom('grants')
     .select('role_id')
+    .where('workspace', '=', workspace)
     .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', at)]))
   const wide = valid
     .where('match', '=', 'any')

@@ -1,4 +1,5 @@
 import { type Selectable, sql } from 'kysely'
+import { DEFAULT_WORKSPACE } from '../policy/grants.ts'
 import type { Database } from './database.ts'
 import { type StoredGrant, toGrant } from './grant-row.ts'
 import type { ProviderName } from './membership.ts'
@@ -10,6 +11,8 @@ export type RoleRecord = {
   readonly id: string
   readonly name: string
   readonly description?: string | undefined
+  /** Where its grants count; absent for the default one. A personal role's say so themselves. */
+  readonly workspace?: string | undefined
   readonly source: Source
   /** Set for a personal role: whose it is. */
   readonly ownerUserId?: string | undefined
@@ -41,8 +44,10 @@ export async function listRoles(db: Database): Promise<readonly RoleRecord[]> {
 export type RolesQuery = {
   /** Found anywhere in the name, in whichever case. */
   readonly search?: string | undefined
-  /** Name after which to begin; '' for the first. */
-  readonly after: string
+  /** In these workspaces; in all if absent. */
+  readonly workspaces?: readonly string[] | undefined
+  /** After which to begin; the first if absent. */
+  readonly after?: { readonly name: string; readonly id: string } | undefined
   readonly limit: number
 }
 
@@ -52,15 +57,21 @@ export type RoleSummary = Omit<RoleRecord, 'grants' | 'ownerUserId'> & { readonl
 /** Some of the roles but the personal ones, by name. */
 export async function pageOfRoles(
   db: Database,
-  { search = '', after, limit }: RolesQuery,
+  { search = '', workspaces, after, limit }: RolesQuery,
 ): Promise<readonly RoleSummary[]> {
   const rows = await db
     .selectFrom('roles')
     .selectAll()
     .where('owner_user_id', 'is', null)
-    .where('name', '>', after)
+    .$if(after !== undefined, (query) =>
+      query.where(({ eb, refTuple, tuple }) =>
+        eb(refTuple('name', 'id'), '>', tuple(after?.name ?? '', after?.id ?? '')),
+      ),
+    )
+    .$if(workspaces !== undefined, (query) => query.where('workspace', 'in', [...(workspaces ?? [])]))
     .$if(search !== '', (query) => query.where(containing(sql.ref('name'), search)))
     .orderBy('name')
+    .orderBy('id')
     .limit(limit)
     .execute()
   if (rows.length === 0) return []
@@ -78,6 +89,18 @@ export async function pageOfRoles(
   return rows.map((row) => ({ ...described(row), grantCount: countOf.get(row.id) ?? 0 }))
 }
 
+/** Ids of the roles of that name, but for personal ones. */
+export async function idsOfRoles(db: Database, name: string): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom('roles')
+    .select('id')
+    .where('owner_user_id', 'is', null)
+    .where('name', '=', name)
+    .orderBy('id')
+    .execute()
+  return rows.map(({ id }) => id)
+}
+
 /** How many there are but the personal ones. */
 export async function countRoles(db: Database): Promise<number> {
   const row = await db
@@ -88,8 +111,12 @@ export async function countRoles(db: Database): Promise<number> {
   return Number(row.roles)
 }
 
-function described({ id, name, description, source, created_at: createdAt }: Selectable<RolesTable>) {
-  return { id, name, description: description ?? undefined, source, createdAt }
+function described(role: Selectable<RolesTable>) {
+  const { id, name, source, created_at: createdAt } = role
+  return {
+    ...{ id, name, description: role.description ?? undefined, source, createdAt },
+    workspace: role.workspace === DEFAULT_WORKSPACE ? undefined : role.workspace,
+  }
 }
 
 /** The role of that name, or of that id, with who holds it. */

@@ -8,6 +8,7 @@ import { createRoleEdits, type RoleEdits } from './role-edits.ts'
 import { createRoleHoldings, type RoleHoldings } from './role-holdings.ts'
 import {
   countRoles,
+  idsOfRoles,
   listRoles,
   pageOfRoles,
   type RoleDetails,
@@ -39,6 +40,8 @@ export type Roles = {
   readonly list: () => Promise<readonly RoleRecord[]>
   /** Some of them without their grants, see {@link pageOfRoles}. */
   readonly page: (query: RolesQuery) => Promise<readonly RoleSummary[]>
+  /** Those of that name, the personal ones left out; several only where each is in a workspace of its own. */
+  readonly idsOf: (name: string) => Promise<readonly string[]>
   /** How many there are, the personal ones left out. */
   readonly count: () => Promise<number>
   readonly get: (name: string) => Promise<RoleDetails | undefined>
@@ -99,6 +102,7 @@ export function createRoles(db: Database, now: () => number): Roles {
     list: () => listRoles(db),
     page: (query) => pageOfRoles(db, query),
     count: () => countRoles(db),
+    idsOf: (name) => idsOfRoles(db, name),
     get: (name) => readRole(db, { name }),
     details: (id) => readRole(db, { id }),
     change: (id, isCurrent, change) => write((trx) => changeRole(trx, { id, isCurrent, change, at: now() })),

@@ -20,6 +20,7 @@ export type Schema = {
   access_tokens: AccessTokensTable
   signing_keys: SigningKeysTable
   audit_events: AuditEventsTable
+  audit_chains: AuditChainsTable
   changes: ChangesTable
   public_ids: PublicIdsTable
   jobs: JobsTable
@@ -170,6 +171,38 @@ export type AuditEventsTable = {
   status: number | null
   /** The whole event as JSON. */
   event: string
+  /** Number of its chain, its place there, and what proves it; null for events from before there were chains. */
+  chain: number | null
+  seq: number | null
+  digest: string | null
+}
+
+/** What a process recorded, from its start to its end. A row stays when its events are gone: its absence would tell nothing. */
+export type AuditChainsTable = {
+  /** Counts without a gap over all chains. */
+  number: number
+  id: string
+  origin: string
+  /** Which secret it was made under. */
+  key_id: string
+  began_at: number
+  /** Up to this id, events may stand in no chain: they are older than the first one. */
+  unchained_until: number
+  /** Over all above. */
+  opening_seal: string
+  last_seq: number
+  last_digest: string
+  /** Number of the newest chain when this one was last written to. */
+  chains_seen: number
+  /** Null while it goes on, and for good if the process could not say that it ended. */
+  ended_at: number | null
+  /** Over the five above, and the number and id. */
+  head_seal: string
+  /** The last event that retention has taken, 0 and '' if none. */
+  pruned_seq: number
+  pruned_digest: string
+  /** Over the two above, and the number and id. */
+  pruned_seal: string
 }
 
 /** What other processes must forget; written in the transaction of the change itself. */
@@ -200,6 +233,7 @@ export type AccessRequestsTable = {
   key: string
   level: Level
   note: string
+  workspace: string
   state: 'open' | 'granted' | 'declined' | 'withdrawn'
   created_at: number
   decided_at: number | null

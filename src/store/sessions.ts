@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import type { Selectable } from 'kysely'
+import type { Selectable, Transaction } from 'kysely'
 import { noteChange } from './changes.ts'
 import type { Database } from './database.ts'
-import type { SessionsTable } from './schema.ts'
+import type { Schema, SessionsTable } from './schema.ts'
 
 /** A browser session. `data` is whatever the caller keeps in it, opaque here. Times in seconds since the epoch. */
 export type SessionRecord = {
@@ -30,8 +30,10 @@ export type Sessions = {
   readonly destroy: (id: string) => Promise<boolean>
   /** Ends all sessions of a person. @returns How many there were. */
   readonly destroyOf: (userId: string) => Promise<number>
-  /** The person's live sessions, newest first. */
-  readonly list: (userId: string) => Promise<readonly SessionRecord[]>
+  /** Ends everybody's. @returns How many there were. */
+  readonly destroyAll: () => Promise<number>
+  /** One person's live sessions or everybody's, newest first. */
+  readonly list: (userId?: string) => Promise<readonly SessionRecord[]>
   /** Deletes the rows of sessions that have expired before `before`. @returns How many. */
   readonly prune: (before: number) => Promise<number>
 }
@@ -54,8 +56,14 @@ export function createSessions(db: Database, now: () => number): Sessions {
 
     destroyOf: (userId) => end(db, { column: 'user_id', value: userId }, now()),
 
+    destroyAll: () => db.transaction().execute((trx) => endAllSessions(trx, now())),
+
     list: async (userId) => {
-      const rows = await live(db, now()).where('user_id', '=', userId).orderBy('created_at', 'desc').execute()
+      const rows = await live(db, now())
+        .$if(userId !== undefined, (query) => query.where('user_id', '=', userId ?? ''))
+        .orderBy('created_at', 'desc')
+        .orderBy('id')
+        .execute()
       return rows.map(toRecord)
     },
 
@@ -126,6 +134,20 @@ async function end(db: Database, { column, value }: SessionSelector, at: number)
     for (const { id } of ended) await noteChange(trx, { kind: 'session', key: id, at })
     return ended.length
   })
+}
+
+/** @returns How many of them could still have been used. */
+export async function endAllSessions(trx: Transaction<Schema>, at: number): Promise<number> {
+  const { count } = await trx
+    .selectFrom('sessions')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('revoked', '=', 0)
+    .where('idle_expires_at', '>', at)
+    .where('absolute_expires_at', '>', at)
+    .executeTakeFirstOrThrow()
+  await trx.updateTable('sessions').set({ revoked: 1, data: '' }).where('revoked', '=', 0).execute()
+  await noteChange(trx, { kind: 'session', key: '*', at })
+  return Number(count)
 }
 
 function hashed(id: string): string {

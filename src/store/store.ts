@@ -1,9 +1,12 @@
 import { type AccessRequests, createAccessRequests } from './access-requests.ts'
 import { type AuditEvents, createAuditEvents } from './audit.ts'
+import { type AuditSnapshot, readSnapshot } from './audit-snapshot.ts'
 import { type Changes, createChanges } from './changes.ts'
 import { type DatabaseOptions, openDatabase, openRelaxed } from './database.ts'
+import { createGroups, type Groups } from './groups.ts'
 import { createJobs, type Jobs } from './jobs.ts'
 import { createKeys, type Keys } from './keys.ts'
+import { createLockdowns, type Lockdowns } from './lockdown.ts'
 import { createPeople, type People } from './people.ts'
 import { createPublicIds, type PublicIds } from './public-ids.ts'
 import { createRoles, type Roles } from './roles.ts'
@@ -24,12 +27,16 @@ export type StoreOptions = DatabaseOptions & {
  */
 export type Store = {
   readonly people: People
+  readonly groups: Groups
   readonly roles: Roles
   readonly publicIds: PublicIds
   readonly tokens: Tokens
   readonly sessions: Sessions
   readonly keys: Keys
+  readonly lockdowns: Lockdowns
   readonly audit: AuditEvents
+  /** Looks through the whole record, as it is at this moment. */
+  readonly readAudit: <T>(use: (snapshot: AuditSnapshot) => Promise<T>) => Promise<T>
   readonly changes: Changes
   readonly accessRequests: AccessRequests
   readonly jobs: Jobs
@@ -47,13 +54,16 @@ export async function openStore({ now, ...options }: StoreOptions): Promise<Stor
   const relaxed = openRelaxed(options)
   return {
     people: createPeople(db, now),
+    groups: createGroups(db, now),
     roles: createRoles(db, now),
     publicIds: createPublicIds(db),
     // What only tells when a token was last used must not have reads wait while another process holds the write lock.
     tokens: { ...createTokens(db, now), touch: createTokens(relaxed, now).touch },
     sessions: createSessions(db, now),
     keys: createKeys(db, now),
-    audit: createAuditEvents(relaxed),
+    lockdowns: createLockdowns(db, now),
+    audit: createAuditEvents(relaxed, now),
+    readAudit: (use) => readSnapshot(relaxed, use),
     changes: createChanges(db, now),
     accessRequests: createAccessRequests(db, now),
     jobs: createJobs(db, now),

@@ -1,8 +1,8 @@
-import type { Insertable, Selectable } from 'kysely'
+import type { Insertable, Selectable, Transaction } from 'kysely'
 import type { Scope } from '../identity/principal.ts'
 import { noteChange } from './changes.ts'
 import type { Database } from './database.ts'
-import type { AccessTokensTable } from './schema.ts'
+import type { AccessTokensTable, Schema } from './schema.ts'
 
 /** An access token as it is listed; the token itself is kept nowhere. Times in seconds since the epoch. */
 export type TokenRecord = {
@@ -29,6 +29,10 @@ export type Tokens = {
   readonly list: (userId?: string) => Promise<readonly TokenRecord[]>
   /** @returns False if there is no such token or it was revoked before. */
   readonly revoke: (jti: string) => Promise<boolean>
+  /** Revokes all of a person's. @returns How many of them worked. */
+  readonly revokeOf: (userId: string) => Promise<number>
+  /** Revokes everybody's. @returns How many of them worked. */
+  readonly revokeAll: () => Promise<number>
   /** Remembers when tokens were last used. No change is announced: nobody keeps this in memory. */
   readonly touch: (lastUses: ReadonlyMap<string, number>) => Promise<void>
 }
@@ -70,6 +74,22 @@ export function createTokens(db: Database, now: () => number): Tokens {
         return numUpdatedRows > 0n
       }),
 
+    revokeOf: (userId) =>
+      db.transaction().execute(async (trx) => {
+        const at = now()
+        const revoked = await trx
+          .updateTable('access_tokens')
+          .set({ revoked_at: at })
+          .where('user_id', '=', userId)
+          .where('revoked_at', 'is', null)
+          .returning(['jti', 'expires_at'])
+          .execute()
+        for (const { jti } of revoked) await noteChange(trx, { kind: 'token', key: jti, at })
+        return revoked.filter(({ expires_at }) => expires_at > at).length
+      }),
+
+    revokeAll: () => db.transaction().execute((trx) => revokeAllTokens(trx, now())),
+
     touch: (lastUses) =>
       db.transaction().execute(async (trx) => {
         for (const [jti, at] of lastUses) {
@@ -82,6 +102,19 @@ export function createTokens(db: Database, now: () => number): Tokens {
         }
       }),
   }
+}
+
+/** @returns How many of them worked. */
+export async function revokeAllTokens(trx: Transaction<Schema>, at: number): Promise<number> {
+  const { count } = await trx
+    .selectFrom('access_tokens')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('revoked_at', 'is', null)
+    .where('expires_at', '>', at)
+    .executeTakeFirstOrThrow()
+  await trx.updateTable('access_tokens').set({ revoked_at: at }).where('revoked_at', 'is', null).execute()
+  await noteChange(trx, { kind: 'token', key: '*', at })
+  return Number(count)
 }
 
 function toRow(token: NewToken): Insertable<AccessTokensTable> {

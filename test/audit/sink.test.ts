@@ -3,9 +3,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { ChainedEvent } from '../../src/audit/chain.ts'
 import type { AuditEvent } from '../../src/audit/event.ts'
 import { createAuditSink } from '../../src/audit/sink.ts'
 import { decision } from './event-examples.ts'
+import { testChain } from './test-chain.ts'
 
 let folder: string
 
@@ -19,9 +21,9 @@ afterEach(() => rmSync(folder, { recursive: true }))
 function keepingStore() {
   const batches: (readonly AuditEvent[])[] = []
   const state = { broken: false }
-  const append = async (events: readonly AuditEvent[]) => {
+  const append = async (events: readonly ChainedEvent[]) => {
     if (state.broken) throw new Error('database is locked')
-    batches.push([...events])
+    batches.push(events.map(({ event }) => event))
   }
   return { state, append, batches, ids: () => batches.flat().map(({ requestId }) => requestId) }
 }
@@ -37,6 +39,7 @@ function linesIn(name: string): string[] {
 describe('the file', () => {
   it('gets one JSON line per event, in order, and is for its owner only', async () => {
     const sink = await createAuditSink({
+      chain: testChain(),
       file: { path: join(folder, 'deep', 'audit.log'), maxMb: 1, count: 2 },
     })
     for (const event of numbered(600)) sink.record(event)
@@ -44,13 +47,20 @@ describe('the file', () => {
     const [name = ''] = readdirSync(join(folder, 'deep'))
     const lines = linesIn(join('deep', name)).map((line) => JSON.parse(line))
     expect(lines.map(({ requestId }) => requestId)).toEqual(numbered(600).map(({ requestId }) => requestId))
-    expect(lines[0]).toEqual({ log: 'audit', ...JSON.parse(JSON.stringify(decision({ requestId: 'r0' }))) })
+    expect(lines[0]).toEqual({
+      log: 'audit',
+      chain: { id: expect.any(String), seq: 1, digest: expect.any(String) },
+      ...JSON.parse(JSON.stringify(decision({ requestId: 'r0' }))),
+    })
     expect(statSync(join(folder, 'deep', name)).mode & 0o777).toBe(0o600)
     expect(sink.dropped()).toBe(0)
   })
 
   it('is rotated by size, and old ones go', async () => {
-    const sink = await createAuditSink({ file: { path: join(folder, 'audit.log'), maxMb: 1, count: 2 } })
+    const sink = await createAuditSink({
+      chain: testChain(),
+      file: { path: join(folder, 'audit.log'), maxMb: 1, count: 2 },
+    })
     const event = decision({ reason: 'x'.repeat(4000) })
     for (let round = 0; round < 8; round += 1) {
       for (let index = 0; index < 250; index += 1) sink.record(event)
@@ -65,7 +75,10 @@ describe('the file', () => {
 
   it('that cannot be opened is told at the start, not at the first event', async () => {
     await expect(
-      createAuditSink({ file: { path: join('/dev/null', 'audit.log'), maxMb: 1, count: 2 } }),
+      createAuditSink({
+        chain: testChain(),
+        file: { path: join('/dev/null', 'audit.log'), maxMb: 1, count: 2 },
+      }),
     ).rejects.toThrow()
   })
 })
@@ -73,7 +86,7 @@ describe('the file', () => {
 describe('the store', () => {
   it('gets batches, not single events', async () => {
     const store = keepingStore()
-    const sink = await createAuditSink({ store, batchMs: 10 })
+    const sink = await createAuditSink({ chain: testChain(), store, batchMs: 10 })
     for (const event of numbered(600)) sink.record(event)
     expect(store.batches).toEqual([])
     await expect.poll(() => store.ids().length).toBe(600)
@@ -84,7 +97,7 @@ describe('the store', () => {
   it('gets what waited once it works again, in order', async () => {
     const store = keepingStore()
     const faults: unknown[] = []
-    const sink = await createAuditSink({ store, onFault: (fault) => faults.push(fault) })
+    const sink = await createAuditSink({ chain: testChain(), store, onFault: (fault) => faults.push(fault) })
     store.state.broken = true
     for (const event of numbered(3)) sink.record(event)
     await sink.flush()
@@ -99,7 +112,7 @@ describe('the store', () => {
 
   it('is tried again by itself when no further event comes', async () => {
     const store = keepingStore()
-    const sink = await createAuditSink({ store, batchMs: 1 })
+    const sink = await createAuditSink({ chain: testChain(), store, batchMs: 1 })
     store.state.broken = true
     sink.record(decision())
     await sink.flush()
@@ -110,7 +123,7 @@ describe('the store', () => {
 
   it('that stays broken costs no more than the queue, and every loss is counted', async () => {
     const store = keepingStore()
-    const sink = await createAuditSink({ store, queueLimit: 100 })
+    const sink = await createAuditSink({ chain: testChain(), store, queueLimit: 100 })
     store.state.broken = true
     for (const event of numbered(100)) sink.record(event)
     await sink.flush()
@@ -125,7 +138,7 @@ describe('the store', () => {
 describe('the queue', () => {
   it('has a limit, and counts what is beyond it', async () => {
     const store = keepingStore()
-    const sink = await createAuditSink({ store, queueLimit: 10 })
+    const sink = await createAuditSink({ chain: testChain(), store, queueLimit: 10 })
     for (const event of numbered(25)) sink.record(event)
     expect(sink.dropped()).toBe(15)
     await sink.close()
@@ -133,7 +146,7 @@ describe('the queue', () => {
   })
 
   it('counts what comes after the end', async () => {
-    const sink = await createAuditSink({})
+    const sink = await createAuditSink({ chain: testChain() })
     await sink.close()
     sink.record(decision())
     expect(sink.dropped()).toBe(1)
@@ -144,7 +157,8 @@ it('writes to standard output as lines told apart from the program’s log', () 
   const program = `
     import { createAuditSink } from './src/audit/sink.ts'
     import { decision } from './test/audit/event-examples.ts'
-    const sink = await createAuditSink({ stdout: true })
+    import { testChain } from './test/audit/test-chain.ts'
+    const sink = await createAuditSink({ chain: testChain(), stdout: true })
     sink.record(decision())
     await sink.close()`
   const { stdout } = spawnSync(process.execPath, ['--input-type=module-typescript', '-e', program], {

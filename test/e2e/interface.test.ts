@@ -141,20 +141,12 @@ const EXPECTED = /ResizeObserver loop/
 async function open(path: string, name: string, shows?: RegExp) {
   const [failed, errors, wasTold] = [traffic.failed.length, traffic.errors.length, told.length]
   await page.goto(`${deployment.gateway.url}/#${path}`)
-  const body = page.locator('body')
   await traffic.settled()
-  if (shows !== undefined) {
-    await body
-      .filter({ hasText: shows })
-      .waitFor({ timeout: 20_000 })
-      .catch(() => undefined)
-  }
-  await traffic.settled()
+  const text = await textOf(page, shows)
   if (PICTURES !== undefined) {
     mkdirSync(PICTURES, { recursive: true })
     await page.screenshot({ path: join(PICTURES, `${name}.png`) })
   }
-  const text = ((await body.textContent()) ?? '').replace(/\s+/g, ' ')
   return {
     failed: traffic.failed.slice(failed),
     errors: traffic.errors.slice(errors).filter((each) => !EXPECTED.test(each)),
@@ -165,6 +157,17 @@ async function open(path: string, name: string, shows?: RegExp) {
         text,
       )?.[0],
     text,
+  }
+}
+
+/** What the page says once nothing is under way any more and, if it ever comes to that, it shows what it should. */
+async function textOf(page: Page, shows: RegExp = /./): Promise<string> {
+  const deadline = Date.now() + 20_000
+  for (;;) {
+    await traffic.settled()
+    const text = ((await page.locator('body').textContent()) ?? '').replace(/\s+/g, ' ')
+    if (shows.test(text) || Date.now() > deadline) return text
+    await page.waitForTimeout(100)
   }
 }
 

@@ -6,12 +6,16 @@ import { programLog } from '../../src/audit/program-log.ts'
 import { createRequestIds } from '../../src/audit/request-id.ts'
 import { createAuditSink } from '../../src/audit/sink.ts'
 import { decision } from '../audit/event-examples.ts'
+import { testChain } from '../audit/test-chain.ts'
 
 describe('app.audit', () => {
   it('records to the sink and the observers, and flushes when the app closes', async () => {
     const stored: AuditEvent[] = []
     const observed: AuditEvent[] = []
-    const sink = await createAuditSink({ store: { append: async (events) => void stored.push(...events) } })
+    const sink = await createAuditSink({
+      chain: testChain(),
+      store: { append: async (events) => void stored.push(...events.map(({ event }) => event)) },
+    })
     const app = Fastify()
     await app.register(audit, { sink, observers: [(event) => void observed.push(event)] })
     app.audit.record(decision())
@@ -27,6 +31,7 @@ describe('what is in no log', () => {
   it('neither the program’s log nor the record holds what a caller sent', async () => {
     const lines: string[] = []
     const sink = await createAuditSink({
+      chain: testChain(),
       store: { append: async (events) => void lines.push(JSON.stringify(events)) },
     })
     const app = Fastify({

@@ -10,6 +10,7 @@ async function start() {
     auditDropped: () => 7,
     cacheSizes: () => ({ tokens: 12, members: 3 }),
     unknownRoutes: () => 5,
+    lockdown: () => 'closed',
     upstreamVersion: () => '3.17.2',
   })
   await app.register(metrics, { metrics: values, port: 0, host: '127.0.0.1' })

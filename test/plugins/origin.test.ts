@@ -31,6 +31,14 @@ describe('a request another site made the browser send', () => {
     ['DELETE', {}],
     ['OPTIONS', {}],
     ['post', {}],
+    ['GET', { origin: 'https://evil.example' }],
+    ['GET', { origin: 'null', 'sec-fetch-site': 'same-origin' }],
+    ['GET', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' }],
+    ['GET', { 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'script' }],
+    ['GET', { 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' }],
+    ['GET', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'embed' }],
+    ['GET', { 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' }],
+    ['HEAD', { 'sec-fetch-site': 'same-site' }],
   ])('%s %j is refused', (method, headers: Record<string, string>) => {
     expect(check(method, headers)).toThrow(
       expect.objectContaining({ code: 'ERR_CROSS_ORIGIN', reason: 'cross_origin' }),
@@ -41,7 +49,11 @@ describe('a request another site made the browser send', () => {
     ['POST', { origin: 'https://mlflow.example.org' }],
     ['DELETE', { origin: 'https://mlflow.example.org', 'sec-fetch-site': 'same-origin' }],
     ['POST', { 'sec-fetch-site': 'same-origin' }],
-    ['GET', { origin: 'https://evil.example' }],
+    ['GET', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }],
+    ['GET', { 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' }],
+    ['GET', { 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' }],
+    ['GET', { 'sec-fetch-site': 'none', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }],
+    ['GET', { origin: 'https://mlflow.example.org' }],
     ['HEAD', {}],
   ])('%s %j is let through', (method, headers: Record<string, string>) => {
     expect(check(method, headers)).not.toThrow()

@@ -26,7 +26,10 @@ let gateway: TestGateway
 beforeAll(async () => {
   // The test runner maps every frame of an error that is logged back to its source, which takes most of the time.
   Error.stackTraceLimit = 0
-  gateway = await startTestGateway({ pollMs: 500 })
+  gateway = await startTestGateway({
+    pollMs: 500,
+    env: { RATE_LIMIT_PRINCIPAL: '0', RATE_LIMIT_ADDRESS: '0' },
+  })
 })
 afterAll(() => gateway.stop())
 

@@ -16,6 +16,7 @@ import { createCredentialCache } from '../../src/identity/credential-cache.ts'
 import { readWholeBody } from '../../src/mlflow/body.ts'
 import { createLookup } from '../../src/mlflow/lookup.ts'
 import { decision } from '../audit/event-examples.ts'
+import { testChain } from '../audit/test-chain.ts'
 import { rawRequest } from '../support/raw-request.ts'
 import { bytesOf } from '../support/spoken-request.ts'
 import { startTestGateway, type TestGateway } from '../support/test-gateway.ts'
@@ -152,7 +153,11 @@ describe('memory that has a size', () => {
   })
 
   it('of the record: what does not fit is counted, not kept', async () => {
-    const sink = await createAuditSink({ store: { append: () => new Promise(() => {}) }, queueLimit: 100 })
+    const sink = await createAuditSink({
+      chain: testChain(),
+      store: { append: () => new Promise(() => {}) },
+      queueLimit: 100,
+    })
     for (let index = 0; index < 1000; index++) sink.record(decision())
     expect(sink.dropped()).toBe(900)
   })

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { createAuditEvents } from '../../src/store/audit.ts'
+import { pageOf } from '../../src/store/audit-query.ts'
 import { openRelaxed } from '../../src/store/database.ts'
+import { chained, TEST_KEY, testChain } from '../audit/test-chain.ts'
 import { openTemporaryStore } from './temporary-store.ts'
 
 const event = (second: number, more: object = {}) => ({
@@ -14,9 +15,10 @@ const event = (second: number, more: object = {}) => ({
 describe('audit events', () => {
   it('are found by time and person, newest first, as they were given', async () => {
     const { store } = await openTemporaryStore()
+    const chain = testChain()
     const alice = { userId: 'u1', username: 'alice', resources: [{ type: 'experiment', id: '1' }] }
-    await store.audit.append([event(10), event(20, alice), event(30, alice)])
-    await store.audit.append([])
+    await store.audit.append(chain, chained(chain, [event(10), event(20, alice), event(30, alice)]))
+    await store.audit.append(chain, chained(chain, []))
     expect(await store.audit.query({ limit: 10 })).toEqual([event(30, alice), event(20, alice), event(10)])
     expect(await store.audit.query({ since: 20, limit: 10 })).toHaveLength(2)
     expect(await store.audit.query({ user: 'alice', limit: 1 })).toEqual([event(30, alice)])
@@ -26,6 +28,7 @@ describe('audit events', () => {
 
   it('are found by what was done, a page at a time, and counted over time', async () => {
     const { store } = await openTemporaryStore()
+    const chain = testChain()
     const of = (second: number, operation: string, effect = 'allow', reason?: string) =>
       event(second, { operation, effect, reason })
     const [a, b, c, d] = [
@@ -34,7 +37,7 @@ describe('audit events', () => {
       of(70, 'runs2.get'),
       of(130, 'runs.get', 'deny', 'no_grant'),
     ] as const
-    await store.audit.append([a, b, c, d])
+    await store.audit.append(chain, chained(chain, [a, b, c, d]))
     expect(await store.audit.query({ operation: 'runs', limit: 9 })).toEqual([d, b, a])
     expect(await store.audit.query({ operation: 'runs.get', limit: 9 })).toEqual([d, a])
     expect(await store.audit.query({ effect: 'deny', until: 130, limit: 9 })).toEqual([b])
@@ -52,19 +55,14 @@ describe('audit events', () => {
 
   it('that are rare are found in steps, none of which looks at more than so many, and none of them twice', async () => {
     const { store, databaseUrl } = await openTemporaryStore()
-    const rare = { ...event(3), effect: 'error' }
-    await store.audit.append([
-      event(1),
-      event(2),
-      rare,
-      ...Array.from({ length: 20 }, (_, at) => event(4 + at)),
-    ])
+    const [rare, chain] = [{ ...event(3), effect: 'error' }, testChain()]
+    const others = Array.from({ length: 20 }, (_, at) => event(4 + at))
+    await store.audit.append(chain, chained(chain, [event(1), event(2), rare, ...others]))
     const db = openRelaxed({ databaseUrl })
-    const audit = createAuditEvents(db, 10)
     const pages: unknown[] = []
     let before: number | undefined
     for (let turn = 0; turn < 9; turn++) {
-      const { events, next } = await audit.page({ effect: 'error', before, limit: 5 })
+      const { events, next } = await pageOf(db, { effect: 'error', before, limit: 5 }, 10)
       pages.push(events.map((each) => each.event))
       before = next
       if (next === undefined) break
@@ -75,19 +73,27 @@ describe('audit events', () => {
 
   it.each([1, 2, 255, 256, 257, 1000])('are kept whole in few statements, %d at once', async (length) => {
     const { store, statements } = await openTemporaryStore()
+    const chain = testChain()
     const events = Array.from({ length }, (_, index) => event(index))
-    await store.audit.append(events)
+    await store.audit.append(chain, chained(chain, events))
     const bits = length.toString(2).replaceAll('0', '').length
-    expect(statements.filter((sql) => sql.startsWith('insert')).length).toBeLessThanOrEqual(bits + 3)
+    expect(statements.filter((sql) => sql.startsWith('insert')).length).toBeLessThanOrEqual(bits + 4)
     expect(await store.audit.query({ limit: 10_000 })).toEqual(events.toReversed())
   })
 
   it('go when they are old, in steps between which others run', async () => {
     const { store, statements } = await openTemporaryStore()
-    await store.audit.append(Array.from({ length: 12_000 }, (_, index) => event(index)))
+    const chain = testChain()
+    await store.audit.append(
+      chain,
+      chained(
+        chain,
+        Array.from({ length: 12_000 }, (_, index) => event(index)),
+      ),
+    )
     statements.length = 0
-    expect(await store.audit.prune(11_000)).toBe(11_000)
-    expect(statements).toHaveLength(3)
+    expect(await store.audit.prune({ before: 11_000, maxEvents: 0 }, TEST_KEY)).toBe(11_000)
+    expect(statements.filter((sql) => sql.startsWith('delete'))).toHaveLength(11)
     expect(await store.audit.query({ limit: 1 })).toEqual([event(11_999)])
     expect(await store.audit.query({ limit: 10_000 })).toHaveLength(1000)
   })

@@ -12,6 +12,7 @@ import { security } from '../../plugins/security.ts'
 import type { AuditEvent } from '../../src/audit/event.ts'
 import { type Config, readConfig } from '../../src/config.ts'
 import { createIdentity, type Identity } from '../../src/identity/identity.ts'
+import { createLimits } from '../../src/limits/limits.ts'
 import { createDirectory, type Directory } from '../../src/policy/directory.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
 import { type Browser, createBrowser } from './browserless-sign-in.ts'
@@ -79,12 +80,13 @@ export async function startIdentityApp(options: IdentityAppOptions = {}): Promis
   await directory.refresh()
   directory.start()
   const identity = await createIdentity({ config, store, directory, now, fetch: options.fetch ?? fetch })
+  const limits = createLimits({ config, nowMs: () => performance.now() + clock.offset * 1000 })
   const app = fastify({ logger: { level: 'debug', stream: { write: (line: string) => log.push(line) } } })
   await app.register(errors, { publicUrl: config.publicUrl })
   await app.register(audit, { sink: recordingSink(events) })
   await app.register(security, { ...config, formTargets: identity.formTargets })
-  await app.register(identify, { identity })
-  await app.register(login, { identity, directory, now, ...config })
+  await app.register(identify, { identity, limits, lockdown: { current: () => undefined } })
+  await app.register(login, { identity, directory, limits, now, ...config })
   app.route({
     method: ['GET', 'POST'],
     url: '/api/2.0/who',
@@ -134,6 +136,8 @@ function environment({ issuer, env }: IdentityAppOptions, publicUrl: string, dat
     UPSTREAM_URL: 'http://127.0.0.1:9',
     DATABASE_URL: databaseUrl,
     GATEWAY_SECRET: SECRET,
+    // Tables of bad credentials, all from one address.
+    RATE_LIMIT_SIGN_IN: '0',
     ALLOW_HTTP_ISSUER: String(issuer !== undefined),
     ADMIN_USERS: 'admin',
     ...(single

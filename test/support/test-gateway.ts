@@ -27,6 +27,8 @@ export type TestGatewaySettings = {
   readonly onStatement?: (sql: string) => void
   /** Milliseconds between two looks for what other processes changed. */
   readonly pollMs?: number
+  /** Milliseconds: what rates are counted by. */
+  readonly nowMs?: () => number
   /** What the tracking server says its version is, told afresh each time; it says none if absent. */
   readonly version?: () => string | undefined
 }
@@ -51,6 +53,8 @@ export type TestGateway = {
   readonly url: string
   /** The SQLite file. */
   readonly file: string
+  /** What a command needs to work on it, beside the gateway. */
+  readonly env: Readonly<Record<string, string>>
   /** A second handle on it; what is changed there is seen within 20 ms, or at once after `refresh`. */
   readonly store: Store
   readonly upstream: RecordingUpstream
@@ -82,7 +86,8 @@ export async function startTestGateway(settings: TestGatewaySettings = {}): Prom
   const upstream = await startUpstream(mlflowStandIn(settings.mlflow), settings.version)
   const port = await freePort()
   const file = join(dir, 'gateway.db')
-  const config = readConfig({ ...environment(port, upstream.url, file), ...settings.env })
+  const env = { ...environment(port, upstream.url, file), ...settings.env }
+  const config = readConfig(env)
   const now = () => Math.floor(Date.now() / 1000)
   const store = await openStore({ databaseUrl: config.databaseUrl, now })
   const members = await seedMembers({ store, config, now })
@@ -92,6 +97,7 @@ export async function startTestGateway(settings: TestGatewaySettings = {}): Prom
     ...{ config, now, logger },
     onStatement: settings.onStatement,
     pollMs: settings.pollMs ?? 20,
+    nowMs: settings.nowMs,
   })
   const events = listen(app)
   await app.listen({ port, host: '127.0.0.1' })
@@ -110,7 +116,7 @@ export async function startTestGateway(settings: TestGatewaySettings = {}): Prom
     return { ...answer, event, line: line.join(' '), forwarded: since, reached }
   }
   return {
-    ...{ app, port, file, store, upstream, members, events, log, ask, forwarded },
+    ...{ app, port, file, env, store, upstream, members, events, log, ask, forwarded },
     url: `http://127.0.0.1:${port}`,
     script: (mlflow) => upstream.script(mlflowStandIn(mlflow)),
     async stop() {
@@ -129,6 +135,8 @@ function environment(port: number, upstreamUrl: string, file: string): Record<st
     UPSTREAM_URL: upstreamUrl,
     DATABASE_URL: `sqlite:${file}`,
     GATEWAY_SECRET: SECRET,
+    // Tables of bad credentials, all from one address.
+    RATE_LIMIT_SIGN_IN: '0',
     OIDC_ISSUER: 'https://issuer.invalid',
     OIDC_CLIENT_ID: 'mlflow',
     ADMIN_USERS: 'admin',

@@ -1,4 +1,3 @@
-import { type AuditEvents, createAuditEvents } from '../../../src/store/audit.ts'
 import type { Database } from '../../../src/store/database.ts'
 import { insertAll } from './insert.ts'
 import type { Somebody } from './people.ts'
@@ -6,24 +5,30 @@ import type { Making } from './roles.ts'
 
 const OPERATIONS = { 'runs.log_batch': 50, 'experiments.search': 25, 'runs.get': 20, 'experiments.delete': 1 }
 
-const BATCH = 2000
-
 /** Seconds that the record reaches back. */
 const SPAN = 30 * 86_400
 
-/** What the gateway would have recorded in a month. */
+/** What the gateway would have recorded in a month, in no chain: that is for what a gateway has recorded. */
 export async function makeEvents(
   db: Database,
   people: readonly Somebody[],
   { count, making }: { readonly count: number; readonly making: Making },
 ): Promise<void> {
-  const audit: AuditEvents = createAuditEvents(db)
-  for (let done = 0; done < count; done += BATCH) {
-    const size = Math.min(BATCH, count - done)
-    await audit.append(
-      Array.from({ length: size }, (_, index) => event(people, making, SPAN * (1 - (done + index) / count))),
-    )
-  }
+  await insertAll(
+    db,
+    'audit_events',
+    (function* () {
+      for (let made = 0; made < count; made++) {
+        const each = event(people, making, SPAN * (1 - made / count))
+        yield {
+          at: Math.floor(Date.parse(each.at) / 1000),
+          ...{ request_id: each.requestId, user_id: each.userId, username: each.username },
+          ...{ operation: each.operation, effect: each.effect, reason: each.reason ?? null },
+          ...{ status: each.status, event: JSON.stringify(each), chain: null, seq: null, digest: null },
+        }
+      }
+    })(),
+  )
 }
 
 function event(people: readonly Somebody[], { chance, at, experiments }: Making, ago: number) {
@@ -61,6 +66,7 @@ export async function makeRequests(
       const isOpen = index % 3 === 0
       return {
         ...{ id: chance.id(), user_id: chance.of(people).id, resource_type: 'experiment' as const },
+        workspace: 'default',
         ...{ key: String(1 + chance.number(experiments)), level: 'READ' as const, note: 'For the review' },
         state: isOpen ? ('open' as const) : chance.of(['granted', 'declined', 'withdrawn'] as const),
         created_at: at - chance.number(30 * 86_400),

@@ -1,11 +1,16 @@
 import { Type } from 'typebox'
 import { GatewayError } from '../../errors.ts'
 import type { Caller } from '../../identity/caller.ts'
-import { RESOURCE_TYPES, type ResourceType } from '../../policy/grants.ts'
+import { enter } from '../../identity/caller.ts'
+import { workspaceNamed } from '../../mlflow-auth/workspace.ts'
+import { satisfies } from '../../policy/access.ts'
+import { DEFAULT_WORKSPACE, type Level, RESOURCE_TYPES, type ResourceType } from '../../policy/grants.ts'
 import type { AccessRequest } from '../../store/access-requests.ts'
 import { type AdminParts, type Endpoint, endpoint } from '../endpoint.ts'
-import { assertNotWider, managedBy } from '../resource.ts'
-import { readNewGrant } from './roles.ts'
+import { assertNotWider } from '../limits.ts'
+import { readNewGrant } from '../new-grant.ts'
+import { InWorkspace, partsIn, WorkspaceWire, workspaceToWire } from '../place.ts'
+import { managedBy } from '../resource.ts'
 
 const Id = Type.Object({ id: Type.String() })
 const AskedLevel = Type.Enum(['READ', 'USE', 'EDIT', 'MANAGE'])
@@ -17,6 +22,7 @@ const RequestWire = Type.Object({
   resource_type: Type.String(),
   key: Type.String(),
   name: Type.Union([Type.String(), Type.Null()], { description: 'For those who may see it.' }),
+  ...WorkspaceWire,
   level: Type.String(),
   note: Type.String(),
   state: Type.Enum(['open', 'granted', 'declined', 'withdrawn']),
@@ -33,6 +39,7 @@ function requestToWire(request: AccessRequest, name?: string) {
     resource_type: request.resourceType,
     key: request.key,
     name: name ?? null,
+    ...workspaceToWire(request.workspace),
     level: request.level,
     note: request.note,
     state: request.state,
@@ -42,15 +49,37 @@ function requestToWire(request: AccessRequest, name?: string) {
   }
 }
 
+/** What a request is about, if the caller manages it there. */
+async function managedResource(request: AccessRequest, caller: Caller, everywhere: AdminParts) {
+  const { workspace } = request
+  // What is left from when workspaces were kept apart is about nothing that anybody could reach.
+  if (workspace !== DEFAULT_WORKSPACE && !everywhere.config.workspaces) return undefined
+  const placed = enter(workspace, caller)
+  const parts = partsIn(workspace, everywhere)
+  const resource = placed && (await managedBy(placed, request.resourceType, request.key, parts))
+  return resource && { resource, parts }
+}
+
 /** What the caller can answer: open, somebody's, and about what the caller manages. */
-async function answerable(id: string, caller: Caller, parts: AdminParts) {
-  const request = await parts.store.accessRequests.get(id)
-  const resource = request && (await managedBy(caller, request.resourceType, request.key, parts))
-  if (request === undefined || resource === undefined) {
+async function answerable(id: string, caller: Caller, everywhere: AdminParts) {
+  const request = await everywhere.store.accessRequests.get(id)
+  const managed = request && (await managedResource(request, caller, everywhere))
+  if (request?.state !== 'open' || managed === undefined) {
     throw new GatewayError('ERR_NOT_FOUND', 'There is no such request that you could answer')
   }
-  return { request, resource }
+  return { request, ...managed }
 }
+
+/** @throws {GatewayError} `ERR_INVALID_PARAMETER` for more than was asked for. */
+function assertAsked(level: Level, request: AccessRequest): void {
+  if (satisfies(request.level, level)) return
+  const message = `What is asked for is ${request.level}: grant that or less; to give more, grant it on the resource itself`
+  throw new GatewayError('ERR_INVALID_PARAMETER', message, { reason: 'more_than_asked' })
+}
+
+/** For the record. */
+const whereOf = ({ workspace }: AccessRequest, { config }: AdminParts) =>
+  config.workspaces ? workspace : undefined
 
 /** Open requests read at a time, and looked at for one page: whoever manages little sees short pages, not slow ones. */
 const READ_AT_ONCE = 100
@@ -66,13 +95,11 @@ async function answerablePage(
   for (let seen = 0; seen < LOOKED_AT; seen += READ_AT_ONCE) {
     const size = Math.min(READ_AT_ONCE, limit)
     const open = await parts.store.accessRequests.open({ after: last, limit: size })
-    const managed = await Promise.all(
-      open.map(({ resourceType, key }) => managedBy(caller, resourceType, key, parts)),
-    )
+    const managed = await Promise.all(open.map((request) => managedResource(request, caller, parts)))
     for (const [index, request] of open.entries()) {
-      const resource = managed[index]
+      const found = managed[index]
       last = request
-      if (resource !== undefined) shown.push(requestToWire(request, resource.name))
+      if (found !== undefined) shown.push(requestToWire(request, found.resource.name))
       if (shown.length === limit) return { requests: shown, next: `${last.createdAt}:${last.id}` }
     }
     if (open.length < size) return { requests: shown, next: null }
@@ -106,18 +133,22 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
         key: Type.String({ minLength: 1, maxLength: 1000 }),
         level: AskedLevel,
         note: Type.Optional(Type.String({ maxLength: 1000 })),
+        ...InWorkspace,
       },
       { additionalProperties: false },
     ),
     answer: RequestWire,
     event: 'access_requested',
-    handle: async ({ caller, body }, { store }) => {
+    handle: async ({ caller, body }, parts) => {
       // Whether there is such a thing is not told: a request for nothing is one that nobody answers.
       const { resource_type, key, level, note = '' } = body
       const { userId } = caller.principal
       const resourceType = resource_type as ResourceType
-      const made = await store.accessRequests.ask({ userId, resourceType, key, level, note })
-      return { status: 201, body: requestToWire(made), resources: about(made) }
+      const workspace = workspaceNamed(body.workspace ?? DEFAULT_WORKSPACE, parts.config)
+      const asked = { userId, resourceType, key, level, note, workspace }
+      const made = await parts.store.accessRequests.ask(asked)
+      const where = whereOf(made, parts)
+      return { status: 201, body: requestToWire(made), resources: about(made), workspace: where }
     },
   }),
   endpoint({
@@ -150,7 +181,7 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
     name: 'requests.grant',
     method: 'POST',
     path: '/requests/:id/grant',
-    summary: 'Grant what was asked for, or another level, perhaps for a time',
+    summary: 'Grant what was asked for, or less, perhaps for a time',
     who: 'signed_in',
     params: Id,
     body: Type.Object(
@@ -158,19 +189,21 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
       { additionalProperties: false },
     ),
     event: 'access_answered',
-    handle: async ({ caller, params, body }, parts) => {
-      const { request, resource } = await answerable(params.id, caller, parts)
+    handle: async ({ caller, params, body }, everywhere) => {
+      const { request, resource, parts } = await answerable(params.id, caller, everywhere)
+      assertAsked(body.level ?? request.level, request)
       const wanted = {
         ...{ resource_type: request.resourceType, match: 'exact', pattern: request.key },
         ...{ level: request.level, ...body },
       } as const
-      const grant = readNewGrant(wanted as Parameters<typeof readNewGrant>[0], parts.now())
+      const asked = readNewGrant(wanted as Parameters<typeof readNewGrant>[0], parts.now())
+      const grant = { ...asked, workspace: request.workspace }
       await assertNotWider(caller, resource, grant, parts)
       const by = caller.principal.username
       await parts.store.accessRequests.decide(params.id, {
         ...{ state: 'granted', by, grant: { ...grant, source: 'manual', createdBy: by } },
       })
-      return { resources: about(request) }
+      return { resources: about(request), workspace: whereOf(request, parts) }
     },
   }),
   endpoint({
@@ -184,7 +217,7 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
     handle: async ({ caller, params }, parts) => {
       const { request } = await answerable(params.id, caller, parts)
       await parts.store.accessRequests.decide(params.id, { state: 'declined', by: caller.principal.username })
-      return { resources: about(request) }
+      return { resources: about(request), workspace: whereOf(request, parts) }
     },
   }),
   endpoint({
@@ -195,12 +228,13 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
     who: 'signed_in',
     params: Id,
     event: 'access_answered',
-    handle: async ({ caller, params }, { store }) => {
+    handle: async ({ caller, params }, parts) => {
+      const { store } = parts
       const request = await store.accessRequests.get(params.id)
       if (request?.userId !== caller.principal.userId)
         throw new GatewayError('ERR_NOT_FOUND', 'You have made no such request')
       await store.accessRequests.decide(params.id, { state: 'withdrawn', by: caller.principal.username })
-      return { resources: about(request) }
+      return { resources: about(request), workspace: whereOf(request, parts) }
     },
   }),
 ]

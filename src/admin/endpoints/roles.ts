@@ -1,82 +1,42 @@
 import { Type } from 'typebox'
-import { GatewayError } from '../../errors.ts'
-import { type Grant, isWildcardOnly, levelsOf } from '../../policy/grants.ts'
-import type { ProviderName } from '../../store/membership.ts'
-import type { RoleChange } from '../../store/role-change.ts'
-import type { RoleDetails } from '../../store/roles.ts'
-import {
-  type AdminAnswer,
-  type AdminParts,
-  type Endpoint,
-  endpoint,
-  etagOf,
-  requiredMatch,
-} from '../endpoint.ts'
-import {
-  NewGrantSchema,
-  Next,
-  Paging,
-  RoleSummaryWire,
-  RoleWire,
-  roleSummaryToWire,
-  roleToWire,
-} from '../wire.ts'
+import type { Caller } from '../../identity/caller.ts'
+import { workspaceNamed } from '../../mlflow-auth/workspace.ts'
+import { DEFAULT_WORKSPACE } from '../../policy/grants.ts'
+import { type AdminParts, type Endpoint, endpoint } from '../endpoint.ts'
+import { providerNamed } from '../group.ts'
+import { readNewGrant } from '../new-grant.ts'
+import { assertAdministers, InWorkspace, ownWorkspaces } from '../place.ts'
+import { changed, found, shown } from '../role.ts'
+import { NewGrantSchema, Next, Paging, RoleSummaryWire, RoleWire, roleSummaryToWire } from '../wire.ts'
 
 const Id = Type.Object({ id: Type.String({ description: 'Of the role.' }) })
 const Name = Type.String({ minLength: 1, maxLength: 255 })
 const Description = Type.String({ maxLength: 1000 })
 const strict = { additionalProperties: false } as const
 
-/** @throws {GatewayError} `ERR_INVALID_PARAMETER` for a level or pattern that the type does not have. */
-export function readNewGrant(
-  body: { readonly resource_type: Grant['resourceType'] } & Pick<Grant, 'match' | 'pattern' | 'level'> & {
-      readonly expires_at?: number
-    },
-  now: number,
-): Grant {
-  const { resource_type: resourceType, match, pattern, level, expires_at: expiresAt } = body
-  const levels = levelsOf(resourceType)
-  if (!levels.includes(level)) throw invalid(`On a ${resourceType} the level is one of ${levels.join(', ')}`)
-  if (isWildcardOnly(resourceType) && match !== 'any')
-    throw invalid(`A grant on ${resourceType} is on all of them: match any`)
-  if (match === 'any' && pattern !== '*') throw invalid("With match any the pattern is '*'")
-  if (expiresAt !== undefined && expiresAt <= now) throw invalid('expires_at is in the past')
-  return { resourceType, match, pattern, level, expiresAt }
+const groupOf = ({ provider, group }: { readonly provider: string; readonly group: string }) => [
+  { type: 'group', id: `${provider}:${group}` },
+]
+
+/** Where the caller may look for roles, narrowed to one workspace if they ask for one; everywhere if undefined. */
+function seenIn(
+  caller: Caller,
+  workspace: string | undefined,
+  parts: AdminParts,
+): readonly string[] | undefined {
+  const only = workspace === undefined ? undefined : workspaceNamed(workspace, parts.config)
+  if (caller.principal.isAdmin) return only === undefined ? undefined : [only]
+  return ownWorkspaces(caller, parts).filter((own) => only === undefined || own === only)
 }
 
-function invalid(message: string): GatewayError {
-  return new GatewayError('ERR_INVALID_PARAMETER', message)
-}
-
-const shown = (role: RoleDetails): AdminAnswer => {
-  const body = roleToWire(role)
-  return { body, etag: etagOf(body), resources: [{ type: 'role', id: role.id, name: role.name }] }
-}
-
-async function found(id: string, { store }: AdminParts): Promise<RoleDetails> {
-  const role = await store.roles.details(id)
-  if (role === undefined) throw new GatewayError('ERR_NOT_FOUND', 'There is no such role')
-  return role
-}
-
-async function changed(
-  { params, ifMatch }: { readonly params: { readonly id: string }; readonly ifMatch: string | undefined },
-  { store }: AdminParts,
-  change: RoleChange,
-): Promise<AdminAnswer> {
-  const wanted = requiredMatch(ifMatch)
-  let before: RoleDetails | undefined
-  const isCurrent = (role: RoleDetails) => {
-    before = role
-    return etagOf(roleToWire(role)) === wanted
-  }
-  const after = await store.roles.change(params.id, isCurrent, change)
-  if (after !== undefined) return shown(after)
-  return { resources: [{ type: 'role', id: params.id, name: before?.name }] }
+/** The opposite of a page's `next`: two roles of one name are told apart by their ids. */
+function positionOf(after: string): { readonly name: string; readonly id: string } {
+  const slash = after.lastIndexOf('/')
+  return slash === -1 ? { name: after, id: '' } : { name: after.slice(0, slash), id: after.slice(slash + 1) }
 }
 
 /** What changes a role: each needs `If-Match`, and answers the role as it is then. */
-const change = { who: 'admin', answer: RoleWire, event: 'role_changed' } as const
+const change = { who: 'workspace_admin', answer: RoleWire, event: 'role_changed' } as const
 
 export const ROLE_ENDPOINTS: readonly Endpoint[] = [
   endpoint({
@@ -84,12 +44,19 @@ export const ROLE_ENDPOINTS: readonly Endpoint[] = [
     method: 'GET',
     path: '/roles',
     summary: 'Roles with how many grants each has, by name',
-    who: 'admin',
-    query: Type.Object({ search: Type.Optional(Type.String({ maxLength: 200 })), ...Paging }),
+    who: 'workspace_admin',
+    query: Type.Object({
+      search: Type.Optional(Type.String({ maxLength: 200 })),
+      ...InWorkspace,
+      ...Paging,
+    }),
     answer: Type.Object({ roles: Type.Array(RoleSummaryWire), ...Next }),
-    handle: async ({ query: { search, after = '', limit = 100 } }, { store }) => {
-      const roles = await store.roles.page({ search, after, limit })
-      const next = roles.length === limit ? (roles.at(-1)?.name ?? null) : null
+    handle: async ({ caller, query: { search, workspace, after, limit = 100 } }, parts) => {
+      const workspaces = seenIn(caller, workspace, parts)
+      const page = { search, workspaces, after: after ? positionOf(after) : undefined, limit }
+      const roles = await parts.store.roles.page(page)
+      const last = roles.length === limit ? roles.at(-1) : undefined
+      const next = last === undefined ? null : `${last.name}/${last.id}`
       return { body: { roles: roles.map(roleSummaryToWire), next } }
     },
   }),
@@ -98,13 +65,15 @@ export const ROLE_ENDPOINTS: readonly Endpoint[] = [
     method: 'POST',
     path: '/roles',
     summary: 'Make a role',
-    who: 'admin',
-    body: Type.Object({ name: Name, description: Type.Optional(Description) }, strict),
+    who: 'workspace_admin',
+    body: Type.Object({ name: Name, description: Type.Optional(Description), ...InWorkspace }, strict),
     answer: RoleWire,
     event: 'role_changed',
-    handle: async ({ body }, parts) => {
-      const { id } = await parts.store.roles.create(body)
-      return { ...shown(await found(id, parts)), status: 201 }
+    handle: async ({ caller, body }, parts) => {
+      const workspace = workspaceNamed(body.workspace ?? DEFAULT_WORKSPACE, parts.config)
+      assertAdministers(caller, workspace, parts)
+      const { id } = await parts.store.roles.create({ ...body, workspace })
+      return { ...shown(await found(id, caller, parts), parts), status: 201 }
     },
   }),
   endpoint({
@@ -112,10 +81,10 @@ export const ROLE_ENDPOINTS: readonly Endpoint[] = [
     method: 'GET',
     path: '/roles/:id',
     summary: 'A role with its grants and holders',
-    who: 'admin',
+    who: 'workspace_admin',
     params: Id,
     answer: RoleWire,
-    handle: async ({ params }, parts) => shown(await found(params.id, parts)),
+    handle: async ({ caller, params }, parts) => shown(await found(params.id, caller, parts), parts),
   }),
   endpoint({
     ...change,
@@ -166,7 +135,10 @@ export const ROLE_ENDPOINTS: readonly Endpoint[] = [
     path: '/roles/:id/people/:person',
     summary: 'Give a role to somebody',
     params: Type.Object({ ...Id.properties, person: Type.String() }),
-    handle: (request, parts) => changed(request, parts, { kind: 'assign', userId: request.params.person }),
+    handle: (request, parts) => {
+      const { person: userId } = request.params
+      return changed(request, parts, { kind: 'assign', userId }, [{ type: 'user', id: userId }])
+    },
   }),
   endpoint({
     ...change,
@@ -175,7 +147,10 @@ export const ROLE_ENDPOINTS: readonly Endpoint[] = [
     path: '/roles/:id/people/:person',
     summary: 'Take a role from somebody who was given it by hand',
     params: Type.Object({ ...Id.properties, person: Type.String() }),
-    handle: (request, parts) => changed(request, parts, { kind: 'unassign', userId: request.params.person }),
+    handle: (request, parts) => {
+      const { person: userId } = request.params
+      return changed(request, parts, { kind: 'unassign', userId }, [{ type: 'user', id: userId }])
+    },
   }),
   endpoint({
     ...change,
@@ -185,9 +160,9 @@ export const ROLE_ENDPOINTS: readonly Endpoint[] = [
     summary: 'Give a role to a group of a provider',
     params: Type.Object({ ...Id.properties, provider: Type.String(), group: Type.String() }),
     handle: (request, parts) => {
-      const { provider, group } = request.params
-      assertProvider(provider, parts)
-      return changed(request, parts, { kind: 'map', provider, group })
+      const { group } = request.params
+      const provider = providerNamed(request.params.provider, parts.config, 'map')
+      return changed(request, parts, { kind: 'map', provider, group }, groupOf(request.params))
     },
   }),
   endpoint({
@@ -198,43 +173,9 @@ export const ROLE_ENDPOINTS: readonly Endpoint[] = [
     summary: 'Take a role from a group that was given it by hand',
     params: Type.Object({ ...Id.properties, provider: Type.String(), group: Type.String() }),
     handle: (request, parts) => {
-      const { provider, group } = request.params
-      return changed(request, parts, { kind: 'unmap', provider, group })
-    },
-  }),
-  endpoint({
-    name: 'groups.list',
-    method: 'GET',
-    path: '/groups',
-    summary: 'Groups that somebody is in, with how many are, by name',
-    who: 'admin',
-    query: Type.Object(Paging),
-    answer: Type.Object({
-      groups: Type.Array(
-        Type.Object({ provider: Type.String(), name: Type.String(), people: Type.Integer() }),
-      ),
-      ...Next,
-    }),
-    handle: async ({ query: { after, limit = 100 } }, { store }) => {
-      const groups = await store.people.groups({ after: groupIn(after), limit })
-      const last = groups.length === limit ? groups.at(-1) : undefined
-      return { body: { groups, next: last === undefined ? null : `${last.provider}:${last.name}` } }
+      const { group } = request.params
+      const provider = providerNamed(request.params.provider, parts.config, 'unmap')
+      return changed(request, parts, { kind: 'unmap', provider, group }, groupOf(request.params))
     },
   }),
 ]
-
-/** The opposite of a page's `next`; ids of providers hold no colon. @throws {GatewayError} `ERR_INVALID_PARAMETER` */
-function groupIn(after: string | undefined): ProviderName | undefined {
-  if (after === undefined) return undefined
-  const colon = after.indexOf(':')
-  if (colon === -1) throw invalid('after takes what the page before gave as next')
-  return { provider: after.slice(0, colon), name: after.slice(colon + 1) }
-}
-
-/** A group is somebody's only at a provider that can vouch for it. */
-function assertProvider(provider: string, { config }: AdminParts): void {
-  if (config.providers.some(({ id }) => id === provider)) return
-  throw invalid(
-    `There is no provider ${provider}; configured are ${config.providers.map(({ id }) => id).join(', ')}`,
-  )
-}

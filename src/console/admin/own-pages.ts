@@ -6,7 +6,20 @@ import { timeOf } from '../time.ts'
 import type { Json } from './consult.ts'
 import { rolesOf } from './people-pages.ts'
 import { levelField, lifetimeField } from './role-pages.ts'
-import { actionForm, address, adminPage, items, number, option, text, type View } from './view.ts'
+import {
+  actionForm,
+  address,
+  adminPage,
+  groupAddress,
+  items,
+  listed,
+  number,
+  option,
+  qualified,
+  text,
+  type View,
+} from './view.ts'
+import { workspaceField } from './workspace-field.ts'
 
 /** `/auth/access`: what one may do oneself, what one has asked for, and where one is signed in. */
 export async function ownAccessPage(view: View): Promise<string> {
@@ -20,12 +33,20 @@ export async function ownAccessPage(view: View): Promise<string> {
     username: view.principal.username,
     body: html`<section class="panel" aria-labelledby="held"><h2 id="held">What you hold</h2>
 ${view.principal.isAdmin ? html`<p>You are an administrator: you may see and change everything.</p>` : undefined}
-${rolesOf(view, own)}</section>
+${rolesOf(view, own)}${administeredLinks(view)}</section>
 ${items(toAnswer, 'requests').length === 0 || view.principal.isAdmin ? undefined : html`<section class="panel" aria-labelledby="answer"><h2 id="answer">Waiting for your answer</h2>${answerTable(view, items(toAnswer, 'requests'))}</section>`}
 <section class="panel" aria-labelledby="ask"><h2 id="ask">Ask for access</h2>${askForm(view)}${askedTable(view, items(asked, 'requests'))}</section>
 <section class="panel" aria-labelledby="sessions"><h2 id="sessions">Where you are signed in</h2>${sessionTable(items(sessions, 'sessions'))}
 ${actionForm(view, { name: 'own.end_sessions', next: '/auth', label: 'Sign out everywhere', look: 'danger' })}</section>`,
   })
+}
+
+function administeredLinks({ administered, publicUrl }: View): Html | undefined {
+  if (administered.length === 0) return undefined
+  const links = administered.map(
+    (workspace) => html`<a href="${address(publicUrl, '/auth/admin/roles', { workspace })}">${workspace}</a>`,
+  )
+  return html`<p>You administer ${administered.length === 1 ? 'the workspace' : 'the workspaces'} ${listed(links)}: roles, who holds them, and why somebody may do something there.</p>`
 }
 
 function askForm(view: View): Html {
@@ -38,14 +59,14 @@ function askForm(view: View): Html {
       label: 'Ask',
       fields: html`<div class="field"><label for="type">For a</label><select id="type" name="b.resource_type">${RESOURCE_TYPES.map((each) => option(each, type, each.replaceAll('_', ' ')))}</select></div>
 <div class="field"><label for="key">Its id, or its name for models and prompts</label><input type="text" id="key" name="b.key" value="${key}" required maxlength="1000" autocomplete="off"></div>
-${levelField('level', ['READ', 'USE', 'EDIT', 'MANAGE'], 'READ')}
-<div class="field"><label for="note">Why</label><input type="text" id="note" name="b.note" maxlength="1000" autocomplete="off"></div>`,
+${levelField('level', ASKED, 'READ')}
+${workspaceField({ ...view, administered: [] }, 'b.workspace', view.query['workspace'])}<div class="field"><label for="note">Why</label><input type="text" id="note" name="b.note" maxlength="1000" autocomplete="off"></div>`,
     },
   )}`
 }
 
 const what = (request: Json) =>
-  `${text(request, 'level')} on ${text(request, 'resource_type').replaceAll('_', ' ')} ${text(request, 'name') || text(request, 'key')}`
+  `${text(request, 'level')} on ${text(request, 'resource_type').replaceAll('_', ' ')} ${text(request, 'name') || text(request, 'key')}${text(request, 'workspace') === '' ? '' : ` in workspace ${text(request, 'workspace')}`}`
 
 function askedTable(view: View, requests: readonly Json[]): Html | undefined {
   if (requests.length === 0) return undefined
@@ -62,11 +83,18 @@ ${requests.map(
 </tbody></table>`
 }
 
+const ASKED = ['READ', 'USE', 'EDIT', 'MANAGE']
+
+/** What may be granted of what is asked for. */
+function upTo(level: string): readonly string[] {
+  return ASKED.slice(0, ASKED.indexOf(level) + 1)
+}
+
 function answerTable(view: View, requests: readonly Json[]): Html {
   return html`${requests.map(
     (request) => html`<article class="request"><h3>${text(request, 'username')} asks for ${what(request)}</h3>
 ${text(request, 'note') === '' ? undefined : html`<p>“${text(request, 'note')}”</p>`}<p class="muted small">${timeOf(number(request, 'created_at') ?? 0)}</p>
-<div class="actions">${actionForm(view, { name: 'requests.grant', params: { id: text(request, 'id') }, label: 'Grant', spoken: `Grant ${what(request)} to ${text(request, 'username')}`, fields: html`${levelField(`level-${text(request, 'id')}`, ['READ', 'USE', 'EDIT', 'MANAGE'], text(request, 'level'))}${lifetimeField(`for-${text(request, 'id')}`)}` })}
+<div class="actions">${actionForm(view, { name: 'requests.grant', params: { id: text(request, 'id') }, label: 'Grant', spoken: `Grant ${what(request)} to ${text(request, 'username')}`, fields: html`${levelField(`level-${text(request, 'id')}`, upTo(text(request, 'level')), text(request, 'level'))}${lifetimeField(`for-${text(request, 'id')}`)}` })}
 ${actionForm(view, { name: 'requests.decline', params: { id: text(request, 'id') }, label: 'Decline', spoken: `Decline what ${text(request, 'username')} asks for`, look: 'danger' })}</div></article>`,
   )}`
 }
@@ -91,10 +119,9 @@ ${next === '' ? undefined : html`<p><a class="button quiet" href="${address(view
 
 /** `/auth/admin`: where to go from here. */
 export async function overviewPage(view: View): Promise<string> {
-  const { after } = view.query
   const { body: overview } = await view.consult('overview.get')
-  const { body: groups } = await view.consult('groups.list', { query: after === undefined ? {} : { after } })
-  const next = text(groups, 'next')
+  const { body: groups } = await view.consult('groups.list', { query: { limit: 50 } })
+  const { body: lockdown } = await view.consult('lockdown.get')
   const { body: counts } = await view.consult('audit.counts', {
     query: { since: view.now - 86_400, span: 86_400 },
   })
@@ -106,15 +133,35 @@ export async function overviewPage(view: View): Promise<string> {
     html`<li><a class="tile" href="${ownPath(view.publicUrl, path)}"><strong>${figure}</strong> ${label}</a></li>`
   return adminPage(view, '/auth/admin', {
     title: 'Administration',
-    body: html`<ul class="tiles">
+    body: html`${text(lockdown, 'mode') === 'off' ? undefined : lockdownNotice(view, lockdown)}<ul class="tiles">
 ${tile('/auth/admin/requests', number(overview, 'open_requests') ?? 0, 'requests waiting')}
 ${tile('/auth/admin/audit?range=day&effect=deny', total('deny'), 'denied in a day')}
 ${tile('/auth/admin/audit?range=day', total('allow'), 'allowed in a day')}
 ${tile('/auth/admin/audit?range=day&effect=error', total('error'), 'failed in a day')}
 ${tile('/auth/admin/roles', number(overview, 'roles') ?? 0, 'roles')}
 </ul>
-<section class="panel" aria-labelledby="groups"><h2 id="groups">Groups that people are in</h2>
-${items(groups, 'groups').length === 0 ? html`<p class="muted">No provider has named any.</p>` : html`<ul class="tags">${items(groups, 'groups').map((group) => html`<li>${text(group, 'provider')}:${text(group, 'name')} <span class="muted">${number(group, 'people')}</span></li>`)}</ul>`}
-${next === '' ? undefined : html`<p><a class="button quiet" href="${address(view.publicUrl, '/auth/admin', { after: next })}">More groups</a></p>`}</section>`,
+<section class="panel" aria-labelledby="groups"><h2 id="groups">Groups, and how many people are in each</h2>
+${items(groups, 'groups').length === 0 ? html`<p class="muted">No provider has named any.</p>` : html`<ul class="tags">${items(groups, 'groups').map((group) => html`<li><a href="${groupAddress(view.publicUrl, group)}">${qualified(group)}</a> <span class="muted">${number(group, 'people')}</span></li>`)}</ul>`}
+${text(groups, 'next') === '' ? undefined : html`<p><a class="button quiet" href="${ownPath(view.publicUrl, '/auth/admin/groups')}">All groups</a></p>`}</section>
+${text(lockdown, 'mode') === 'off' ? lockdownPanel(view) : undefined}`,
   })
+}
+
+function lockdownNotice(view: View, lockdown: Json): Html {
+  const what =
+    text(lockdown, 'mode') === 'closed'
+      ? 'Locked down: nobody but administrators gets in'
+      : 'Read-only: nobody changes anything in MLflow'
+  const why = text(lockdown, 'reason')
+  return html`<section class="panel notice bad" aria-labelledby="lockdown"><h2 id="lockdown">${what}</h2>
+<p>Since ${timeOf(number(lockdown, 'since') ?? 0)}, by ${text(lockdown, 'by')}${why === '' ? undefined : html`: “${why}”`}.</p>
+${actionForm(view, { name: 'lockdown.clear', label: 'End it', spoken: 'End the lockdown' })}</section>`
+}
+
+function lockdownPanel(view: View): Html {
+  const fields = html`<div class="field"><label for="mode">Then</label><select id="mode" name="b.mode">${option('closed', undefined, 'only administrators get in')}${option('read_only', undefined, 'nobody changes anything in MLflow')}</select></div>
+<div class="field"><label for="reason">Why, told to everybody who is refused</label><input type="text" id="reason" name="b.reason" maxlength="500" autocomplete="off"></div>`
+  return html`<section class="panel" aria-labelledby="lockdown"><h2 id="lockdown">If something has happened</h2>
+<p class="muted">Holds within a second, and until it is ended here. Nobody is signed out.</p>
+${actionForm(view, { name: 'lockdown.set', label: 'Lock down', look: 'danger', fields })}</section>`
 }

@@ -1,4 +1,5 @@
-import { GRANT_TYPES } from '../../policy/grants.ts'
+import { NO_PROVIDER } from '../../admin/group.ts'
+import { DEFAULT_WORKSPACE, GRANT_TYPES } from '../../policy/grants.ts'
 import { ownPath } from '../assets.ts'
 import { type Html, html } from '../html.ts'
 import { timeOf } from '../time.ts'
@@ -8,31 +9,36 @@ import {
   address,
   adminPage,
   grantText,
+  groupAddress,
   items,
   number,
   option,
+  personLink,
+  qualified,
   text,
   type View,
-  windowOf,
 } from './view.ts'
+import { windowOf } from './window.ts'
+import { inWorkspace, workspaceField } from './workspace-field.ts'
 
 /** `/auth/admin/roles`: roles by name, to search, and a form for another. */
 export async function rolesPage(view: View): Promise<string> {
   const { search, after } = view.query
+  const workspace = view.query['workspace'] || undefined
+  const here = inWorkspace(workspace)
   const { body } = await view.consult('roles.list', {
-    query: { search: search ?? '', after: after ?? '', limit: 100 },
+    query: { search: search ?? '', after: after ?? '', limit: 100, ...here },
   })
   const roles = items(body, 'roles')
   const next = text(body, 'next')
   return adminPage(view, '/auth/admin/roles', {
     title: 'Roles',
     body: html`<form method="get" class="search panel" role="search">
-<div class="field"><label for="search">Name of a role</label><input type="search" id="search" name="search" value="${search}" autocomplete="off"></div>
-<button type="submit">Search</button>
-</form>
+<div class="field"><label for="search">Name of a role</label><input type="search" id="search" name="search" value="${search}" autocomplete="off"></div>${workspaceField(view, 'workspace', workspace)}
+<button type="submit">Show</button></form>
 <section class="panel">
-${roles.length === 0 ? html`<p class="muted">${search === undefined ? 'There are no roles yet.' : 'No role is called so.'}</p>` : roleTable(view, roles)}
-${next === '' ? undefined : html`<p><a class="button quiet" href="${address(view.publicUrl, '/auth/admin/roles', { search, after: next })}">More roles</a></p>`}
+${roles.length === 0 ? html`<p class="muted">${search ? 'No role is called so.' : 'There are no roles yet.'}</p>` : roleTable(view, roles)}
+${next === '' ? undefined : html`<p><a class="button quiet" href="${address(view.publicUrl, '/auth/admin/roles', { search, after: next, ...here })}">More roles</a></p>`}
 </section>
 <section class="panel" aria-labelledby="new"><h2 id="new">New role</h2>
 ${actionForm(view, {
@@ -40,19 +46,19 @@ ${actionForm(view, {
   next: '/auth/admin/roles',
   label: 'Create role',
   fields: html`<div class="field"><label for="name">Name</label><input type="text" id="name" name="b.name" required maxlength="255" autocomplete="off"></div>
-<div class="field"><label for="description">What it is for</label><input type="text" id="description" name="b.description" maxlength="1000" autocomplete="off"></div>`,
+<div class="field"><label for="description">What it is for</label><input type="text" id="description" name="b.description" maxlength="1000" autocomplete="off"></div>${workspaceField(view, 'b.workspace', workspace)}`,
 })}</section>`,
   })
 }
 
 function roleTable(view: View, roles: readonly Json[]): Html {
   return html`<table class="cards">
-<thead><tr><th scope="col">Role</th><th scope="col">What it is for</th><th scope="col">Grants</th><th scope="col">From</th></tr></thead>
+<thead><tr><th scope="col">Role</th>${view.isWorkspacesOn ? html`<th scope="col">Workspace</th>` : undefined}<th scope="col">What it is for</th><th scope="col">Grants</th><th scope="col">From</th></tr></thead>
 <tbody>
 ${roles.map(
   (role) => html`<tr>
 <td><a href="${ownPath(view.publicUrl, `/auth/admin/roles/${encodeURIComponent(text(role, 'id'))}`)}">${text(role, 'name')}</a></td>
-<td data-label="For">${text(role, 'description') || '–'}</td>
+${view.isWorkspacesOn ? html`<td data-label="Workspace">${text(role, 'workspace') || DEFAULT_WORKSPACE}</td>\n` : undefined}<td data-label="For">${text(role, 'description') || '–'}</td>
 <td data-label="Grants">${number(role, 'grant_count') ?? 0}</td>
 <td data-label="From">${sourceText(role)}</td>
 </tr>
@@ -61,7 +67,8 @@ ${roles.map(
 </tbody></table>`
 }
 
-function sourceText(thing: Json): string {
+/** Where a role, grant or mapping comes from. */
+export function sourceText(thing: Json): string {
   return { policy: 'policy file', creator: 'made by its creator' }[text(thing, 'source')] ?? 'by hand'
 }
 
@@ -74,6 +81,7 @@ export async function rolePage(view: View): Promise<string> {
   return adminPage(view, '/auth/admin/roles', {
     title: text(role, 'name'),
     body: html`${text(role, 'description') === '' ? undefined : html`<p>${text(role, 'description')}</p>`}
+${text(role, 'workspace') === '' ? undefined : html`<p>Its grants count in workspace <strong>${text(role, 'workspace')}</strong>, and nowhere else.</p>`}
 ${fixed ? html`<p class="panel notice">This role comes from the policy file: its name and grants are changed there.</p>` : undefined}
 <section class="panel" aria-labelledby="grants"><h2 id="grants">Grants</h2>${grantTable(part)}${fixed ? undefined : grantForm(part)}</section>
 <section class="panel" aria-labelledby="holders"><h2 id="holders">Held by</h2>${holderTable(part)}${holderForms(part)}</section>
@@ -161,7 +169,7 @@ type Holders = Readonly<Record<'users' | 'groups' | 'names', readonly Json[]>>
 function holderRows({ view, id, etag }: Part, { users, groups, names }: Holders) {
   return [
     ...users.map((user) => ({
-      name: html`<a href="${ownPath(view.publicUrl, `/auth/admin/people/${encodeURIComponent(text(user, 'id'))}`)}">${text(user, 'username')}</a>`,
+      name: personLink(view, text(user, 'id'), text(user, 'username')),
       kind: 'person',
       from: sourceText(user),
       form:
@@ -177,14 +185,16 @@ function holderRows({ view, id, etag }: Part, { users, groups, names }: Holders)
           : undefined,
     })),
     ...groups.map((group) => ({
-      name: html`${qualified(group)}`,
+      name: view.principal.isAdmin
+        ? html`<a href="${groupAddress(view.publicUrl, group)}">${qualified(group)}</a>`
+        : html`${qualified(group)}`,
       kind: 'group',
       from: sourceText(group),
       form:
         text(group, 'source') === 'manual'
           ? actionForm(view, {
               name: 'roles.unmap_group',
-              params: { id, provider: text(group, 'provider'), group: text(group, 'name') },
+              params: { id, provider: text(group, 'provider') || NO_PROVIDER, group: text(group, 'name') },
               match: etag,
               label: 'Take away',
               spoken: `Take away from group ${qualified(group)}`,
@@ -199,12 +209,6 @@ function holderRows({ view, id, etag }: Part, { users, groups, names }: Holders)
       form: undefined,
     })),
   ]
-}
-
-function qualified(thing: Json): string {
-  return text(thing, 'provider') === ''
-    ? text(thing, 'name')
-    : `${text(thing, 'provider')}:${text(thing, 'name')}`
 }
 
 function holderForms({ view, id, etag }: Part): Html {

@@ -15,8 +15,9 @@ export const scale: Migration = {
     await db.schema.dropIndex('access_requests_state').execute()
     // From a group to who is in it; the table's key leads the other way.
     await createIndex(db, 'user_groups', ['group_name', 'provider', 'user_id'])
+    await db.schema.dropIndex('user_groups_group_name').execute()
     // Roles that can be given, by name; those of single people are left out.
-    await createIndex(db, 'roles', ['owner_user_id', 'name'])
+    await createIndex(db, 'roles', ['owner_user_id', 'name', 'id'])
     // What of a role's grants can speak of one thing; it does what the index on the role alone did.
     await createIndex(db, 'grants', ['role_id', 'resource_type', 'match', 'pattern'])
     await db.schema.dropIndex('grants_role_id').execute()

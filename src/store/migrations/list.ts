@@ -3,6 +3,8 @@ import { initial } from './0001-initial.ts'
 import { publicIds } from './0002-public-ids.ts'
 import { jobs } from './0003-jobs.ts'
 import { accessRequests } from './0004-access-requests.ts'
+import { incidents } from './0005-incidents.ts'
+import { requestWorkspaces } from './0006-request-workspaces.ts'
 import { scale } from './0006-scale.ts'
 
 /** What differs between databases in a table's definition: only how a counting primary key is spelled. */
@@ -15,6 +17,8 @@ export function migrations(dialect: ColumnDialect): Record<string, Migration> {
     '0002-public-ids': publicIds(dialect),
     '0003-jobs': jobs,
     '0004-access-requests': accessRequests,
+    '0005-incidents': incidents,
+    '0006-request-workspaces': requestWorkspaces,
     '0006-scale': scale,
   }
 }

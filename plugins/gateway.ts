@@ -24,6 +24,8 @@ export type GatewayOptions = {
   readonly limits: Pick<Limits, 'assertAddress' | 'enter' | 'leave'>
   /** Tells which known versions the tracking server is like, at once and whenever that changes. */
   readonly followVersion: UpstreamVersion['follow']
+  /** Told how many milliseconds it took until a request was allowed; a refusal's are in its audit event. */
+  readonly onAllowed: (ms: number) => void
 }
 
 /**
@@ -111,6 +113,7 @@ async function handle(
     const judged = await judge(exchange, call, services)
     // A body may have come in slowly, begun before the lockdown.
     if (exchange.caller !== undefined) assertOpen(app.lockdown(), exchange.caller, target.operation)
+    options.onAllowed(reply.elapsedTime)
     const status = await forward(exchange, judged, services)
     reply.hijack()
     app.audit.record(eventOf(exchange, reply, { effect: 'allow', status }))

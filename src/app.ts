@@ -20,6 +20,7 @@ import { upstreamVersion } from '../plugins/upstream-version.ts'
 import type { AdminParts } from './admin/endpoint.ts'
 import { ENDPOINTS } from './admin/endpoints.ts'
 import { type Chain, type ChainKey, createChain, createChainKey } from './audit/chain.ts'
+import { createMeasurements, type Measurements } from './audit/measurements.ts'
 import { createMetrics } from './audit/metrics.ts'
 import { programLog } from './audit/program-log.ts'
 import { createRequestIds } from './audit/request-id.ts'
@@ -95,15 +96,16 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   app.addHook('onClose', async () => directory.stop())
   const lockdown = await followLockdown({ store, directory, onFault })
   app.addHook('onClose', async () => lockdown.stop())
+  const measurements = createMeasurements()
   const identity = await createIdentity({
-    config,
+    ...{ config, measurements },
     store,
     directory,
     fetch: dependencies.fetch ?? fetch,
     now,
     onFault,
   })
-  const { services, workspaces, version } = createServices(config, store, directory)
+  const { services, workspaces, version } = createServices(config, store, directory, measurements)
   app.addHook('onClose', async () => {
     await Promise.all([services.upstream.close(), services.publicUpstream.close()])
   })
@@ -112,7 +114,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   const sink = await createAuditSink({ ...sinkOptions(config, store, chain), onFault })
   const limits = createLimits({ config, nowMs: dependencies.nowMs ?? (() => performance.now()) })
 
-  const running = { directory, lockdown, identity, services, workspaces, version, limits, sink }
+  const running = { directory, lockdown, identity, services, workspaces, version, measurements, limits, sink }
   await registerPlugins(app, { config, store, chainKey, ...running, now })
   return app
 }
@@ -154,14 +156,19 @@ type Made = {
   readonly version: UpstreamVersion
 }
 
-function createServices(config: Config, store: Store, directory: Directory): Made {
+function createServices(
+  config: Config,
+  store: Store,
+  directory: Directory,
+  { upstreamAnswered: onAnswer, lookups: use }: Measurements,
+): Made {
   const { upstreamUrl: url, upstreamHost: host, upstreamTimeout: idleTimeout } = config
-  const upstream = createUpstream({ url, host, idleTimeout, onConnect: () => version.readSoon() })
+  const upstream = createUpstream({ url, host, idleTimeout, onAnswer, onConnect: () => version.readSoon() })
   const version = createUpstreamVersion({ upstream })
-  const lookup = createLookup({ upstream })
+  const lookup = createLookup({ upstream, use })
   const services: Services = {
     upstream,
-    publicUpstream: createUpstream({ url, host, idleTimeout, connections: PUBLIC_CONNECTIONS }),
+    publicUpstream: createUpstream({ url, host, idleTimeout, onAnswer, connections: PUBLIC_CONNECTIONS }),
     lookup,
     pageTokens: createPageTokens(config.gatewaySecret),
     effects: {
@@ -184,7 +191,7 @@ function createServices(config: Config, store: Store, directory: Directory): Mad
   const workspaces = createWorkspaces({
     isOn: config.workspaces,
     services,
-    createLookup: (own) => createLookup({ upstream: own }),
+    createLookup: (own) => createLookup({ upstream: own, use }),
   })
   directory.onChange(({ kind, key }) => {
     if (kind === 'experiment' || kind === 'model' || kind === 'resource') workspaces.forget(kind, key)
@@ -216,6 +223,7 @@ type Parts = {
   readonly workspaces: Workspaces
   readonly version: UpstreamVersion
   readonly limits: Limits
+  readonly measurements: Measurements
   readonly sink: AuditSink
   readonly now: () => number
 }
@@ -223,6 +231,7 @@ type Parts = {
 async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void> {
   const { config, store, directory, lockdown, identity, services, workspaces, version, limits, sink, now } =
     parts
+  const { measurements } = parts
   const { publicUrl, metricsPort } = config
   const unknown = createUnknownRoutes(CATALOGUE)
   const counters = createMetrics({
@@ -231,6 +240,12 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
     unknownRoutes: unknown.refused,
     upstreamVersion: version.current,
     lockdown: () => lockdown.current()?.mode,
+    measurements,
+    operating: {
+      parts: () => app.partsWork(),
+      sessions: store.sessions.count,
+      accessTokens: store.tokens.count,
+    },
   })
   await app.register(errors, { publicUrl })
   await app.register(audit, { sink, observers: [counters.observe] })
@@ -300,6 +315,7 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
     publicUrl,
     limits,
     followVersion: version.follow,
+    onAllowed: measurements.allowed,
   })
   if (metricsPort !== undefined)
     await app.register(metrics, { metrics: counters, port: metricsPort, host: config.host })

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { noteChange } from '../../src/store/changes.ts'
 import type { Database } from '../../src/store/database.ts'
 import { createChance } from './population/chance.ts'
@@ -52,6 +53,8 @@ export type PopulationOptions = {
  */
 export async function populate(db: Database, options: PopulationOptions): Promise<void> {
   const { sizes, seed, at, onStep = () => undefined } = options
+  // All that is written to is in memory: indexes are added to all over.
+  await sql`pragma cache_size = -400000`.execute(db)
   const making: Making = { chance: createChance(seed), at, experiments: sizes.experiments }
   const people = await makePeople(db, sizes.people, making)
   onStep(`${people.length} people`)
@@ -62,7 +65,7 @@ export async function populate(db: Database, options: PopulationOptions): Promis
   onStep(`${sizes.events} events`)
   await makeRequests(db, people, { count: sizes.requests, making })
   onStep(`${sizes.requests} open requests`)
-  await makeProbes(db, making)
+  await makeProbes(db, making, Math.ceil(sizes.grants / 100))
   await db.transaction().execute((trx) => noteChange(trx, { kind: 'groups', key: '*', at }))
 }
 

@@ -8,15 +8,14 @@ import { grantRow, type Making } from './roles.ts'
 /** What the probes hold grants on: experiments `1` and up. */
 const HELD = [1, 10, 100, 1000] as const
 
-/** How many name patterns the largest role has. */
-const PATTERNS = 10_000
-
 /**
  * Who is looked at closely: `probe-admin`, for `ADMIN_USERS`; `probe-owner`, who manages experiment 1 and nothing else;
  * `probe-1` to `probe-1000`, who hold that many grants on single experiments; `probe-patterns`, who holds the role
- * `probe-patterns` of 10,000 patterns; `probe-stranger`, who holds nothing.
+ * `probe-patterns`; `probe-stranger`, who holds nothing.
+ *
+ * @param patterns How many name patterns that role has.
  */
-export async function makeProbes(db: Database, making: Making): Promise<void> {
+export async function makeProbes(db: Database, making: Making, patterns: number): Promise<void> {
   const owner = await makeProbe(db, 'owner', making)
   await insertAll(db, 'grants', [
     grantRow(owner, { ...experiment('1'), level: 'MANAGE', source: 'creator' }, making),
@@ -30,7 +29,7 @@ export async function makeProbes(db: Database, making: Making): Promise<void> {
     await insertAll(db, 'grants', grants)
   }
   for (const name of ['admin', 'stranger', 'patterns']) await makeProbe(db, name, making)
-  await makePatterns(db, making)
+  await makePatterns(db, making, patterns)
 }
 
 const experiment = (pattern: string) => ({
@@ -66,7 +65,7 @@ export function probeId(name: string): string {
   return `00000000-0000-4000-a000-${name.padStart(12, '0')}`
 }
 
-async function makePatterns(db: Database, making: Making): Promise<void> {
+async function makePatterns(db: Database, making: Making, patterns: number): Promise<void> {
   const { at } = making
   const id = `role-${probeId('patterns')}`
   await insertAll(db, 'roles', [
@@ -75,7 +74,7 @@ async function makePatterns(db: Database, making: Making): Promise<void> {
   await insertAll(
     db,
     'grants',
-    Array.from({ length: PATTERNS }, (_, index) => ({
+    Array.from({ length: patterns }, (_, index) => ({
       ...grantRow(
         id,
         {

@@ -256,9 +256,9 @@ describe('field report 96: policy', () => {
   it('shows what was done by hand, and keeps hands off what the file says', async () => {
     const path = file(POLICY)
     await cli.run('policy', 'apply', path)
-    await cli.run('role', 'grant', 'alpha-reader', '--level', 'EDIT', '--type', 'experiment', '--exact', '7')
+    await cli.run('group', 'map', 'guests', 'alpha-reader')
     expect((await cli.run('policy', 'diff', path)).out).toContain(
-      'Done by hand, and kept:\n  grant alpha-reader: EDIT on experiment id 7',
+      'Done by hand, and kept:\n  group guests: role alpha-reader',
     )
     const { grants }: { grants: { id: string; source: string }[] } = await cli.json(
       'role',

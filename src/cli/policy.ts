@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { exportPolicy } from '../policy/policy-export.ts'
 import {
   applyPolicy,
   diffPolicy,
@@ -10,7 +11,7 @@ import { recordAct } from './act.ts'
 import { addCommand, type Cli, createGroup, type Outcome } from './command.ts'
 import { providerIds, withRecord, withStore } from './store-access.ts'
 
-/** `policy check | diff | apply`: roles, group mappings and defaults as a file. */
+/** `policy check | diff | apply | export`: roles, group mappings and defaults as a file. */
 export function policyCommands(cli: Cli): Command {
   const group = createGroup('policy', 'roles, group mappings and defaults as a file')
   addCommand(cli, group, {
@@ -38,6 +39,18 @@ export function policyCommands(cli: Cli): Command {
     summary: 'make the store follow a policy file, whole or not at all; what was done by hand stays',
     options: [{ flags: '--dry-run', summary: 'only show what would change' }],
     run: ([file = ''], { dryRun = false }) => apply(cli, file, dryRun),
+  })
+  addCommand<{ readonly onlyPolicy?: boolean }>(cli, group, {
+    usage: 'export',
+    summary: 'print the roles, grants and mappings of the store as a policy file',
+    options: [{ flags: '--only-policy', summary: 'without what was done by hand' }],
+    example: 'mlflow-auth-gateway policy export > policy.yaml',
+    run: (_args, { onlyPolicy = false }) =>
+      withStore(cli, async (store) => {
+        const rules = await store.roles.rules()
+        const { text, leftOut } = exportPolicy(rules, { onlyPolicy, providerIds: providerIds(cli) })
+        return { text, json: { policy: text, left_out: leftOut } }
+      }),
   })
   return group
 }

@@ -272,6 +272,35 @@ describe('field report 96: policy', () => {
     expect((await cli.run('role', 'delete', 'alpha-reader')).err).toContain('comes from the policy file')
   })
 
+  it('turns handwork into a file that the next store can be made from', async () => {
+    await cli.run('role', 'create', 'crew', '--description', 'Made by hand')
+    await cli.run('role', 'grant', 'crew', '--level', 'EDIT', '--type', 'experiment', '--name', 'alpha/*')
+    await cli.run('user', 'add', 'ada')
+    await cli.run('role', 'assign', 'crew', 'ada')
+    const { out } = await cli.run('policy', 'export')
+    expect(out).toBe(`version: 1
+
+roles:
+  - name: crew
+    description: Made by hand
+    grants:
+      - { experiment: { name: "alpha/*" }, level: EDIT }
+
+users:
+  ada: [ crew ]
+`)
+    const path = file(out)
+    expect((await cli.run('policy', 'check', path)).code).toBe(0)
+    expect(await cli.json('policy', 'export')).toEqual({ policy: out, left_out: [] })
+    expect((await cli.run('policy', 'export', '--only-policy')).out).toBe('version: 1\n\nroles: []\n')
+    // The role is there by hand: it is the file's only once that one is deleted.
+    const { code, err } = await cli.run('policy', 'apply', path)
+    expect([code, err]).toEqual([1, expect.stringContaining('delete that one or give this one another name')])
+    await cli.run('role', 'delete', 'crew')
+    expect(await cli.json('policy', 'apply', path)).toMatchObject({ applied: true })
+    expect((await cli.run('policy', 'export', '--only-policy')).out).toBe(out)
+  })
+
   it('lists every fault with its line, and changes nothing', async () => {
     const path = file(
       'version: 1\nroles:\n  - name: a\n    grants: [{ level: EDITS, experiment: "*" }]\ngroups:\n  ds: [b]\n',

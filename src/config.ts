@@ -179,7 +179,7 @@ function derive(variables: GatewayVariables, source: Source, faults: FaultList):
  * MLflow from 3.5 on refuses host names that it was not told of, such as a Compose service's, but takes `localhost`
  * (field report 48). An https upstream is behind something that goes by the name.
  */
-function readUpstreamHost(entry: string | undefined, url: URL, faults: FaultList): string {
+export function readUpstreamHost(entry: string | undefined, url: URL, faults: FaultList): string {
   if (entry === undefined) return url.protocol === 'https:' ? url.host : 'localhost'
   const host = parseAllowedHost(entry)
   if (host === undefined) {

@@ -60,3 +60,16 @@ export type AuditEvent = {
   /** Address of the socket's other end; never one a header claims. */
   readonly remoteAddress: string
 }
+
+/**
+ * A policy file was put in force, by nobody's request.
+ *
+ * @param digest SHA-256 of the file, hexadecimal: tells which version of it.
+ */
+export function policyAppliedEvent(requestId: string, digest: string): AuditEvent {
+  return {
+    ...{ at: new Date().toISOString(), requestId, event: 'policy_applied', provider: 'policy file' },
+    ...{ method: 'FILE', path: 'POLICY_FILE', resources: [{ type: 'policy_file', id: digest }] },
+    ...{ effect: 'allow', status: 0, bytesIn: 0, bytesOut: 0, durationMs: 0, remoteAddress: '' },
+  }
+}

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Command } from 'commander'
 import { describeFault } from '../policy/policy-error.ts'
 import { exportPolicy } from '../policy/policy-export.ts'
@@ -98,13 +99,16 @@ function readText(cli: Cli, file: string): string {
 }
 
 function apply(cli: Cli, file: string, dryRun: boolean): Promise<Outcome> {
-  const policy = read(cli, file).content
+  const text = readText(cli, file)
+  const policy = readPolicyFile(text, { providerIds: providerIds(cli) }).content
   if (dryRun) return withStore(cli, async (store) => describe(await diffPolicy(store, policy)))
   return withRecord(cli, async (store) => {
     const outcome = describe(await diffPolicy(store, policy))
     const changed = await applyPolicy(store, policy)
     if (changed) {
-      await recordAct(store, { event: 'policy_applied', command: 'policy apply', resources: [] })
+      const id = createHash('sha256').update(text).digest('hex')
+      const resources = [{ type: 'policy_file', id }]
+      await recordAct(store, { event: 'policy_applied', command: 'policy apply', resources })
     }
     return {
       text: changed ? `${outcome.text}Applied.\n` : 'The store follows the file already.\n',

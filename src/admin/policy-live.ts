@@ -53,7 +53,8 @@ export async function strangersIn(
 }
 
 type Options = {
-  readonly upstream: Pick<Upstream, 'getJson'>
+  /** The tracking server, asked about one workspace. */
+  readonly upstreamIn: (workspace: string) => Pick<Upstream, 'getJson'>
   readonly workspaces: boolean
   /** Told what is being looked at, a line each. */
   readonly onProgress: (line: string) => void
@@ -88,10 +89,10 @@ export async function unmatchedIn(file: PolicyFile, options: Options): Promise<r
 type Place = { readonly has: (grant: Grant) => Promise<boolean> }
 
 /** What there is in one workspace, asked for when first needed. */
-function createPlace(workspace: string, { upstream, workspaces, onProgress }: Options): Place {
-  const header = workspaces ? ['x-mlflow-workspace', workspace] : []
-  const ask: Ask = (target, headers = []) => upstream.getJson(target, [...headers, ...header])
-  const lookup = createLookup({ upstream: { getJson: ask } })
+function createPlace(workspace: string, { upstreamIn, onProgress }: Options): Place {
+  const upstream = upstreamIn(workspace)
+  const ask: Ask = (target) => upstream.getJson(target)
+  const lookup = createLookup({ upstream })
   const lists = new Map<string, Promise<readonly string[] | undefined>>()
   const names = (type: Listed) => {
     const known = lists.get(type) ?? namesOf(type, ask, onProgress)

@@ -1,5 +1,6 @@
 import { heldByHand, strangersIn, unmatchedIn } from '../admin/policy-live.ts'
 import { isGatewayError } from '../errors.ts'
+import { sentTo } from '../mlflow/workspace.ts'
 import type { PolicyFile } from '../policy/policy-file.ts'
 import { findingsOf, type PolicyFinding } from '../policy/policy-findings.ts'
 import type { Store } from '../store/store.ts'
@@ -25,11 +26,12 @@ export async function liveFindings(
   const setting = policySetting(cli)
   const quiet = findingsOf(file, { setting, now: cli.now(), heldByHand: await heldByHand(store) })
   const strangers = await strangersIn(file, { store, providerIds: providerIds(cli) })
+  const workspaces = setting?.workspaces ?? false
   const ask = () =>
     withUpstream(cli, (upstream) =>
       unmatchedIn(file, {
-        upstream,
-        workspaces: setting?.workspaces ?? false,
+        upstreamIn: (workspace) => (workspaces ? sentTo(upstream, workspace) : upstream),
+        workspaces,
         onProgress: (line) => cli.err(`${line}\n`),
       }),
     )

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { type FastifyInstance, type FastifyServerOptions, fastify, LogController } from 'fastify'
 import { admin } from '../plugins/admin.ts'
@@ -7,7 +6,7 @@ import { audit } from '../plugins/audit.ts'
 import { console } from '../plugins/console.ts'
 import { clientErrorHandler, errors, frameworkErrors } from '../plugins/errors.ts'
 import { gateway } from '../plugins/gateway.ts'
-import { health } from '../plugins/health.ts'
+import { type HealthPart, health } from '../plugins/health.ts'
 import { housekeeping } from '../plugins/housekeeping.ts'
 import { identify } from '../plugins/identify.ts'
 import { login } from '../plugins/login.ts'
@@ -20,6 +19,7 @@ import { upstreamVersion } from '../plugins/upstream-version.ts'
 import type { AdminParts } from './admin/endpoint.ts'
 import { ENDPOINTS } from './admin/endpoints.ts'
 import { type Chain, type ChainKey, createChain, createChainKey } from './audit/chain.ts'
+import { policyAppliedEvent } from './audit/event.ts'
 import { createMeasurements, type Measurements } from './audit/measurements.ts'
 import { createMetrics } from './audit/metrics.ts'
 import { programLog } from './audit/program-log.ts'
@@ -42,7 +42,8 @@ import { createUpstreamVersion, describeVersion, type UpstreamVersion } from './
 import { createWorkspaces, type Workspaces } from './mlflow/workspace.ts'
 import { createDirectory, type Directory } from './policy/directory.ts'
 import { followLockdown, type Lockdown } from './policy/lockdown.ts'
-import { applyPolicy, parsePolicy } from './policy/policy-file.ts'
+import { applyPolicy } from './policy/policy-file.ts'
+import { createPolicyWatch, type PolicyWatch } from './policy/policy-watch.ts'
 import { openStore, type Store } from './store/store.ts'
 
 const DAY = 86_400
@@ -69,6 +70,8 @@ export type AppDependencies = {
   readonly nowMs?: (() => number) | undefined
   /** How often changes made by other processes are looked for. */
   readonly pollMs?: number | undefined
+  /** How often the policy file is looked at. */
+  readonly policyPollMs?: number | undefined
 }
 
 /**
@@ -89,7 +92,6 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     onStatement: dependencies.onStatement,
   })
   app.addHook('onClose', () => store.close())
-  await applyPolicyFile(config, store)
   const { pollMs = 500 } = dependencies
   const directory = createDirectory({ store, config, now, pollMs, onError: onFault })
   await directory.refresh()
@@ -115,8 +117,22 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   const sink = await createAuditSink({ ...sinkOptions(config, store, chain), onFault })
   const limits = createLimits({ config, nowMs: dependencies.nowMs ?? (() => performance.now()) })
 
-  const running = { directory, lockdown, identity, services, workspaces, version, measurements, limits, sink }
+  const policy = policyWatch(app, dependencies, { store, directory })
+  const running = {
+    directory,
+    lockdown,
+    identity,
+    services,
+    workspaces,
+    version,
+    measurements,
+    limits,
+    sink,
+    policy,
+  }
   await registerPlugins(app, { config, store, chainKey, ...running, now })
+  await policy?.applyNow()
+  if (config.policyWatch) policy?.start()
   return app
 }
 
@@ -143,12 +159,30 @@ function createServer({ config, logger }: AppDependencies): FastifyInstance {
   return app
 }
 
-async function applyPolicyFile({ policyFile, providers }: Config, store: Store): Promise<void> {
-  if (policyFile === undefined) return
-  const policy = parsePolicy(await readFile(policyFile, 'utf8'), {
-    providerIds: providers.map(({ id }) => id),
+/** Follows the policy file, if there is one. */
+function policyWatch(
+  app: FastifyInstance,
+  { config, policyPollMs: pollMs }: AppDependencies,
+  { store, directory }: { readonly store: Store; readonly directory: Directory },
+): PolicyWatch | undefined {
+  const { policyFile: path, providers } = config
+  if (path === undefined) return undefined
+  const requestId = createRequestIds()
+  const watch = createPolicyWatch({
+    ...{ path, pollMs, providerIds: providers.map(({ id }) => id) },
+    apply: async (policy) => {
+      const changed = await applyPolicy(store, policy)
+      await directory.refresh()
+      return changed
+    },
+    onApplied: ({ digest }) => {
+      app.audit.record(policyAppliedEvent(requestId(), digest))
+      app.log.info({ digest }, 'the policy file is in force')
+    },
+    onFault: (problem) => app.log.error(`the policy file is not in force as it is now: ${problem}`),
   })
-  await applyPolicy(store, policy)
+  app.addHook('onClose', async () => watch.stop())
+  return watch
 }
 
 type Made = {
@@ -229,13 +263,14 @@ type Parts = {
   readonly limits: Limits
   readonly measurements: Measurements
   readonly sink: AuditSink
+  readonly policy: PolicyWatch | undefined
   readonly now: () => number
 }
 
 async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void> {
   const { config, store, directory, lockdown, identity, services, workspaces, version, limits, sink, now } =
     parts
-  const { measurements } = parts
+  const { measurements, policy } = parts
   const { publicUrl, metricsPort } = config
   const unknown = createUnknownRoutes(CATALOGUE)
   const counters = createMetrics({
@@ -250,6 +285,7 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
       sessions: store.sessions.count,
       accessTokens: store.tokens.count,
     },
+    policyFileOk: policy && (() => policy.state().ok),
   })
   await app.register(errors, { publicUrl })
   await app.register(audit, { sink, observers: [counters.observe] })
@@ -280,6 +316,7 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
     },
     optional: {
       lockdown: { check: async () => {}, reason: '', detail: () => describeLockdown(lockdown) },
+      ...(policy && { policy_file: healthOfPolicy(policy) }),
     },
   })
   await app.register(upstreamVersion, { version })
@@ -350,6 +387,20 @@ async function refreshAll({ directory, lockdown, identity }: Parts): Promise<voi
 function describeLockdown(lockdown: Lockdown): object {
   const state = lockdown.current()
   return state === undefined ? { mode: 'off' } : { mode: state.mode, since: state.since }
+}
+
+/** Anybody may read it: how many faults and where, but none of their words. */
+function healthOfPolicy({ state }: PolicyWatch): HealthPart {
+  return {
+    check: async () => {
+      if (!state().ok) throw new Error('faulty')
+    },
+    reason: 'the policy file is faulty or gone; what it said before stays in force, and the log says more',
+    detail: () => {
+      const current = state()
+      return current.ok ? {} : { faults: current.faults, lines: current.lines }
+    },
+  }
 }
 
 async function assertHealthy({ upstream }: Services): Promise<void> {

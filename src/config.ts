@@ -71,6 +71,7 @@ export type Config = {
   /** What a signed-in person may do with a resource that no grant of theirs covers. */
   readonly defaultPermission: 'NO_PERMISSIONS' | 'READ' | 'USE' | 'EDIT'
   readonly policyFile: string | undefined
+  readonly policyWatch: boolean
   readonly sessionIdleTtl: number
   readonly sessionAbsoluteTtl: number
   readonly sessionTokenTtl: number
@@ -149,6 +150,7 @@ function derive(variables: GatewayVariables, source: Source, faults: FaultList):
     adminGroups: readNames('ADMIN_GROUPS', variables.ADMIN_GROUPS, ids, faults),
     defaultPermission: variables.DEFAULT_PERMISSION,
     policyFile: readablePath('POLICY_FILE', variables.POLICY_FILE, source, faults),
+    policyWatch: variables.POLICY_WATCH,
     sessionIdleTtl: variables.SESSION_IDLE_TTL,
     sessionAbsoluteTtl: variables.SESSION_ABSOLUTE_TTL,
     sessionTokenTtl: variables.SESSION_TOKEN_TTL,
@@ -179,7 +181,7 @@ function derive(variables: GatewayVariables, source: Source, faults: FaultList):
  * MLflow from 3.5 on refuses host names that it was not told of, such as a Compose service's, but takes `localhost`
  * (field report 48). An https upstream is behind something that goes by the name.
  */
-function readUpstreamHost(entry: string | undefined, url: URL, faults: FaultList): string {
+export function readUpstreamHost(entry: string | undefined, url: URL, faults: FaultList): string {
   if (entry === undefined) return url.protocol === 'https:' ? url.host : 'localhost'
   const host = parseAllowedHost(entry)
   if (host === undefined) {

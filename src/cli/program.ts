@@ -11,6 +11,7 @@ import { lockdownCommands } from './lockdown.ts'
 import { policyCommands } from './policy.ts'
 import { roleCommands } from './role.ts'
 import { sessionCommands } from './sessions.ts'
+import { addSimulateCommand } from './simulate.ts'
 import { tokenCommands } from './token.ts'
 import { userCommands } from './user.ts'
 
@@ -52,6 +53,7 @@ function createProgram(cli: Cli): Command {
   ]
   for (const commands of groups) program.addCommand(commands(cli))
   addAccessCommands(cli, program)
+  addSimulateCommand(cli, program)
   settle(program, cli)
   return program
 }

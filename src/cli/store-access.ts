@@ -7,13 +7,14 @@ import { readPlainUrl } from '../config/checks.ts'
 import { ConfigError, createFaultList } from '../config/fault.ts'
 import { GatewaySchema } from '../config/schema.ts'
 import { readVariables } from '../config/variables.ts'
-import { type Config, readConfig } from '../config.ts'
+import { type Config, readConfig, readUpstreamHost } from '../config.ts'
 import { type AccessTokens, createAccessTokens } from '../identity/access-token.ts'
 import { ownIssuer } from '../identity/gateway-token.ts'
 import { assertSecret, createKeyring, type Keyring } from '../identity/keyring.ts'
 import { createLookup, type Lookup } from '../mlflow/lookup.ts'
-import { createUpstream } from '../mlflow/upstream.ts'
+import { createUpstream, type Upstream } from '../mlflow/upstream.ts'
 import { sentTo } from '../mlflow/workspace.ts'
+import type { PolicySetting } from '../policy/policy-findings.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { COMMAND_LINE } from './act.ts'
 import type { Cli } from './command.ts'
@@ -22,6 +23,8 @@ const { DATABASE_URL, GATEWAY_SECRET, ACCESS_TOKEN_MAX_TTL, PUBLIC_URL } = Gatew
 const WorkspaceVariables = Type.Object({ WORKSPACES: GatewaySchema.properties.WORKSPACES })
 const StoreVariables = Type.Object({ DATABASE_URL })
 const SecretVariables = Type.Object({ DATABASE_URL, GATEWAY_SECRET })
+const { UPSTREAM_URL, UPSTREAM_HOST, UPSTREAM_TIMEOUT } = GatewaySchema.properties
+const UpstreamVariables = Type.Object({ UPSTREAM_URL, UPSTREAM_HOST, UPSTREAM_TIMEOUT })
 const KeyringVariables = Type.Object({ DATABASE_URL, GATEWAY_SECRET, ACCESS_TOKEN_MAX_TTL })
 const TokenVariables = Type.Object({ DATABASE_URL, GATEWAY_SECRET, ACCESS_TOKEN_MAX_TTL, PUBLIC_URL })
 
@@ -124,6 +127,39 @@ export async function withGateway<T>(cli: Cli, use: (gateway: Gateway) => Promis
 /** True if workspaces are kept apart, as the server reads it. @throws {ConfigError} */
 export function hasWorkspaces(cli: Cli): boolean {
   return readNeeded(cli, WorkspaceVariables).WORKSPACES
+}
+
+/**
+ * Runs `use` with the tracking server. Needs `UPSTREAM_URL`, and no store.
+ *
+ * @throws {ConfigError}
+ */
+export async function withUpstream<T>(cli: Cli, use: (upstream: Upstream) => Promise<T>): Promise<T> {
+  const variables = readNeeded(cli, UpstreamVariables)
+  const faults = createFaultList()
+  const url = readPlainUrl('UPSTREAM_URL', variables.UPSTREAM_URL, faults)
+  const host = readUpstreamHost(variables.UPSTREAM_HOST, url, faults)
+  if (faults.all().length > 0) throw new ConfigError(faults.all())
+  const upstream = createUpstream({ url, host, idleTimeout: variables.UPSTREAM_TIMEOUT })
+  try {
+    return await use(upstream)
+  } finally {
+    await upstream.close()
+  }
+}
+
+/** What of the configuration decides on what a policy file can do; undefined where no gateway is configured. */
+export function policySetting(cli: Cli): PolicySetting | undefined {
+  const { env } = cli
+  if (!env['OIDC_ISSUER'] && !env['OIDC_PROVIDERS'] && !env['GOOGLE_CLIENT_ID']) return undefined
+  const workspaces = hasWorkspaces(cli)
+  const claimOf = (id: string) => {
+    if (id === 'google') return undefined
+    return (
+      env[env['OIDC_PROVIDERS'] ? `OIDC_${id.toUpperCase()}_GROUPS_CLAIM` : 'OIDC_GROUPS_CLAIM'] || undefined
+    )
+  }
+  return { workspaces, providers: providerIds(cli).map((id) => ({ id, groupsClaim: claimOf(id) })) }
 }
 
 /** Ids of the configured providers, for names that are written without one; as the server derives them. */

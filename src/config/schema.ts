@@ -170,8 +170,14 @@ const permissions = {
   }),
   POLICY_FILE: optionalText({
     section: 'People and permissions',
-    description: 'YAML file with roles and group mappings.',
+    description: 'YAML file with roles and group mappings, applied at start.',
     example: './policy.yaml',
+  }),
+  POLICY_WATCH: flag({
+    section: 'People and permissions',
+    default: true,
+    description:
+      'Applies POLICY_FILE again whenever it changes. A file that is faulty or gone changes nothing; the log, `/readyz` and `gateway_policy_file_ok` say so.',
   }),
 }
 

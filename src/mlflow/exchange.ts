@@ -53,6 +53,8 @@ export type Exchange = {
   /** Absent on what is open to anybody. */
   caller?: Caller
   demands?: readonly Demand[]
+  /** All that was asked of the caller's grants, whether they met it or not; of administrators nothing is. */
+  asked?: readonly Demand[]
   /** A renewed session token on its way to the browser. */
   setCookie?: readonly string[]
   bytesOut: number

@@ -129,6 +129,7 @@ export async function judge(exchange: Exchange, call: Call, services: Services):
       ownsJob: (jobId) => services.jobs.isOwner(userId, jobId),
       operationNamed,
     })
+    if (!isAdmin) exchange.asked = exchange.demands
     const isOpen = isAdmin || exchange.demands.length === 0
     const decision = isOpen ? ALLOW : decide(exchange.demands, caller.access)
     if (decision.effect === 'deny') throw refusalFor(decision, call, caller.access)

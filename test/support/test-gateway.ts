@@ -98,6 +98,7 @@ export async function startTestGateway(settings: TestGatewaySettings = {}): Prom
     onStatement: settings.onStatement,
     pollMs: settings.pollMs ?? 20,
     nowMs: settings.nowMs,
+    policyPollMs: 20,
   })
   const events = listen(app)
   await app.listen({ port, host: '127.0.0.1' })

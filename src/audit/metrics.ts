@@ -16,6 +16,8 @@ export type MetricSources = {
   readonly upstreamVersion: () => string | undefined
   readonly measurements: Measurements
   readonly operating: OperatingSources
+  /** Seconds until the certificate that is served expires; absent without one. */
+  readonly certificateExpiry?: (() => number) | undefined
 }
 
 export type Metrics = {
@@ -100,7 +102,7 @@ function observeDurations(registry: Registry): (event: AuditEvent) => void {
 }
 
 function readSources(registry: Registry, sources: MetricSources): void {
-  const { auditDropped, cacheSizes, unknownRoutes, upstreamVersion, lockdown } = sources
+  const { auditDropped, cacheSizes, unknownRoutes, upstreamVersion, lockdown, certificateExpiry } = sources
   new Gauge({
     name: 'gateway_lockdown',
     help: '1 for the lockdown that is in force',
@@ -145,6 +147,15 @@ function readSources(registry: Registry, sources: MetricSources): void {
     collect() {
       this.reset()
       this.set({ version: upstreamVersion() ?? 'unknown' }, 1)
+    },
+  })
+  if (certificateExpiry === undefined) return
+  new Gauge({
+    name: 'gateway_tls_certificate_expiry_seconds',
+    help: 'Seconds until the certificate that is served expires; negative since it has',
+    registers: [registry],
+    collect() {
+      this.set(certificateExpiry())
     },
   })
 }

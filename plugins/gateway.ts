@@ -98,7 +98,7 @@ async function handle(
     request: request.raw,
     response: reply.raw,
     requestId: request.id,
-    remoteAddress: request.socket.remoteAddress ?? '',
+    remoteAddress: request.clientAddress,
     bytesOut: 0,
   }
   const { limits } = options

@@ -1,13 +1,17 @@
 import { hostname } from 'node:os'
 import { type FastifyInstance, type FastifyServerOptions, fastify, LogController } from 'fastify'
 import { admin } from '../plugins/admin.ts'
+import { allowedNetworks } from '../plugins/allowed-networks.ts'
 import { api } from '../plugins/api.ts'
 import { audit } from '../plugins/audit.ts'
+import { clientAddress } from '../plugins/client-address.ts'
 import { console } from '../plugins/console.ts'
+import { drain } from '../plugins/drain.ts'
 import { clientErrorHandler, errors, frameworkErrors } from '../plugins/errors.ts'
 import { gateway } from '../plugins/gateway.ts'
 import { type HealthPart, health } from '../plugins/health.ts'
 import { housekeeping } from '../plugins/housekeeping.ts'
+import { httpsRedirect } from '../plugins/https-redirect.ts'
 import { identify } from '../plugins/identify.ts'
 import { login } from '../plugins/login.ts'
 import { metrics } from '../plugins/metrics.ts'
@@ -40,6 +44,8 @@ import { createUnknownRoutes } from './mlflow/unknown-routes.ts'
 import { createUpstream } from './mlflow/upstream.ts'
 import { createUpstreamVersion, describeVersion, type UpstreamVersion } from './mlflow/upstream-version.ts'
 import { createWorkspaces, type Workspaces } from './mlflow/workspace.ts'
+import { createListener } from './network/listener.ts'
+import { certificatePart, createTransport, type Transport } from './network/transport.ts'
 import { createDirectory, type Directory } from './policy/directory.ts'
 import { followLockdown, type Lockdown } from './policy/lockdown.ts'
 import { applyPolicy } from './policy/policy-file.ts'
@@ -83,7 +89,14 @@ export type AppDependencies = {
 export async function buildApp(dependencies: AppDependencies): Promise<FastifyInstance> {
   const { config } = dependencies
   const now = dependencies.now ?? (() => Math.floor(Date.now() / 1000))
-  const app = createServer(dependencies)
+  const transport = createTransport({
+    ...{ config, now },
+    log: {
+      info: (fields, message) => app.log.info(fields, message),
+      warn: (fields, message) => app.log.warn(fields, message),
+    },
+  })
+  const app = createServer(dependencies, transport)
   const onFault = (fault: unknown) => app.log.warn({ err: fault }, 'something in the background failed')
 
   const store = await openStore({
@@ -129,6 +142,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     limits,
     sink,
     policy,
+    transport,
   }
   await registerPlugins(app, { config, store, chainKey, ...running, now })
   await policy?.applyNow()
@@ -136,26 +150,26 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   return app
 }
 
-function createServer({ config, logger }: AppDependencies): FastifyInstance {
+function createServer({ config, logger }: AppDependencies, { listener }: Transport): FastifyInstance {
   const { publicUrl } = config
   const app = fastify({
     logger: logger ?? programLog(config.logLevel),
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: createRequestIds(),
-    // Forwarded headers decide nothing here: URLs come from the configuration, addresses from the socket.
+    serverFactory: (handler, { keepAliveTimeout = 0 }) =>
+      Object.assign(createListener(handler, listener), { keepAliveTimeout, requestTimeout: 0 }),
+    // Forwarded headers decide nothing here: URLs come from the configuration, addresses from `request.clientAddress`.
     trustProxy: false,
     routerOptions: { maxParamLength: 4096 },
     frameworkErrors: frameworkErrors({ publicUrl }),
-    clientErrorHandler,
+    clientErrorHandler: clientErrorHandler({ publicUrl }),
     forceCloseConnections: 'idle',
-    // An upload may take as long as it moves; what is idle is ended by the timeouts of its own step.
-    requestTimeout: 0,
+    // Whoever still has a connection is answered on it.
+    return503OnClosing: false,
   })
   // Nothing reads a body unless its own scope says how: not for an unknown address, not for a stranger.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
-  // Whether the body is wanted is decided first (RFC 9110 §10.1.1); Node would invite it at once.
-  app.server.on('checkContinue', (request, response) => app.server.emit('request', request, response))
   return app
 }
 
@@ -197,13 +211,14 @@ function createServices(
   directory: Directory,
   { upstreamAnswered: onAnswer, lookups: use }: Measurements,
 ): Made {
-  const { upstreamUrl: url, upstreamHost: host, upstreamTimeout: idleTimeout } = config
-  const upstream = createUpstream({ url, host, idleTimeout, onAnswer, onConnect: () => version.readSoon() })
+  const { upstreamUrl: url, upstreamHost: host, upstreamTls: tls, upstreamTimeout: idleTimeout } = config
+  const reached = { url, host, tls, idleTimeout, onAnswer }
+  const upstream = createUpstream({ ...reached, onConnect: () => version.readSoon() })
   const version = createUpstreamVersion({ upstream })
   const lookup = createLookup({ upstream, use })
   const services: Services = {
     upstream,
-    publicUpstream: createUpstream({ url, host, idleTimeout, onAnswer, connections: PUBLIC_CONNECTIONS }),
+    publicUpstream: createUpstream({ ...reached, connections: PUBLIC_CONNECTIONS }),
     lookup,
     pageTokens: createPageTokens(config.gatewaySecret),
     effects: {
@@ -264,14 +279,16 @@ type Parts = {
   readonly measurements: Measurements
   readonly sink: AuditSink
   readonly policy: PolicyWatch | undefined
+  readonly transport: Transport
   readonly now: () => number
 }
 
 async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void> {
   const { config, store, directory, lockdown, identity, services, workspaces, version, limits, sink, now } =
     parts
-  const { measurements, policy } = parts
+  const { measurements, policy, transport } = parts
   const { publicUrl, metricsPort } = config
+  const { certificate, isPermitted } = transport
   const unknown = createUnknownRoutes(CATALOGUE)
   const counters = createMetrics({
     auditDropped: sink.dropped,
@@ -286,9 +303,13 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
       accessTokens: store.tokens.count,
     },
     policyFileOk: policy && (() => policy.state().ok),
+    certificateExpiry: certificate && (() => certificate.current().expiresAt - now()),
   })
   await app.register(errors, { publicUrl })
+  await app.register(clientAddress, transport)
   await app.register(audit, { sink, observers: [counters.observe] })
+  if (isPermitted !== undefined) await app.register(allowedNetworks, { isPermitted })
+  await app.register(drain, transport)
   await app.register(housekeeping, {
     tasks: {
       sessions: () => store.sessions.prune(now()),
@@ -317,7 +338,9 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
     optional: {
       lockdown: { check: async () => {}, reason: '', detail: () => describeLockdown(lockdown) },
       ...(policy && { policy_file: healthOfPolicy(policy) }),
+      ...certificatePart(certificate, now),
     },
+    isPermitted,
   })
   await app.register(upstreamVersion, { version })
   await app.register(identify, { identity, limits, lockdown })
@@ -358,8 +381,21 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
     followVersion: version.follow,
     onAllowed: measurements.allowed,
   })
+  await serveHttps(app, parts)
   if (metricsPort !== undefined)
     await app.register(metrics, { metrics: counters, port: metricsPort, host: config.host })
+}
+
+/** Follows the certificate's files while the gateway listens, and redirects to it by http if that is wanted. */
+async function serveHttps(app: FastifyInstance, { config, transport, now }: Parts): Promise<void> {
+  const { certificate, listener } = transport
+  const { httpRedirectPort: port, publicUrl, host } = config
+  if (certificate !== undefined) {
+    if (certificate.current().expiresAt <= now()) app.log.warn('the certificate in TLS_CERT_FILE has expired')
+    app.addHook('onReady', async () => certificate.start())
+    app.addHook('onClose', async () => certificate.stop())
+  }
+  if (port !== undefined) await app.register(httpsRedirect, { publicUrl, host, port, listener })
 }
 
 function adminParts({ store, config, now, services, workspaces, identity }: Parts): AdminParts {

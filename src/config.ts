@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { checkAgreement } from './config/agreement.ts'
-import { isLoopback, parseAllowedHost, readPlainUrl } from './config/checks.ts'
+import { isLoopback, parseAllowedHost, readHosts, readPlainUrl } from './config/checks.ts'
 import { ConfigError, createFaultList, type FaultList } from './config/fault.ts'
+import { type NetworkConfig, readNetwork } from './config/network.ts'
+import {
+  checkVerification,
+  readTls,
+  readUpstreamTls,
+  type TlsConfig,
+  type UpstreamTls,
+} from './config/pem-files.ts'
 import { oidcPrefixes, readProviders } from './config/providers.ts'
 import { qualifyName } from './config/qualified-name.ts'
 import { GatewaySchema, type GatewayVariables } from './config/schema.ts'
@@ -40,6 +48,10 @@ export type ProviderConfig = {
   readonly serviceAccounts: readonly string[]
   /** True only if the issuer is plain http and ALLOW_HTTP_ISSUER permits it. */
   readonly allowHttpIssuer: boolean
+  /** Hosts that may be called besides the issuer's own. As {@link Config.allowedHosts}. */
+  readonly allowedHosts: readonly string[]
+  /** PEM of the authorities that alone may vouch for the provider; undefined: those that Node ships. */
+  readonly authorities: string | undefined
 }
 
 /** The checked configuration. Durations are in seconds, sizes in bytes unless the name says otherwise. */
@@ -53,10 +65,17 @@ export type Config = {
   readonly allowedHosts: readonly string[]
   /** How long requests in flight may take to finish after SIGTERM. */
   readonly shutdownGrace: number
+  /** How long all goes on as before after SIGTERM, but for readiness. */
+  readonly shutdownDelay: number
+  /** Undefined: plain http. */
+  readonly tls: TlsConfig | undefined
+  readonly httpRedirectPort: number | undefined
+  readonly network: NetworkConfig
   /** The tracking server. Pathname as {@link Config.publicUrl}'s; never holds a user name or password. */
   readonly upstreamUrl: URL
   /** `Host` of every request to the tracking server. */
   readonly upstreamHost: string
+  readonly upstreamTls: UpstreamTls
   /** How long the upstream may stay silent. Not a limit on the whole transfer. */
   readonly upstreamTimeout: number
   readonly databaseUrl: string
@@ -118,6 +137,7 @@ export function readConfig(env: Source['env'], readFile: Source['readFile'] = re
   const variables = readVariables(GatewaySchema, '', source, faults)
   const config = derive(variables, source, faults)
   checkAgreement(config, variables, faults)
+  checkVerification(source, faults)
   checkSpelling(source, oidcPrefixes(variables), faults)
   if (faults.all().length > 0) throw new ConfigError(faults.all())
   return { ...config, warnings: listWarnings(config, variables) }
@@ -140,8 +160,13 @@ function derive(variables: GatewayVariables, source: Source, faults: FaultList):
     port: variables.PORT,
     allowedHosts: readAllowedHosts(variables.ALLOWED_HOSTS, publicUrl, faults),
     shutdownGrace: variables.SHUTDOWN_GRACE,
+    shutdownDelay: variables.SHUTDOWN_DELAY,
+    tls: readTls(variables, source, faults),
+    httpRedirectPort: variables.HTTP_REDIRECT_PORT,
+    network: readNetwork(variables, faults),
     upstreamUrl,
     upstreamHost: readUpstreamHost(variables.UPSTREAM_HOST, upstreamUrl, faults),
+    upstreamTls: readUpstreamTls(variables, source, faults),
     upstreamTimeout: variables.UPSTREAM_TIMEOUT,
     databaseUrl: variables.DATABASE_URL,
     gatewaySecret: variables.GATEWAY_SECRET,
@@ -198,16 +223,6 @@ export function readUpstreamHost(entry: string | undefined, url: URL, faults: Fa
 function readAllowedHosts(entries: readonly string[], publicUrl: URL, faults: FaultList): readonly string[] {
   const own = isLoopback(publicUrl.hostname) ? ['localhost', '127.0.0.1', '[::1]'] : []
   return [...new Set([publicUrl.hostname, ...own, ...readHosts('ALLOWED_HOSTS', entries, faults)])]
-}
-
-function readHosts(name: string, entries: readonly string[], faults: FaultList): readonly string[] {
-  return entries.flatMap((entry) => {
-    const host = parseAllowedHost(entry)
-    if (host === undefined) {
-      faults.add(name, 'holds an entry that is no host name', 'Set it to names such as mlflow.internal:8443.')
-    }
-    return host ?? []
-  })
 }
 
 function readNames(

@@ -66,7 +66,7 @@ export type AuditEvent = {
   readonly bytesIn: number
   readonly bytesOut: number
   readonly durationMs: number
-  /** Address of the socket's other end; never one a header claims. */
+  /** Address of the client: the connection's other end, or whom a trusted proxy there speaks for. */
   readonly remoteAddress: string
 }
 

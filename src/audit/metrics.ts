@@ -18,6 +18,8 @@ export type MetricSources = {
   readonly operating: OperatingSources
   /** False while the policy file is not what is in force; absent where there is none. */
   readonly policyFileOk?: (() => boolean) | undefined
+  /** Seconds until the certificate that is served expires; absent without one. */
+  readonly certificateExpiry?: (() => number) | undefined
 }
 
 export type Metrics = {
@@ -102,7 +104,8 @@ function observeDurations(registry: Registry): (event: AuditEvent) => void {
 }
 
 function readSources(registry: Registry, sources: MetricSources): void {
-  const { auditDropped, cacheSizes, unknownRoutes, upstreamVersion, lockdown, policyFileOk } = sources
+  const { auditDropped, cacheSizes, unknownRoutes, upstreamVersion, lockdown } = sources
+  const { policyFileOk, certificateExpiry } = sources
   new Gauge({
     name: 'gateway_lockdown',
     help: '1 for the lockdown that is in force',
@@ -148,6 +151,18 @@ function readSources(registry: Registry, sources: MetricSources): void {
     collect() {
       this.reset()
       this.set({ version: upstreamVersion() ?? 'unknown' }, 1)
+    },
+  })
+  if (certificateExpiry !== undefined) tellOfCertificate(registry, certificateExpiry)
+}
+
+function tellOfCertificate(registry: Registry, certificateExpiry: () => number): void {
+  new Gauge({
+    name: 'gateway_tls_certificate_expiry_seconds',
+    help: 'Seconds until the certificate that is served expires; negative since it has',
+    registers: [registry],
+    collect() {
+      this.set(certificateExpiry())
     },
   })
 }

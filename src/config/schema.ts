@@ -42,11 +42,81 @@ const serving = {
     maximum: 3_600,
     description: 'Seconds that requests in flight may take to finish after SIGTERM or SIGINT.',
   }),
+  SHUTDOWN_DELAY: integer({
+    section: 'Serving',
+    default: 0,
+    minimum: 0,
+    maximum: 600,
+    description:
+      'Seconds between SIGTERM, when `/readyz` turns 503, and the end of new connections: as long as a load balancer takes to notice. 5 in Kubernetes.',
+  }),
   ALLOW_HTTP_PUBLIC_URL: flag({
     section: 'Serving',
     default: false,
     description:
       'Permits an `http:` PUBLIC_URL on a host other than loopback. Cookies and tokens then cross the network readable.',
+  }),
+}
+
+const https = {
+  TLS_CERT_FILE: optionalText({
+    section: 'HTTPS',
+    description:
+      'PEM file with the certificate to serve https with, then its chain. Left out: plain http, for a proxy on the same machine that holds the certificate. A renewed file is served within 10 seconds.',
+    example: '/etc/mlflow-auth-gateway/tls.crt',
+  }),
+  TLS_KEY_FILE: optionalText({
+    section: 'HTTPS',
+    description: 'PEM file with its private key, not encrypted.',
+    example: '/etc/mlflow-auth-gateway/tls.key',
+  }),
+  TLS_CLIENT_CERTS: oneOf(['off', 'request', 'require'], {
+    section: 'HTTPS',
+    default: 'off',
+    description:
+      'Certificates of clients. `require`: no connection without one; `request`: none with a wrong one. They open the connection only: who somebody is, is never taken from them.',
+  }),
+  TLS_CLIENT_CA_FILE: optionalText({
+    section: 'HTTPS',
+    description: 'PEM file with the authorities that certificates of clients must be from.',
+    example: '/etc/mlflow-auth-gateway/clients-ca.crt',
+  }),
+  HTTP_REDIRECT_PORT: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 65_535,
+      section: 'HTTPS',
+      description:
+        'Plain-http port, on HOST, that only redirects browsers to PUBLIC_URL. Requests with a body or a credential are refused there.',
+      example: '8081',
+    } satisfies Note & { minimum: number; maximum: number }),
+  ),
+}
+
+const network = {
+  TRUSTED_PROXIES: list({
+    section: 'Proxies and networks',
+    description:
+      'Proxies whose word counts for the address of a client (in audit lines, rate limits and ALLOWED_NETWORKS, and for nothing else): addresses, networks, `loopback`. List proxies only, never a network that people are in.',
+    example: 'loopback,10.0.0.5,fd00:1::/64',
+  }),
+  CLIENT_ADDRESS_HEADER: oneOf(['X-Forwarded-For', 'Forwarded'], {
+    section: 'Proxies and networks',
+    default: 'X-Forwarded-For',
+    description:
+      'The header that these proxies append the address to. Any other may have been sent by the client.',
+  }),
+  PROXY_PROTOCOL: flag({
+    section: 'Proxies and networks',
+    default: false,
+    description:
+      'Connections of TRUSTED_PROXIES begin with the header of the PROXY protocol, version 1 or 2; those without are closed.',
+  }),
+  ALLOWED_NETWORKS: list({
+    section: 'Proxies and networks',
+    description:
+      'Networks that requests may come from, written like TRUSTED_PROXIES. All others get 403, save for the bare state at /healthz and /readyz. Unset: any.',
+    example: '10.0.0.0/8,192.168.7.0/24',
   }),
 }
 
@@ -64,6 +134,23 @@ const upstream = {
       "MLflow accepts by default; the URL's own for https.",
     expect: 'a host name, with its port if it needs one',
     example: 'mlflow.internal:5000',
+  }),
+  UPSTREAM_CA_FILE: optionalText({
+    section: 'Tracking server',
+    description:
+      "PEM file with the authorities, and no others, that the tracking server's certificate may be from. Unset: those that Node ships.",
+    example: '/etc/mlflow-auth-gateway/internal-ca.crt',
+  }),
+  UPSTREAM_CERT_FILE: optionalText({
+    section: 'Tracking server',
+    description:
+      'PEM file with the certificate that the gateway shows to the tracking server. Read at start.',
+    example: '/etc/mlflow-auth-gateway/upstream.crt',
+  }),
+  UPSTREAM_KEY_FILE: optionalText({
+    section: 'Tracking server',
+    description: 'PEM file with its private key, not encrypted.',
+    example: '/etc/mlflow-auth-gateway/upstream.key',
   }),
   UPSTREAM_TIMEOUT: integer({
     section: 'Tracking server',
@@ -309,6 +396,8 @@ const records = {
 /** Every variable but those of the providers. */
 export const GatewaySchema = Type.Object({
   ...serving,
+  ...https,
+  ...network,
   ...upstream,
   ...keeping,
   ...signIn,

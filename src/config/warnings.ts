@@ -20,6 +20,9 @@ function transportWarnings(config: Config): string[] {
   } else if (protocol === 'http:' && config.environment === 'production') {
     warnings.push('PUBLIC_URL is a loopback address: nobody can sign in from another machine')
   }
+  if (config.network.trustedProxies.some(({ prefix }) => prefix === 0)) {
+    warnings.push('TRUSTED_PROXIES holds every address: anybody can claim any address in audit lines')
+  }
   for (const { id, kind } of config.providers.filter(({ allowHttpIssuer }) => allowHttpIssuer)) {
     const name = kind === 'google' ? 'GOOGLE_ISSUER_FOR_TESTS_ONLY is set' : 'ALLOW_HTTP_ISSUER is on'
     warnings.push(`${name}: whoever sits between the gateway and the provider ${id} can sign in as anybody`)

@@ -43,7 +43,7 @@ export type Exchange = {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly requestId: string
-  /** Address of the socket's other end, taken at the start: a request whose client has gone has no socket. */
+  /** Address of the client, as far as a trusted proxy or the connection tells. */
   readonly remoteAddress: string
   operation?: Operation
   /** The workspace that the request names; absent while workspaces are off. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type FastifyInstance, fastify } from 'fastify'
 import { audit } from '../../plugins/audit.ts'
+import { clientAddress } from '../../plugins/client-address.ts'
 import { errors } from '../../plugins/errors.ts'
 import { identify } from '../../plugins/identify.ts'
 import { login } from '../../plugins/login.ts'
@@ -13,6 +14,7 @@ import type { AuditEvent } from '../../src/audit/event.ts'
 import { type Config, readConfig } from '../../src/config.ts'
 import { createIdentity, type Identity } from '../../src/identity/identity.ts'
 import { createLimits } from '../../src/limits/limits.ts'
+import { createClientAddresses } from '../../src/network/client-address.ts'
 import { createDirectory, type Directory } from '../../src/policy/directory.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
 import { type Browser, createBrowser } from './browserless-sign-in.ts'
@@ -83,6 +85,9 @@ export async function startIdentityApp(options: IdentityAppOptions = {}): Promis
   const limits = createLimits({ config, nowMs: () => performance.now() + clock.offset * 1000 })
   const app = fastify({ logger: { level: 'debug', stream: { write: (line: string) => log.push(line) } } })
   await app.register(errors, { publicUrl: config.publicUrl })
+  await app.register(clientAddress, {
+    addresses: createClientAddresses({ isTrusted: () => false, header: 'X-Forwarded-For' }),
+  })
   await app.register(audit, { sink: recordingSink(events) })
   await app.register(security, { ...config, formTargets: identity.formTargets })
   await app.register(identify, { identity, limits, lockdown: { current: () => undefined } })

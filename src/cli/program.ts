@@ -11,6 +11,7 @@ import { lockdownCommands } from './lockdown.ts'
 import { policyCommands } from './policy.ts'
 import { roleCommands } from './role.ts'
 import { sessionCommands } from './sessions.ts'
+import { storeCommands } from './store.ts'
 import { tokenCommands } from './token.ts'
 import { userCommands } from './user.ts'
 
@@ -48,6 +49,7 @@ function createProgram(cli: Cli): Command {
     sessionCommands,
     lockdownCommands,
     auditCommands,
+    storeCommands,
     catalogueCommands,
   ]
   for (const commands of groups) program.addCommand(commands(cli))

@@ -8,7 +8,7 @@ const ON_THE_STORE = [
   'test/regressions/{incident,outlived-right,store-trouble-as-refusal,unbounded-growth}.test.ts',
 ]
 
-/** With TEST_DATABASE=postgres all of them run on PostgreSQL. */
+/** With TEST_DATABASE=postgres all of `unit` runs on PostgreSQL; gateways in processes of their own are on SQLite there too. */
 const everywhere = process.env['TEST_DATABASE'] === 'postgres'
 
 const postgresSetup = ['test/support/postgres-setup.ts']
@@ -55,7 +55,6 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           maxWorkers: 1,
-          ...(everywhere && { globalSetup: postgresSetup }),
           sequence: { groupOrder: 1 },
         },
       },

@@ -101,12 +101,17 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
 
   const store = await openStore({
     databaseUrl: config.databaseUrl,
+    postgres: config.postgres,
     now,
     onStatement: dependencies.onStatement,
   })
   app.addHook('onClose', () => store.close())
   const { pollMs = 500 } = dependencies
-  const directory = createDirectory({ store, config, now, pollMs, onError: onFault })
+  const directory = createDirectory({
+    ...{ store, config, now, pollMs },
+    outageGrace: config.storeOutageGrace,
+    onError: onFault,
+  })
   await directory.refresh()
   directory.start()
   app.addHook('onClose', async () => directory.stop())
@@ -329,6 +334,12 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
   await app.register(health, {
     required: {
       store: { check: store.changes.latest, reason: 'the database does not answer' },
+      changes: {
+        check: async () => {
+          if (!directory.isCurrent()) throw new Error('the feed is old')
+        },
+        reason: 'what other gateways have changed cannot be read, so that nothing in memory counts',
+      },
       upstream: {
         check: () => assertHealthy(services),
         reason: 'the tracking server does not answer',

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { checkAgreement } from './config/agreement.ts'
 import { isLoopback, parseAllowedHost, readHosts, readPlainUrl } from './config/checks.ts'
+import { readDatabase } from './config/database.ts'
 import { ConfigError, createFaultList, type FaultList } from './config/fault.ts'
 import { type NetworkConfig, readNetwork } from './config/network.ts'
 import {
@@ -16,6 +17,7 @@ import { GatewaySchema, type GatewayVariables } from './config/schema.ts'
 import { checkSpelling } from './config/spelling.ts'
 import { readVariables, type Source } from './config/variables.ts'
 import { listWarnings } from './config/warnings.ts'
+import type { PostgresSettings } from './store/postgres-pool.ts'
 
 export { ConfigError, type Fault } from './config/fault.ts'
 
@@ -79,6 +81,9 @@ export type Config = {
   /** How long the upstream may stay silent. Not a limit on the whole transfer. */
   readonly upstreamTimeout: number
   readonly databaseUrl: string
+  readonly postgres: PostgresSettings
+  /** How long what is in memory counts while the store cannot be read. */
+  readonly storeOutageGrace: number
   /** Key material for everything sealed or signed by us: at least 32 characters, no placeholder. */
   readonly gatewaySecret: string
   /** At least one. Ids and issuers are unique. */
@@ -168,7 +173,8 @@ function derive(variables: GatewayVariables, source: Source, faults: FaultList):
     upstreamHost: readUpstreamHost(variables.UPSTREAM_HOST, upstreamUrl, faults),
     upstreamTls: readUpstreamTls(variables, source, faults),
     upstreamTimeout: variables.UPSTREAM_TIMEOUT,
-    databaseUrl: variables.DATABASE_URL,
+    ...readDatabase(variables, source, faults),
+    storeOutageGrace: variables.STORE_OUTAGE_GRACE,
     gatewaySecret: variables.GATEWAY_SECRET,
     providers,
     adminUsers: readNames('ADMIN_USERS', variables.ADMIN_USERS, ids, faults),

@@ -12,6 +12,7 @@ import { policyCommands } from './policy.ts'
 import { roleCommands } from './role.ts'
 import { sessionCommands } from './sessions.ts'
 import { addSimulateCommand } from './simulate.ts'
+import { storeCommands } from './store.ts'
 import { tokenCommands } from './token.ts'
 import { userCommands } from './user.ts'
 
@@ -49,6 +50,7 @@ function createProgram(cli: Cli): Command {
     sessionCommands,
     lockdownCommands,
     auditCommands,
+    storeCommands,
     catalogueCommands,
   ]
   for (const commands of groups) program.addCommand(commands(cli))

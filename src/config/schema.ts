@@ -204,10 +204,57 @@ const keeping = {
   DATABASE_URL: text({
     section: 'Store and secrets',
     default: 'sqlite:./gateway.db',
-    pattern: '^sqlite:.+$',
-    expect: 'sqlite: and the path of a file (PostgreSQL is not supported yet)',
-    description: 'Where people, roles, sessions and audit events are kept.',
+    pattern: '^(?:sqlite:|postgres(?:ql)?://).+$',
+    expect:
+      'sqlite: and the path of a file, or postgres://USER:PASSWORD@HOST:5432/DATABASE?sslmode=verify-full',
+    description:
+      'Where people, roles, sessions and audit events are kept: `sqlite:PATH` for a single gateway, ' +
+      '`postgres://USER:PASSWORD@HOST:5432/DATABASE` for any number of them. `sslmode` is verify-full unless the URL says ' +
+      'verify-ca, require or disable, or PostgreSQL is on this machine.',
     secret: true,
+  }),
+  DATABASE_CA_FILE: optionalText({
+    section: 'Store and secrets',
+    description:
+      "PEM file with the authorities that PostgreSQL's certificate may come from, instead of the machine's own.",
+    expect: 'the path of a readable file',
+  }),
+  DATABASE_POOL_SIZE: integer({
+    section: 'Store and secrets',
+    default: 10,
+    minimum: 1,
+    maximum: 200,
+    description:
+      'Most connections to PostgreSQL for requests. Each gateway opens up to three more: two write audit events, one listens for changes.',
+  }),
+  DATABASE_CONNECT_TIMEOUT: integer({
+    section: 'Store and secrets',
+    default: 5,
+    minimum: 1,
+    maximum: 60,
+    description: 'Seconds that a connection to PostgreSQL may take, also to become free.',
+  }),
+  DATABASE_STATEMENT_TIMEOUT: integer({
+    section: 'Store and secrets',
+    default: 10,
+    minimum: 1,
+    maximum: 600,
+    description: 'Seconds that PostgreSQL may take for one statement.',
+  }),
+  ALLOW_PLAINTEXT_DATABASE: flag({
+    section: 'Store and secrets',
+    default: false,
+    description:
+      'Permits `sslmode=disable` to a PostgreSQL on another machine. Its password and all the gateway keeps then cross the network readable.',
+    danger: 'the password of the database and everything kept in it may cross the network readable',
+  }),
+  STORE_OUTAGE_GRACE: integer({
+    section: 'Store and secrets',
+    default: 5,
+    minimum: 1,
+    maximum: 300,
+    description:
+      'Seconds that what is in memory still counts while the store cannot be read: then requests are refused (503) and /readyz says so. What is revoked elsewhere meanwhile counts for that long.',
   }),
   GATEWAY_SECRET: text({
     section: 'Store and secrets',

@@ -102,7 +102,7 @@ export function createPolicyWatch(options: PolicyWatchOptions): PolicyWatch {
     }
     await put(reading).catch(fail)
   }
-  const poll = createPoll(look, pollMs)
+  const poll = createPoll(look, () => pollMs)
   return {
     applyNow: async () => {
       const reading = await read(path)

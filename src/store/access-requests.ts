@@ -71,11 +71,13 @@ export function createAccessRequests(db: Database, now: () => number): AccessReq
           ? await query
               .where('state', '=', 'open')
               .orderBy('access_requests.created_at')
+              .orderBy('access_requests.id')
               .limit(1000)
               .execute()
           : await query
               .where('user_id', '=', of.userId)
               .orderBy('access_requests.created_at', 'desc')
+              .orderBy('access_requests.id')
               .limit(100)
               .execute()
       return rows.map(toRequest)

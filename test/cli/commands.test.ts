@@ -5,8 +5,8 @@ import { type CliFixture, cliFixture } from './run.ts'
 
 let cli: CliFixture
 
-beforeEach(() => {
-  cli = cliFixture()
+beforeEach(async () => {
+  cli = await cliFixture()
 })
 
 afterEach(() => cli.clean())
@@ -80,7 +80,8 @@ describe('the configuration', () => {
     expect(refused.err).not.toContain('UPSTREAM_URL')
   })
 
-  it('may name a database that is not there yet: it is made, for its owner only, and that is said', async () => {
+  it('may name a file that is not there yet: it is made, for its owner only, and that is said', async () => {
+    cli.env['DATABASE_URL'] = `sqlite:${join(cli.folder, 'gateway.db')}`
     const { code, err } = await cli.run('user', 'list')
     expect([code, err]).toEqual([0, expect.stringContaining('there was no database at')])
     expect(statSync(join(cli.folder, 'gateway.db')).mode & 0o777).toBe(0o600)

@@ -7,7 +7,7 @@ import { type CliFixture, cliFixture } from './run.ts'
 let cli: CliFixture
 let upstream: RecordingUpstream
 beforeAll(async () => {
-  cli = cliFixture()
+  cli = await cliFixture()
   upstream = await startUpstream()
 })
 afterAll(async () => {

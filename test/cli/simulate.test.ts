@@ -9,7 +9,7 @@ import { type CliFixture, cliFixture } from './run.ts'
 let cli: CliFixture
 let upstream: RecordingUpstream
 beforeAll(async () => {
-  cli = cliFixture()
+  cli = await cliFixture()
   upstream = await startUpstream({
     'GET /api/2.0/mlflow/experiments/get': { body: { experiment: { experiment_id: '7', name: 'alpha/x' } } },
   })

@@ -147,7 +147,7 @@ describe('what comes from the policy file', () => {
     const code = await runCli(
       words.map((word) => (word === 'GRANT' ? grantId() : word)),
       {
-        env: { DATABASE_URL: `sqlite:${gateway.file}` },
+        env: gateway.env,
         now: () => Math.floor(Date.now() / 1000),
         readFile: () => '',
         out: () => undefined,

@@ -18,6 +18,7 @@ import { createClientAddresses } from '../../src/network/client-address.ts'
 import { createDirectory, type Directory } from '../../src/policy/directory.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
 import { type Browser, createBrowser } from './browserless-sign-in.ts'
+import { createTestDatabase, type TestDatabase } from './database.ts'
 import type { Issuer } from './issuer.ts'
 
 export type IdentityAppOptions = {
@@ -28,7 +29,7 @@ export type IdentityAppOptions = {
   /** Where to listen; any free one if absent. */
   readonly port?: number
   /** Share it to have two replicas. */
-  readonly databaseUrl?: string
+  readonly database?: TestDatabase
   readonly pollMs?: number
   readonly fetch?: typeof fetch
 }
@@ -38,7 +39,7 @@ export type IdentityApp = {
   readonly app: FastifyInstance
   readonly port: number
   readonly publicUrl: string
-  readonly databaseUrl: string
+  readonly database: TestDatabase
   readonly config: Config
   readonly identity: Identity
   readonly directory: Directory
@@ -70,7 +71,8 @@ export async function startIdentityApp(options: IdentityAppOptions = {}): Promis
   const publicUrl = options.publicUrl ?? 'https://mlflow.example.org'
   options.issuer?.allow(publicUrl)
   const folder = mkdtempSync(join(tmpdir(), 'gateway-identity-'))
-  const databaseUrl = options.databaseUrl ?? `sqlite:${join(folder, 'gateway.db')}`
+  const database = options.database ?? (await createTestDatabase(folder))
+  const { databaseUrl } = database
   const config = readConfig(environment(options, publicUrl, databaseUrl))
   const clock = { offset: 0 }
   const now = () => Math.floor(Date.now() / 1000) + clock.offset
@@ -109,7 +111,7 @@ export async function startIdentityApp(options: IdentityAppOptions = {}): Promis
       app,
       port,
       publicUrl,
-      databaseUrl,
+      database,
       config,
       identity,
       directory,
@@ -126,6 +128,7 @@ export async function startIdentityApp(options: IdentityAppOptions = {}): Promis
       await app.close()
       directory.stop()
       await store.close().catch(() => {})
+      if (options.database === undefined) await database.drop()
       rmSync(folder, { recursive: true, force: true })
     },
   }

@@ -344,14 +344,14 @@ describe('a request for access', () => {
 
   it('is seen and answered by whoever manages what it is about, and by nobody else', async () => {
     const asked = await ask('outsider', B, 'EDIT')
-    expect([asked.status, asked.json.state, asked.json.name]).toEqual([201, 'open', null])
+    expect([asked.status, asked.json.state, asked.json.about]).toEqual([201, 'open', null])
     expect(asked.event).toMatchObject({ event: 'access_requested', operation: 'admin.requests.ask' })
     expect((await call('GET', '/requests', { as: 'reader' })).json.requests).toEqual([])
     const [seen] = (await call('GET', '/requests')).json.requests
     expect(seen).toMatchObject({
       username: 'outsider',
       key: B,
-      name: 'beta/secret',
+      about: { resource_type: 'experiment', key: B, name: 'beta/secret' },
       level: 'EDIT',
       note: 'for the report',
     })
@@ -367,16 +367,17 @@ describe('a request for access', () => {
     expect((await gateway.ask({ target, as: 'outsider' })).status).toBe(200)
     expect((await call('POST', `${path}/grant`, { json: {} })).status).toBe(404)
     const mine = await call('GET', '/requests?mine=true', { as: 'outsider' })
-    expect(mine.json.requests).toMatchObject([{ state: 'granted', decided_by: 'admin', name: null }])
+    expect(mine.json.requests).toMatchObject([{ state: 'granted', decided_by: 'admin', about: null }])
   })
 
   it('reads the same for a thing that is there and one that is not', async () => {
     const [there, missing] = [await ask('reader', B), await ask('reader', '4711')]
     const shape = ({ id: _id, key: _key, created_at: _at, ...rest }: Record<string, unknown>) => rest
     expect(shape(there.json)).toEqual(shape(missing.json))
-    expect(
-      (await call('POST', `/requests/${missing.json.id}/grant`, { json: { expires_at: 1 } })).status,
-    ).toBe(400)
+    const granting = (id: string, json: object) => call('POST', `/requests/${id}/grant`, { json })
+    expect((await granting(there.json.id, { expires_at: 1 })).status).toBe(400)
+    // What comes to be under that id later is not given away now.
+    expect((await granting(missing.json.id, {})).line).toContain('404 RESOURCE_DOES_NOT_EXIST')
   })
 
   it('is taken back, declined, or changed by asking again; and they are not without end', async () => {

@@ -1,14 +1,17 @@
 import { Type } from 'typebox'
 import { GatewayError } from '../../errors.ts'
 import type { Caller } from '../../identity/caller.ts'
-import { RESOURCE_TYPES, type ResourceType } from '../../policy/grants.ts'
+import type { ResourceRef } from '../../policy/access.ts'
+import { ASKED_LEVELS, ASKED_TYPES, nounOf } from '../../policy/asked.ts'
 import type { AccessRequest } from '../../store/access-requests.ts'
+import { askedAbout } from '../asked-about.ts'
 import { type AdminParts, type Endpoint, endpoint } from '../endpoint.ts'
-import { assertNotWider, managedBy } from '../resource.ts'
+import { assertExists, assertNotWider, managedBy } from '../resource.ts'
 import { readNewGrant } from './roles.ts'
 
 const Id = Type.Object({ id: Type.String() })
-const AskedLevel = Type.Enum(['READ', 'USE', 'EDIT', 'MANAGE'])
+const AskedLevel = Type.Enum([...ASKED_LEVELS])
+const Answer = Type.String({ maxLength: 1000, description: 'What to tell who asked.' })
 
 const RequestWire = Type.Object({
   id: Type.String(),
@@ -16,45 +19,76 @@ const RequestWire = Type.Object({
   username: Type.String(),
   resource_type: Type.String(),
   key: Type.String(),
-  name: Type.Union([Type.String(), Type.Null()], { description: 'For those who may see it.' }),
+  about: Type.Union(
+    [
+      Type.Object({
+        resource_type: Type.String(),
+        key: Type.String(),
+        name: Type.Union([Type.String(), Type.Null()]),
+      }),
+      Type.Null(),
+    ],
+    { description: 'What that is, for those who manage it; null if there is no such thing.' },
+  ),
   level: Type.String(),
   note: Type.String(),
   state: Type.Enum(['open', 'granted', 'declined', 'withdrawn']),
   created_at: Type.Integer(),
   decided_at: Type.Union([Type.Integer(), Type.Null()]),
   decided_by: Type.Union([Type.String(), Type.Null()]),
+  answer: Type.String(),
 })
 
-function requestToWire(request: AccessRequest, name?: string) {
+/** @param about For those who manage it only. */
+function requestToWire(request: AccessRequest, about?: ResourceRef) {
   return {
     id: request.id,
     user_id: request.userId,
     username: request.username,
     resource_type: request.resourceType,
     key: request.key,
-    name: name ?? null,
+    about:
+      about?.key === undefined
+        ? null
+        : { resource_type: about.type, key: about.key, name: about.name ?? null },
     level: request.level,
     note: request.note,
     state: request.state,
     created_at: request.createdAt,
     decided_at: request.decidedAt ?? null,
     decided_by: request.decidedBy ?? null,
+    answer: request.answer,
   }
 }
+
+/** What a request is about, if the caller manages it. What there is not is for administrators to decline. */
+async function managedOf(
+  request: AccessRequest,
+  caller: Caller,
+  parts: AdminParts,
+): Promise<ResourceRef | undefined> {
+  const { about } = request
+  if (about !== undefined) return managedBy(caller, about.type, about.key, parts)
+  return caller.principal.isAdmin ? NOTHING : undefined
+}
+
+const NOTHING: ResourceRef = { type: 'server', key: undefined }
 
 /** What the caller can answer: open, somebody's, and about what the caller manages. */
 async function answerable(id: string, caller: Caller, parts: AdminParts) {
   const request = await parts.store.accessRequests.get(id)
-  const resource = request && (await managedBy(caller, request.resourceType, request.key, parts))
+  const resource = request && (await managedOf(request, caller, parts))
   if (request === undefined || resource === undefined) {
     throw new GatewayError('ERR_NOT_FOUND', 'There is no such request that you could answer')
   }
   return { request, resource }
 }
 
-const about = ({ userId, username, resourceType, key }: AccessRequest) => [
+/** For the record. */
+const concerned = ({ userId, username, resourceType, key, about }: AccessRequest) => [
   { type: 'user', id: userId, name: username },
-  { type: resourceType, id: key },
+  ...(about?.key === key && about.type === resourceType ? [] : [{ type: resourceType, id: key }]),
+  ...(about === undefined ? [] : [{ type: about.type, id: about.key }]),
 ]
 
 export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
@@ -66,7 +100,7 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
     who: 'signed_in',
     body: Type.Object(
       {
-        resource_type: Type.Enum([...RESOURCE_TYPES]),
+        resource_type: Type.Enum([...ASKED_TYPES]),
         key: Type.String({ minLength: 1, maxLength: 1000 }),
         level: AskedLevel,
         note: Type.Optional(Type.String({ maxLength: 1000 })),
@@ -75,13 +109,13 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
     ),
     answer: RequestWire,
     event: 'access_requested',
-    handle: async ({ caller, body }, { store }) => {
+    handle: async ({ caller, body }, { store, lookup }) => {
       // Whether there is such a thing is not told: a request for nothing is one that nobody answers.
-      const { resource_type, key, level, note = '' } = body
+      const { resource_type: resourceType, key, level, note = '' } = body
       const { userId } = caller.principal
-      const resourceType = resource_type as ResourceType
-      const made = await store.accessRequests.ask({ userId, resourceType, key, level, note })
-      return { status: 201, body: requestToWire(made), resources: about(made) }
+      const about = await askedAbout(resourceType, key, lookup)
+      const made = await store.accessRequests.ask({ userId, resourceType, key, about, level, note })
+      return { status: 201, body: requestToWire(made), resources: concerned(made) }
     },
   }),
   endpoint({
@@ -100,8 +134,8 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
       const open = await parts.store.accessRequests.list()
       const shown: ReturnType<typeof requestToWire>[] = []
       for (const request of open) {
-        const resource = await managedBy(caller, request.resourceType, request.key, parts)
-        if (resource !== undefined) shown.push(requestToWire(request, resource.name))
+        const resource = await managedOf(request, caller, parts)
+        if (resource !== undefined) shown.push(requestToWire(request, resource))
       }
       return { body: { requests: shown } }
     },
@@ -114,23 +148,35 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
     who: 'signed_in',
     params: Id,
     body: Type.Object(
-      { level: Type.Optional(AskedLevel), expires_at: Type.Optional(Type.Integer()) },
+      {
+        level: Type.Optional(AskedLevel),
+        expires_at: Type.Optional(Type.Integer()),
+        answer: Type.Optional(Answer),
+      },
       { additionalProperties: false },
     ),
     event: 'access_answered',
     handle: async ({ caller, params, body }, parts) => {
       const { request, resource } = await answerable(params.id, caller, parts)
+      const { about } = request
+      if (about === undefined) {
+        const noun = nounOf(request.resourceType)
+        throw new GatewayError('ERR_NOT_FOUND', `There is no such ${noun}: decline the request, and say so`)
+      }
+      // What is made under that id later would be theirs to see.
+      assertExists(resource)
+      const { answer, ...given } = body
       const wanted = {
-        ...{ resource_type: request.resourceType, match: 'exact', pattern: request.key },
-        ...{ level: request.level, ...body },
+        ...{ resource_type: about.type, match: 'exact', pattern: about.key },
+        ...{ level: request.level, ...given },
       } as const
       const grant = readNewGrant(wanted as Parameters<typeof readNewGrant>[0], parts.now())
       await assertNotWider(caller, resource, grant, parts)
       const by = caller.principal.username
       await parts.store.accessRequests.decide(params.id, {
-        ...{ state: 'granted', by, grant: { ...grant, source: 'manual', createdBy: by } },
+        ...{ state: 'granted', by, answer, grant: { ...grant, source: 'manual', createdBy: by } },
       })
-      return { resources: about(request) }
+      return { resources: concerned(request) }
     },
   }),
   endpoint({
@@ -140,11 +186,13 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
     summary: 'Decline what was asked for',
     who: 'signed_in',
     params: Id,
+    body: Type.Object({ answer: Type.Optional(Answer) }, { additionalProperties: false }),
     event: 'access_answered',
-    handle: async ({ caller, params }, parts) => {
+    handle: async ({ caller, params, body: { answer } }, parts) => {
       const { request } = await answerable(params.id, caller, parts)
-      await parts.store.accessRequests.decide(params.id, { state: 'declined', by: caller.principal.username })
-      return { resources: about(request) }
+      const by = caller.principal.username
+      await parts.store.accessRequests.decide(params.id, { state: 'declined', by, answer })
+      return { resources: concerned(request) }
     },
   }),
   endpoint({
@@ -160,7 +208,7 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
       if (request?.userId !== caller.principal.userId)
         throw new GatewayError('ERR_NOT_FOUND', 'You have made no such request')
       await store.accessRequests.decide(params.id, { state: 'withdrawn', by: caller.principal.username })
-      return { resources: about(request) }
+      return { resources: concerned(request) }
     },
   }),
 ]

@@ -11,7 +11,10 @@ import { readNewGrant } from './roles.ts'
 
 const Id = Type.Object({ id: Type.String() })
 const AskedLevel = Type.Enum([...ASKED_LEVELS])
-const Answer = Type.String({ maxLength: 1000, description: 'What to tell who asked.' })
+/** No control characters, no halves of a character: PostgreSQL stores neither. */
+const TEXT = '^[^\\p{Cc}\\p{Cs}]*$'
+const Words = Type.String({ maxLength: 1000, pattern: TEXT })
+const Answer = Type.String({ maxLength: 1000, pattern: TEXT, description: 'What to tell who asked.' })
 
 const RequestWire = Type.Object({
   id: Type.String(),
@@ -101,9 +104,9 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
     body: Type.Object(
       {
         resource_type: Type.Enum([...ASKED_TYPES]),
-        key: Type.String({ minLength: 1, maxLength: 1000 }),
+        key: Type.String({ minLength: 1, maxLength: 1000, pattern: TEXT }),
         level: AskedLevel,
-        note: Type.Optional(Type.String({ maxLength: 1000 })),
+        note: Type.Optional(Words),
       },
       { additionalProperties: false },
     ),

@@ -20,7 +20,7 @@ export async function ownAccessPage(view: View): Promise<string> {
     title: 'Your access',
     publicUrl: view.publicUrl,
     username: view.principal.username,
-    body: html`${askedNotice(view)}${cameToAsk ? ask : undefined}<section class="panel" aria-labelledby="held"><h2 id="held">What you hold</h2>
+    body: html`${askedNotice(view, items(asked, 'requests'))}${cameToAsk ? ask : undefined}<section class="panel" aria-labelledby="held"><h2 id="held">What you hold</h2>
 ${view.principal.isAdmin ? html`<p>You are an administrator: you may see and change everything.</p>` : undefined}
 ${rolesOf(view, own)}</section>
 ${items(toAnswer, 'requests').length === 0 || view.principal.isAdmin ? undefined : html`<section class="panel" aria-labelledby="answer"><h2 id="answer">Waiting for your answer</h2>${answerTable(view, items(toAnswer, 'requests'))}</section>`}

@@ -27,8 +27,10 @@ ${actionForm(view, { name: 'requests.ask', next: '/auth/access?asked=yes', label
 }
 
 /** Said once, where the form leads. */
-export function askedNotice(view: View): Html | undefined {
-  if (view.query['asked'] === undefined) return undefined
+export function askedNotice(view: View, requests: readonly Json[]): Html | undefined {
+  // A link can say so too, whoever made it.
+  const isOpen = requests.some((request) => text(request, 'state') === 'open')
+  if (view.query['asked'] === undefined || !isOpen) return undefined
   return html`<div class="panel notice good" role="status"><p><strong>Your request was sent.</strong> Those who manage what it is
 about see it, and the administrators. Their answer will stand below; once it is granted, what you asked for opens at once.</p></div>`
 }

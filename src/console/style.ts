@@ -83,8 +83,8 @@ p { margin: 0 0 1rem; overflow-wrap: anywhere; }
 .muted { color: var(--muted); }
 .small { font-size: 0.875rem; }
 .notice { border-left: 4px solid var(--accent); }
-.notice.bad { border-left-color: var(--danger); }
-.notice.good { border-left-color: var(--good); }
+.notice.bad { border-left-color: var(--danger); color: var(--text); }
+.notice.good { border-left-color: var(--good); color: var(--text); }
 dl.facts { display: grid; grid-template-columns: minmax(7rem, 12rem) 1fr; gap: 0.5rem 1rem; margin: 0 0 1rem; }
 dl.facts dt { color: var(--muted); }
 dl.facts dd { margin: 0; overflow-wrap: anywhere; }
@@ -149,6 +149,7 @@ form.search, form.fields { display: flex; flex-wrap: wrap; gap: 0.75rem 1rem; al
 form.search .field, form.fields .field { flex: 1 1 12rem; max-width: 26rem; margin: 0; }
 .actions form.fields { flex: 1 1 20rem; }
 .split { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(18rem, 100%), 1fr)); gap: 1.25rem; margin-top: 1.25rem; }
+article.request .actions form.fields { flex-basis: 100%; }
 article.request + article.request { border-top: 1px solid var(--line); padding-top: 1rem; }
 .tiles { list-style: none; display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: 1rem; margin: 0 0 1.25rem; padding: 0; }
 .tile { display: block; background: var(--panel); border: 1px solid var(--line); border-radius: 10px; padding: 1rem 1.25rem; text-decoration: none; color: var(--muted); }

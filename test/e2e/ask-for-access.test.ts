@@ -101,10 +101,13 @@ const statusOf = async (page: Page, { experimentId }: Made) =>
     )
   ).status()
 
+/** With PICTURES, what the documentation shows; with INTERFACE_PICTURES, all of them, there. */
 async function keepPicture(page: Page, name: string): Promise<void> {
-  if (process.env['PICTURES'] === undefined) return
-  mkdirSync(IMAGES, { recursive: true })
-  await page.screenshot({ path: join(IMAGES, `${name}.png`) })
+  const shown = process.env['PICTURES'] !== undefined && name === 'badge-refused-1280-light'
+  const folder = shown ? IMAGES : process.env['INTERFACE_PICTURES']
+  if (folder === undefined) return
+  mkdirSync(folder, { recursive: true })
+  await page.screenshot({ path: join(folder, `${name}.png`) })
 }
 
 async function violations(page: Page): Promise<unknown> {
@@ -273,8 +276,19 @@ describe('the badge', () => {
       await page.waitForTimeout(1000)
       expect([path, await page.evaluate(COVERED)]).toEqual([path, []])
     }
+    await page.getByRole('button', { name: 'Toggle sidebar' }).click()
+    for (const path of pages().slice(0, 4)) {
+      await at(`/#${path}`)
+      await page.waitForTimeout(1000)
+      expect([path, 'without the sidebar', await page.evaluate(COVERED)]).toEqual([
+        path,
+        'without the sidebar',
+        [],
+      ])
+    }
     await at('/#/experiments')
     await page.waitForTimeout(1000)
+    await page.getByRole('button', { name: 'Toggle sidebar' }).click()
     await toggle.click()
     await page.getByRole('link', { name: 'Administration' }).waitFor()
     await keepPicture(page, `badge-${screen.width}-${screen.colorScheme}`)

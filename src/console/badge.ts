@@ -33,10 +33,10 @@ svg { width: 16px; height: 16px; fill: none; stroke: currentColor; stroke-width:
 .notice { border-left: 4px solid var(--danger); }
 p { margin: 0 0 8px; }
 .muted { color: var(--muted); }
-ul { list-style: none; margin: 0 0 8px; padding: 0; }
+ul { list-style: none; margin: 0; padding: 0; }
+li:last-child { margin-top: 8px; padding-top: 8px; border-top: 1px solid var(--line); }
 a { color: var(--link); text-underline-offset: 0.15em; }
 li a { display: block; padding: 6px 0; }
-form { margin: 0; padding-top: 8px; border-top: 1px solid var(--line); }
 .actions { display: flex; flex-wrap: wrap; gap: 8px; margin: 0; }
 .ask, button.plain { font: inherit; font-weight: 600; display: inline-block; min-height: 32px; padding: 5px 12px; cursor: pointer; text-decoration: none; border-radius: 8px; border: 1px solid var(--control); color: var(--link); background: transparent; }
 .ask { color: var(--on-accent); background: var(--accent); border-color: var(--accent); }
@@ -47,7 +47,8 @@ form { margin: 0; padding-top: 8px; border-top: 1px solid var(--line); }
 /**
  * Runs in MLflow's own page after `session.js`: who is signed in, the ways to what is theirs, and, when something they
  * look at is refused, to the form to ask for it. All that comes from outside is set as text, never as markup; a link is
- * taken only if it leads to that form.
+ * taken only if it leads to that form. Signing out is a link to the page for it: from a form here MLflow's own policy would
+ * let nobody on to the provider.
  */
 export const BADGE_SCRIPT = `'use strict'
 {
@@ -86,8 +87,6 @@ export const BADGE_SCRIPT = `'use strict'
     panel.hidden = !open
     toggle.setAttribute('aria-expanded', String(open))
   }
-  const signOut = () => make('form', { method: 'post', action: base.href + 'logout' },
-    make('button', { className: 'plain', textContent: 'Sign out' }))
   const fill = ({ username, is_admin: isAdmin }) => {
     toggle.setAttribute('aria-label', 'Signed in as ' + username)
     toggle.title = 'Signed in as ' + username
@@ -95,8 +94,7 @@ export const BADGE_SCRIPT = `'use strict'
       make('p', {}, make('span', { className: 'muted', textContent: 'Signed in as ' }),
         make('strong', { textContent: username })),
       make('ul', {}, link('access', 'My access'), link('tokens', 'Tokens'),
-        ...(isAdmin ? [link('admin', 'Administration')] : [])),
-      signOut())
+        ...(isAdmin ? [link('admin', 'Administration')] : []), link('logout', 'Sign out')))
   }
 
   let shown

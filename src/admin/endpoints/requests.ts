@@ -6,6 +6,7 @@ import { ASKED_LEVELS, ASKED_TYPES, nounOf } from '../../policy/asked.ts'
 import type { AccessRequest } from '../../store/access-requests.ts'
 import { askedAbout } from '../asked-about.ts'
 import { type AdminParts, type Endpoint, endpoint } from '../endpoint.ts'
+import { RequestWire, requestToWire } from '../request-wire.ts'
 import { assertExists, assertNotWider, managedBy } from '../resource.ts'
 import { readNewGrant } from './roles.ts'
 
@@ -15,54 +16,6 @@ const AskedLevel = Type.Enum([...ASKED_LEVELS])
 const TEXT = '^[^\\p{Cc}\\p{Cs}]*$'
 const Words = Type.String({ maxLength: 1000, pattern: TEXT })
 const Answer = Type.String({ maxLength: 1000, pattern: TEXT, description: 'What to tell who asked.' })
-
-const RequestWire = Type.Object({
-  id: Type.String(),
-  user_id: Type.String(),
-  username: Type.String(),
-  resource_type: Type.String(),
-  key: Type.String(),
-  about: Type.Union(
-    [
-      Type.Object({
-        resource_type: Type.String(),
-        key: Type.String(),
-        name: Type.Union([Type.String(), Type.Null()]),
-      }),
-      Type.Null(),
-    ],
-    { description: 'What that is, for those who manage it; null if there is no such thing.' },
-  ),
-  level: Type.String(),
-  note: Type.String(),
-  state: Type.Enum(['open', 'granted', 'declined', 'withdrawn']),
-  created_at: Type.Integer(),
-  decided_at: Type.Union([Type.Integer(), Type.Null()]),
-  decided_by: Type.Union([Type.String(), Type.Null()]),
-  answer: Type.String(),
-})
-
-/** @param about For those who manage it only. */
-function requestToWire(request: AccessRequest, about?: ResourceRef) {
-  return {
-    id: request.id,
-    user_id: request.userId,
-    username: request.username,
-    resource_type: request.resourceType,
-    key: request.key,
-    about:
-      about?.key === undefined
-        ? null
-        : { resource_type: about.type, key: about.key, name: about.name ?? null },
-    level: request.level,
-    note: request.note,
-    state: request.state,
-    created_at: request.createdAt,
-    decided_at: request.decidedAt ?? null,
-    decided_by: request.decidedBy ?? null,
-    answer: request.answer,
-  }
-}
 
 /** What a request is about, if the caller manages it. What there is not is for administrators to decline. */
 async function managedOf(

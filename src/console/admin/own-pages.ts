@@ -5,7 +5,7 @@ import { timeOf } from '../time.ts'
 import type { Json } from './consult.ts'
 import { rolesOf } from './people-pages.ts'
 import { answerTable, askedNotice, askedTable, askForm } from './request-pages.ts'
-import { actionForm, adminPage, items, number, text, type View } from './view.ts'
+import { actionForm, adminPage, items, number, option, text, type View } from './view.ts'
 
 /** `/auth/access`: what one may do oneself, what one has asked for, and where one is signed in. */
 export async function ownAccessPage(view: View): Promise<string> {

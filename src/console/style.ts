@@ -137,7 +137,7 @@ td.end, th.end { text-align: right; padding-right: 0; }
 }
 body.wide main, body.wide .top > div { max-width: 100rem; }
 .hint.line { flex: 1 1 100%; margin: 0; color: var(--muted); font-size: 0.875rem; order: 1; }
-h3 { font-size: 1rem; line-height: 1.3; margin: 1.25rem 0 0.75rem; }
+h3 { font-size: 1rem; line-height: 1.3; margin: 1.25rem 0 0.75rem; overflow-wrap: anywhere; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .good { color: var(--good); }
 .bad { color: var(--danger); }

@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { type AdminParts, type AdminRequest, type Endpoint, isHarmless } from '../src/admin/endpoint.ts'
+import { assertMayAsk, ownWorkspaces } from '../src/admin/place.ts'
 import { readAction } from '../src/console/admin/action.ts'
-import { assertStanding, consultant, endpointNamed } from '../src/console/admin/consult.ts'
+import { consultant, endpointNamed } from '../src/console/admin/consult.ts'
 import { PAGES, type PageRoute } from '../src/console/admin/pages.ts'
 import type { FormTokens } from '../src/console/form-token.ts'
 import { pageHeaders } from '../src/console/headers.ts'
@@ -46,11 +47,14 @@ function addPage(app: FastifyInstance, { path, who, view }: PageRoute, options: 
   app.get(path, async (request, reply) => {
     const caller = await app.identify(request, reply)
     assertBrowser(caller)
-    assertStanding({ who, name: path }, caller)
+    assertMayAsk({ who, name: path }, caller, options.parts)
     const { publicUrl, endpoints, parts, formTokens } = options
     const page = await view({
       publicUrl,
       principal: caller.principal,
+      isWorkspacesOn: parts.config.workspaces,
+      administered: ownWorkspaces(caller, parts),
+      providers: parts.config.providers.map(({ id }) => id),
       formToken: formTokens.issue(caller.credential.id),
       consult: consultant(endpoints, parts, caller),
       params: request.params as Record<string, string>,
@@ -108,7 +112,7 @@ async function act(
       }),
     )
   try {
-    assertStanding(endpoint, caller)
+    assertMayAsk(endpoint, caller, parts)
     if (!isHarmless(endpoint)) assertMayChange(app.lockdown(), caller, endpoint.name)
     const action = await readAction(endpoint, fields, { ...parts, publicUrl })
     const answer = await endpoint.handle(
@@ -116,7 +120,7 @@ async function act(
       parts,
     )
     await refresh()
-    record('allow', { resources: answer.resources })
+    record('allow', { resources: answer.resources, workspace: answer.workspace })
     return reply.redirect(action.next, 303)
   } catch (fault) {
     if (fault instanceof GatewayError)

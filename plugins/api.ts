@@ -10,6 +10,7 @@ import {
   type Endpoint,
   isHarmless,
 } from '../src/admin/endpoint.ts'
+import { assertMayAsk } from '../src/admin/place.ts'
 import { OWN_BODY_LIMIT, readOwnJson } from '../src/console/own-body.ts'
 import { GatewayError } from '../src/errors.ts'
 import type { Caller } from '../src/identity/caller.ts'
@@ -127,7 +128,8 @@ function addRoute(app: FastifyInstance, endpoint: Endpoint, options: ApiOptions)
       request.adminCaller = caller
       reply.header('cache-control', 'no-store')
       assertSameOrigin(request, caller.credential, options.publicUrl)
-      assertStanding(endpoint, caller)
+      assertMayAsk(endpoint, caller, options.parts)
+      assertScope(endpoint, caller)
       if (!isHarmless(endpoint)) assertMayChange(app.lockdown(), caller, endpoint.name)
     },
     handler: (request, reply) => answerTo(request, reply, endpoint, options),
@@ -135,11 +137,7 @@ function addRoute(app: FastifyInstance, endpoint: Endpoint, options: ApiOptions)
   })
 }
 
-function assertStanding({ who, method, name }: Endpoint, { principal, credential }: Caller): void {
-  if (who === 'admin' && !principal.isAdmin) {
-    const message = `Permission denied: ${name} is for administrators`
-    throw new GatewayError('ERR_PERMISSION_DENIED', message, { reason: 'admin_only' })
-  }
+function assertScope({ method, name }: Endpoint, { credential }: Caller): void {
   if (method !== 'GET' && credential.scope.includes('read')) {
     const message = `This token may only read; ${name} does more. Make one without the read-only mark`
     throw new GatewayError('ERR_INSUFFICIENT_SCOPE', message, { reason: 'read_only_token' })
@@ -180,6 +178,7 @@ function recordChange(
       effect: 'allow',
       status,
       resources: answer.resources,
+      workspace: answer.workspace,
       principal: request.adminCaller?.principal,
       credential: request.adminCaller?.credential,
     }),

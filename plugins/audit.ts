@@ -44,7 +44,7 @@ export const audit = fp<AuditOptions>(
 /** What a route of ours knows of an event; the rest is read off the request. */
 export type OwnEvent = Pick<
   AuditEvent,
-  'event' | 'effect' | 'status' | 'reason' | 'operation' | 'resources'
+  'event' | 'effect' | 'status' | 'reason' | 'operation' | 'resources' | 'workspace'
 > & {
   readonly principal?: Principal | undefined
   readonly credential?: Credential | undefined
@@ -52,7 +52,7 @@ export type OwnEvent = Pick<
 
 /** @returns The event for a request to one of our own routes. The path is the route's template, never what was sent. */
 export function eventOf(request: FastifyRequest, reply: FastifyReply, event: OwnEvent): AuditEvent {
-  const { principal, credential, effect, status, reason, operation, resources } = event
+  const { principal, credential, effect, status, reason, operation, resources, workspace } = event
   return {
     at: new Date().toISOString(),
     requestId: request.id,
@@ -64,6 +64,7 @@ export function eventOf(request: FastifyRequest, reply: FastifyReply, event: Own
     operation,
     method: request.method,
     path: request.routeOptions.url ?? '',
+    workspace,
     resources,
     effect,
     reason,

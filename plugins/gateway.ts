@@ -24,6 +24,8 @@ export type GatewayOptions = {
   readonly limits: Pick<Limits, 'assertAddress' | 'enter' | 'leave'>
   /** Tells which known versions the tracking server is like, at once and whenever that changes. */
   readonly followVersion: UpstreamVersion['follow']
+  /** Told how many milliseconds it took until a request was allowed; a refusal's are in its audit event. */
+  readonly onAllowed: (ms: number) => void
 }
 
 /**
@@ -111,6 +113,7 @@ async function handle(
     const judged = await judge(exchange, call, services)
     // A body may have come in slowly, begun before the lockdown.
     if (exchange.caller !== undefined) assertOpen(app.lockdown(), exchange.caller, target.operation)
+    options.onAllowed(reply.elapsedTime)
     const status = await forward(exchange, judged, services)
     reply.hijack()
     app.audit.record(eventOf(exchange, reply, { effect: 'allow', status }))
@@ -147,7 +150,8 @@ async function admit(
   assertSameOrigin(request, caller.credential, publicUrl)
   checkStanding(operation, caller, request.method)
   assertOpen(app.lockdown(), caller, operation)
-  const place = workspaces.enter(request.raw, caller)
+  exchange.workspace = workspaces.named(request.raw)
+  const place = workspaces.enter(exchange.workspace, caller)
   exchange.caller = place.caller
   return place.services
 }
@@ -219,6 +223,7 @@ function eventOf(exchange: Exchange, reply: FastifyReply, outcome: Outcome): Aud
     operation: exchange.operation?.name,
     method: request.method ?? '',
     path: exchange.path ?? '',
+    workspace: exchange.workspace,
     resources: demands && touched(demands),
     ...outcome,
     bytesIn: Number(request.headers['content-length'] ?? 0),

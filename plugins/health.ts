@@ -1,5 +1,12 @@
 import fp from 'fastify-plugin'
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Whether each part works, by its name; an answer of at most a second ago. Never rejects. */
+    readonly partsWork: () => Promise<Readonly<Record<string, boolean>>>
+  }
+}
+
 /** Looks whether a part works; rejects, for whatever reason, if not. */
 export type HealthCheck = () => Promise<unknown>
 
@@ -36,6 +43,10 @@ const KEEP_MS = 1000
 export const health = fp<HealthOptions>(
   async (app, options) => {
     const readiness = keepShortly(() => look(options), options.nowMs ?? Date.now)
+    app.decorate('partsWork', async () => {
+      const { parts } = await readiness()
+      return Object.fromEntries(Object.entries(parts).map(([name, { status }]) => [name, status === 'ok']))
+    })
     const config = { anyHost: true }
     app.get('/healthz', { config }, async (_request, reply) => {
       reply.header('cache-control', 'no-store')

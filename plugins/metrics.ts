@@ -22,11 +22,12 @@ export const metrics = fp<MetricsOptions>(
   async (app, { metrics, port, host }) => {
     const server = createServer(async (request, response) => {
       const known = request.url === '/metrics' && (request.method === 'GET' || request.method === 'HEAD')
-      const body = known ? await metrics.render() : ''
-      response.writeHead(known ? 200 : 404, {
-        'content-type': metrics.contentType,
-        'cache-control': 'no-store',
-      })
+      // Nobody else waits for this promise: what it rejected with would end the process.
+      const body = known
+        ? await metrics.render().catch((fault) => void app.log.warn({ err: fault }, 'no metrics'))
+        : ''
+      const status = known ? (body === undefined ? 500 : 200) : 404
+      response.writeHead(status, { 'content-type': metrics.contentType, 'cache-control': 'no-store' })
       response.end(body)
     })
     app.decorate('metricsAddress', () => (server.address() as AddressInfo | null) ?? undefined)

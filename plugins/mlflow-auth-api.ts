@@ -18,13 +18,15 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who asks MLflow's auth API for something. */
     authCaller: Caller | undefined
+    /** The workspace that it is asked in; undefined while none are kept apart. */
+    authWorkspace: string | undefined
   }
 }
 
 export type MlflowAuthApiOptions = {
   readonly services: Omit<AuthServices, 'lookup'>
   /** Takes a request to the workspace that it names. */
-  readonly workspaces: Pick<Workspaces, 'enter'>
+  readonly workspaces: Pick<Workspaces, 'named' | 'enter'>
   readonly publicUrl: URL
   /** Has this process see what was just changed. */
   readonly refresh: () => Promise<void>
@@ -41,6 +43,7 @@ export const mlflowAuthApi = fp<MlflowAuthApiOptions>(
       done(null, body),
     )
     app.decorateRequest('authCaller', undefined)
+    app.decorateRequest('authWorkspace', undefined)
     for (const route of AUTH_ROUTES) {
       for (const url of route.urls) {
         app.route({
@@ -89,15 +92,17 @@ async function answer(
     contentType: request.headers['content-type'],
     body: request.body,
   })
-  const place = workspaces.enter(request.raw, caller)
+  request.authWorkspace = workspaces.named(request.raw)
+  const place = workspaces.enter(request.authWorkspace, caller)
   const ask = {
     ...{ caller: place.caller, parameters },
     workspace: place.services.workspace ?? DEFAULT_WORKSPACE,
     services: { ...services, lookup: place.services.lookup },
   }
   await route.standing(ask)
-  const { answer, changed, resources } = await route.run(ask)
+  const { answer, changed, resources, workspace } = await route.run(ask)
   const event = changed ?? 'decision'
+  if (request.authWorkspace !== undefined) request.authWorkspace = workspace ?? request.authWorkspace
   record(app, { request, reply, route }, { event, effect: 'allow', status: 200, resources })
   // It is done and on record: what comes now cannot undo it.
   if (changed !== undefined) await refresh()
@@ -114,5 +119,6 @@ function outcomeOf(fault: unknown): Outcome {
 
 function record(app: FastifyInstance, { request, reply, route }: Step, outcome: Outcome): void {
   const { principal, credential } = request.authCaller ?? {}
-  app.audit.record(eventOf(request, reply, { ...outcome, operation: route.name, principal, credential }))
+  const asked = { operation: route.name, workspace: request.authWorkspace, principal, credential }
+  app.audit.record(eventOf(request, reply, { ...outcome, ...asked }))
 }

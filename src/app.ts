@@ -20,6 +20,7 @@ import { upstreamVersion } from '../plugins/upstream-version.ts'
 import type { AdminParts } from './admin/endpoint.ts'
 import { ENDPOINTS } from './admin/endpoints.ts'
 import { type Chain, type ChainKey, createChain, createChainKey } from './audit/chain.ts'
+import { createMeasurements, type Measurements } from './audit/measurements.ts'
 import { createMetrics } from './audit/metrics.ts'
 import { programLog } from './audit/program-log.ts'
 import { createRequestIds } from './audit/request-id.ts'
@@ -96,15 +97,16 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   app.addHook('onClose', async () => directory.stop())
   const lockdown = await followLockdown({ store, directory, onFault })
   app.addHook('onClose', async () => lockdown.stop())
+  const measurements = createMeasurements()
   const identity = await createIdentity({
-    config,
+    ...{ config, measurements },
     store,
     directory,
     fetch: dependencies.fetch ?? fetch,
     now,
     onFault,
   })
-  const { services, workspaces, version } = createServices(config, store, directory)
+  const { services, workspaces, version } = createServices(config, store, directory, measurements)
   app.addHook('onClose', async () => {
     await Promise.all([services.upstream.close(), services.publicUpstream.close()])
   })
@@ -113,7 +115,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   const sink = await createAuditSink({ ...sinkOptions(config, store, chain), onFault })
   const limits = createLimits({ config, nowMs: dependencies.nowMs ?? (() => performance.now()) })
 
-  const running = { directory, lockdown, identity, services, workspaces, version, limits, sink }
+  const running = { directory, lockdown, identity, services, workspaces, version, measurements, limits, sink }
   await registerPlugins(app, { config, store, chainKey, ...running, now })
   return app
 }
@@ -155,14 +157,19 @@ type Made = {
   readonly version: UpstreamVersion
 }
 
-function createServices(config: Config, store: Store, directory: Directory): Made {
+function createServices(
+  config: Config,
+  store: Store,
+  directory: Directory,
+  { upstreamAnswered: onAnswer, lookups: use }: Measurements,
+): Made {
   const { upstreamUrl: url, upstreamHost: host, upstreamTimeout: idleTimeout } = config
-  const upstream = createUpstream({ url, host, idleTimeout, onConnect: () => version.readSoon() })
+  const upstream = createUpstream({ url, host, idleTimeout, onAnswer, onConnect: () => version.readSoon() })
   const version = createUpstreamVersion({ upstream })
-  const lookup = createLookup({ upstream })
+  const lookup = createLookup({ upstream, use })
   const services: Services = {
     upstream,
-    publicUpstream: createUpstream({ url, host, idleTimeout, connections: PUBLIC_CONNECTIONS }),
+    publicUpstream: createUpstream({ url, host, idleTimeout, onAnswer, connections: PUBLIC_CONNECTIONS }),
     lookup,
     pageTokens: createPageTokens(config.gatewaySecret),
     effects: {
@@ -188,7 +195,7 @@ function createServices(config: Config, store: Store, directory: Directory): Mad
   const workspaces = createWorkspaces({
     isOn: config.workspaces,
     services,
-    createLookup: (own) => createLookup({ upstream: own }),
+    createLookup: (own) => createLookup({ upstream: own, use }),
   })
   directory.onChange(({ kind, key }) => {
     if (kind === 'experiment' || kind === 'model' || kind === 'resource') workspaces.forget(kind, key)
@@ -220,6 +227,7 @@ type Parts = {
   readonly workspaces: Workspaces
   readonly version: UpstreamVersion
   readonly limits: Limits
+  readonly measurements: Measurements
   readonly sink: AuditSink
   readonly now: () => number
 }
@@ -227,6 +235,7 @@ type Parts = {
 async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void> {
   const { config, store, directory, lockdown, identity, services, workspaces, version, limits, sink, now } =
     parts
+  const { measurements } = parts
   const { publicUrl, metricsPort } = config
   const unknown = createUnknownRoutes(CATALOGUE)
   const counters = createMetrics({
@@ -235,6 +244,12 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
     unknownRoutes: unknown.refused,
     upstreamVersion: version.current,
     lockdown: () => lockdown.current()?.mode,
+    measurements,
+    operating: {
+      parts: () => app.partsWork(),
+      sessions: store.sessions.count,
+      accessTokens: store.tokens.count,
+    },
   })
   await app.register(errors, { publicUrl })
   await app.register(audit, { sink, observers: [counters.observe] })
@@ -304,14 +319,20 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
     publicUrl,
     limits,
     followVersion: version.follow,
+    onAllowed: measurements.allowed,
   })
   if (metricsPort !== undefined)
     await app.register(metrics, { metrics: counters, port: metricsPort, host: config.host })
 }
 
-function adminParts({ store, config, now, services, identity }: Parts): AdminParts {
+function adminParts({ store, config, now, services, workspaces, identity }: Parts): AdminParts {
   const { lookup, upstream } = services
-  return { store, config, now, lookup, upstream, catalogue: CATALOGUE, keyring: identity.keyring }
+  const servicesIn = (workspace: string) => {
+    const there = workspaces.services(workspace)
+    return { lookup: there.lookup, upstream: there.upstream }
+  }
+  const { keyring } = identity
+  return { store, config, now, lookup, upstream, servicesIn, keyring, catalogue: CATALOGUE }
 }
 
 function pruneAudit({ store, config, chainKey, now }: Parts): Promise<number> {

@@ -1,7 +1,11 @@
+import type { Caller } from '../identity/caller.ts'
 import { isPlainId } from '../mlflow/locate.ts'
 import type { Lookup } from '../mlflow/lookup.ts'
+import type { ResourceRef } from '../policy/access.ts'
 import type { AskedType } from '../policy/asked.ts'
 import type { AccessRequest } from '../store/access-requests.ts'
+import type { AdminParts } from './endpoint.ts'
+import { managedBy } from './resource.ts'
 
 /**
  * What somebody who asks for access means by an id or name that they may not look up themselves: of a run or trace the
@@ -36,3 +40,15 @@ export async function askedAbout(
 function inExperiment(id: string | undefined): AccessRequest['about'] {
   return id === undefined ? undefined : { type: 'experiment', key: id }
 }
+
+/** What a request is about, if the caller manages it. What there is not is for administrators to decline. */
+export async function managedAbout(
+  { about }: AccessRequest,
+  caller: Caller,
+  parts: AdminParts,
+): Promise<ResourceRef | undefined> {
+  if (about !== undefined) return managedBy(caller, about.type, about.key, parts)
+  return caller.principal.isAdmin ? NOTHING : undefined
+}
+
+const NOTHING: ResourceRef = { type: 'server', key: undefined }

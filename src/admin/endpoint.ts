@@ -15,8 +15,12 @@ export type AdminParts = {
   readonly store: Store
   readonly lookup: Lookup
   readonly upstream: Pick<Upstream, 'getJson'>
+  /** The workspace that these two ask in; absent while none are kept apart. See `partsIn`. */
+  readonly workspace?: string | undefined
+  /** What requests to a workspace are looked up with. */
+  readonly servicesIn: (workspace: string) => Pick<AdminParts, 'lookup' | 'upstream'>
   readonly catalogue: readonly Operation[]
-  readonly config: MemberConfig
+  readonly config: MemberConfig & { readonly workspaces: boolean }
   readonly keyring: Pick<Keyring, 'replace'>
   /** Seconds since the epoch. */
   readonly now: () => number
@@ -38,6 +42,8 @@ export type AdminAnswer = {
   readonly status?: number
   /** What the answer is a version of, for `If-Match`. */
   readonly etag?: string
+  /** Where it was changed, if in a workspace. */
+  readonly workspace?: string | undefined
   /** What was changed, for the record. */
   readonly resources?: readonly AuditedResource[]
 }
@@ -50,8 +56,11 @@ export type Endpoint = {
   /** Below `/auth/api/v1`, parameters as `:id`. */
   readonly path: string
   readonly summary: string
-  /** `signed_in`: the endpoint itself looks at whom it concerns. */
-  readonly who: 'admin' | 'signed_in'
+  /**
+   * `workspace_admin`: administrators of a workspace too, in theirs; `signed_in`: everybody. With both the endpoint itself
+   * looks at whom it concerns.
+   */
+  readonly who: 'admin' | 'workspace_admin' | 'signed_in'
   readonly params: TObject
   readonly query: TObject
   readonly body: TObject | undefined

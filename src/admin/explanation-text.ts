@@ -14,6 +14,7 @@ export function explanationText(answer: Answer): string {
 const WHY_NOT: Readonly<Record<string, string>> = {
   admin_only: ': it is for administrators',
   nobody: ': the gateway serves it to nobody',
+  no_such_membership: ': they hold nothing in that workspace; a role in it would be needed first',
   locked_out: ': disabled, or their provider is no longer configured',
 }
 

@@ -1,10 +1,13 @@
 import { GatewayError } from '../errors.ts'
+import { enter, isMemberOf } from '../identity/caller.ts'
 import { hypotheticalDemands, type Subjects } from '../mlflow/hypothetical.ts'
+import { isPublic } from '../mlflow/judge.ts'
 import type { Lookup } from '../mlflow/lookup.ts'
 import type { Operation } from '../mlflow/operation.ts'
 import type { DenyReason } from '../policy/decide.ts'
 import { type Explanation, explain } from '../policy/explain.ts'
-import { createMemberCompiler, type MemberConfig } from '../policy/member.ts'
+import { DEFAULT_WORKSPACE } from '../policy/grants.ts'
+import { createMemberCompiler, type Member, type MemberConfig } from '../policy/member.ts'
 import type { Store } from '../store/store.ts'
 
 /** Who, what, and about which things. */
@@ -21,7 +24,7 @@ export type Answer = {
   readonly operation: string
   readonly effect: 'allow' | 'deny'
   /** Why not; `locked_out` for somebody disabled, or whose provider is no longer configured. */
-  readonly reason?: DenyReason | 'locked_out' | 'nobody' | undefined
+  readonly reason?: DenyReason | 'locked_out' | 'nobody' | 'no_such_membership' | undefined
   /** True if it is allowed, or refused, whatever grants say. */
   readonly isAdmin: boolean
   /** What was asked for, thing by thing; empty where the operation is about nothing in particular. */
@@ -31,6 +34,8 @@ export type Answer = {
 export type ExplanationParts = {
   readonly store: Pick<Store, 'people'>
   readonly lookup: Lookup
+  /** The workspace that a request would go to, and `lookup` asks in; absent while none are kept apart. */
+  readonly workspace?: string | undefined
   readonly catalogue: readonly Operation[]
   readonly config: MemberConfig
   /** Seconds since the epoch. */
@@ -44,7 +49,7 @@ export type ExplanationParts = {
  *   to be told more, or other things.
  */
 export async function explainFor(question: Question, parts: ExplanationParts): Promise<Answer> {
-  const { store, catalogue, config, lookup, now } = parts
+  const { store, catalogue, config, now, workspace } = parts
   const operation = operationCalled(question.operation, catalogue)
   const person = await store.people.find({ username: question.username })
   const membership = person && (await store.people.membership(person.id, config.providers))
@@ -56,26 +61,46 @@ export async function explainFor(question: Question, parts: ExplanationParts): P
     return { ...about, effect: 'deny', reason: 'locked_out', isAdmin: false, explanations: [] }
   }
   const { isAdmin } = member.principal
-  const demands = await hypotheticalDemands(operation, question.subjects, {
+  const refusal = refusedAnywhere(operation, isAdmin)
+  if (
+    refusal === undefined &&
+    !isPublic(operation) &&
+    enter(workspace ?? DEFAULT_WORKSPACE, member) === undefined
+  )
+    return { ...about, effect: 'deny', reason: 'no_such_membership', isAdmin, explanations: [] }
+  const demands = await demandsOf(operation, question, { ...parts, member })
+  const explanations = explain(demands, membership, {
+    ...{ defaultPermission: config.defaultPermission, workspace },
+    now: now(),
+  })
+  return { ...about, ...(refusal ?? verdict(isAdmin, explanations)), isAdmin, explanations }
+}
+
+function demandsOf(
+  operation: Operation,
+  { subjects }: Question,
+  { lookup, workspace, member }: ExplanationParts & { readonly member: Member },
+) {
+  return hypotheticalDemands(operation, subjects, {
     lookup,
+    workspace,
+    isMemberOf: (name) => isMemberOf(member, name),
     // All that a pattern could match is named in the answer, whoever it is about.
     access: { needsName: () => true },
   })
-  const explanations = explain(demands, membership, {
-    defaultPermission: config.defaultPermission,
-    now: now(),
-  })
-  return { ...about, ...verdict(operation, isAdmin, explanations), isAdmin, explanations }
 }
 
-function verdict(
-  { needs }: Operation,
-  isAdmin: boolean,
-  explanations: readonly Explanation[],
-): Pick<Answer, 'effect' | 'reason'> {
+type Verdict = Pick<Answer, 'effect' | 'reason'>
+
+/** What is told before it is looked at what a request is about. */
+function refusedAnywhere({ needs }: Operation, isAdmin: boolean): Verdict | undefined {
   if (needs.some(({ kind }) => kind === 'nobody')) return { effect: 'deny', reason: 'nobody' }
+  const isAdmins = !isAdmin && needs.some(({ kind }) => kind === 'admin')
+  return isAdmins ? { effect: 'deny', reason: 'admin_only' } : undefined
+}
+
+function verdict(isAdmin: boolean, explanations: readonly Explanation[]): Verdict {
   if (isAdmin) return { effect: 'allow' }
-  if (needs.some(({ kind }) => kind === 'admin')) return { effect: 'deny', reason: 'admin_only' }
   const refused = explanations.find(({ effect }) => effect === 'deny')
   return refused === undefined ? { effect: 'allow' } : { effect: 'deny', reason: refused.reason }
 }

@@ -1,7 +1,7 @@
 import { type Access, compileAccess, type ResourceRef } from '../policy/access.ts'
 import { qualifiedNames } from '../policy/admins.ts'
-import type { Level } from '../policy/grants.ts'
-import type { MemberConfig } from '../policy/member.ts'
+import { DEFAULT_WORKSPACE, type Level } from '../policy/grants.ts'
+import { defaultLevelIn, type MemberConfig } from '../policy/member.ts'
 import type { Person } from '../store/person.ts'
 import type { Store } from '../store/store.ts'
 
@@ -16,6 +16,8 @@ export type MatrixRow = {
 export type MatrixParts = {
   readonly store: Pick<Store, 'people' | 'roles'>
   readonly config: MemberConfig
+  /** The workspace that the resources are in; the default one if absent. */
+  readonly workspace?: string | undefined
   /** Seconds since the epoch. */
   readonly now: () => number
 }
@@ -27,35 +29,34 @@ export type MatrixParts = {
 export async function accessMatrix(
   people: readonly Person[],
   resources: readonly ResourceRef[],
-  { store, config, now }: MatrixParts,
+  { store, config, now, workspace = DEFAULT_WORKSPACE }: MatrixParts,
 ): Promise<readonly MatrixRow[]> {
   const [first] = people
   if (first === undefined) return []
   const userIds = people.map(({ id }) => id)
   const held = Map.groupBy(await store.roles.holdings(config.providers, { userIds }), ({ userId }) => userId)
+  const found = await store.roles.findAll(new Set([...held.values()].flat().map(({ roleId }) => roleId)))
+  // One person's own role is one in each workspace.
   const roles = new Map(
-    (await store.roles.findAll(new Set([...held.values()].flat().map(({ roleId }) => roleId)))).map(
-      (role) => [role.id, role],
-    ),
+    found.filter((role) => role.workspace === workspace).map((role) => [role.id, role] as const),
   )
   const admins = await store.roles.namedSo({
     users: qualifiedNames(config.adminUsers, config),
     groups: qualifiedNames(config.adminGroups, config),
   })
   const membership = await store.people.membership(first.id, config.providers)
-  const defaultLevel = membership?.defaultPermission ?? config.defaultPermission
+  const everybodys = defaultLevelIn(workspace, membership ?? {}, config.defaultPermission)
   const compiled = new Map<string, Access>()
   const rows = new Map<string, { people: Person[]; isAdmin: boolean; levels: readonly Level[] }>()
   for (const person of people) {
     const isAdmin = admins.has(person.id)
     const roleIds = [...new Set((held.get(person.id) ?? []).map(({ roleId }) => roleId))].toSorted()
     const set = roleIds.join(' ')
-    const access =
-      compiled.get(set) ??
-      compileAccess(
-        roleIds.flatMap((id) => roles.get(id) ?? []),
-        { defaultLevel, now: now() },
-      )
+    const there = roleIds.flatMap((id) => roles.get(id) ?? [])
+    // Elsewhere than in the default workspace, who holds nothing has not even what everybody has.
+    const isThere = workspace === DEFAULT_WORKSPACE || there.some(({ grants }) => grants.length > 0)
+    const defaultLevel = isThere ? everybodys : 'NO_PERMISSIONS'
+    const access = compiled.get(set) ?? compileAccess(there, { defaultLevel, now: now(), workspace })
     compiled.set(set, access)
     const levels = resources.map((resource): Level => (isAdmin ? 'MANAGE' : access.levelOf(resource)))
     const key = JSON.stringify([isAdmin, levels])

@@ -2,8 +2,8 @@ import type { ResourceRef } from '../policy/access.ts'
 import { qualifiedNames } from '../policy/admins.ts'
 import type { Demand } from '../policy/decide.ts'
 import { type ConsideredGrant, explain } from '../policy/explain.ts'
-import type { Level } from '../policy/grants.ts'
-import { createMemberCompiler, type MemberConfig } from '../policy/member.ts'
+import { DEFAULT_WORKSPACE, type Level } from '../policy/grants.ts'
+import { createMemberCompiler, defaultLevelIn, type MemberConfig } from '../policy/member.ts'
 import type { Store } from '../store/store.ts'
 
 /** What somebody holds on a resource, and through what. */
@@ -19,7 +19,7 @@ export type Reach = {
 export type ReachPage = {
   /** By username. */
   readonly people: readonly Reach[]
-  /** What everybody else who signs in has. */
+  /** What everybody else who signs in has; in another than the default workspace, everybody else who holds something there. */
   readonly byDefault: Level
   /** Username to go on after; absent on the last page. */
   readonly next?: string | undefined
@@ -28,6 +28,8 @@ export type ReachPage = {
 export type ReachParts = {
   readonly store: Pick<Store, 'people'>
   readonly config: MemberConfig
+  /** The workspace that it is in; the default one if absent. */
+  readonly workspace?: string | undefined
   /** Seconds since the epoch. */
   readonly now: () => number
 }
@@ -45,12 +47,13 @@ export type ReachOptions = {
  */
 export async function whoReaches(
   resource: ResourceRef,
-  { store, config, now }: ReachParts,
+  { store, config, now, workspace }: ReachParts,
   { after = '', limit = 200 }: ReachOptions = {},
 ): Promise<ReachPage> {
   const at = now()
   const candidates = await store.people.reaching({
     resource,
+    workspace: workspace ?? DEFAULT_WORKSPACE,
     providers: config.providers,
     adminUsers: qualifiedNames(config.adminUsers, config),
     adminGroups: qualifiedNames(config.adminGroups, config),
@@ -60,15 +63,16 @@ export async function whoReaches(
   })
   const compile = createMemberCompiler(config, now)
   const people: Reach[] = []
+  const options = { defaultPermission: config.defaultPermission, now: at, workspace }
   let byDefault: Level | undefined
   for (const { id, username } of candidates) {
     const membership = await store.people.membership(id, config.providers)
     const member = membership && compile(membership)?.member
     if (membership === undefined || member === undefined) continue
-    byDefault ??= membership.defaultPermission
+    byDefault ??= defaultLevelIn(workspace ?? DEFAULT_WORKSPACE, membership, config.defaultPermission)
     const { isAdmin } = member.principal
     const demand: Demand = { action: 'read', resource }
-    const [found] = explain([demand], membership, { defaultPermission: config.defaultPermission, now: at })
+    const [found] = explain([demand], membership, options)
     if (found === undefined) continue
     const through = found.grants.filter(({ decides }) => decides)
     if (isAdmin || through.length > 0) {
@@ -84,7 +88,7 @@ export async function whoReaches(
   const last = candidates.at(-1)
   return {
     people,
-    byDefault: byDefault ?? config.defaultPermission,
+    byDefault: byDefault ?? defaultLevelIn(workspace ?? DEFAULT_WORKSPACE, {}, config.defaultPermission),
     next: candidates.length === limit ? last?.username : undefined,
   }
 }

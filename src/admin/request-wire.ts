@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import type { ResourceRef } from '../policy/access.ts'
 import type { AccessRequest } from '../store/access-requests.ts'
+import { WorkspaceWire, workspaceToWire } from './place.ts'
 
 /** A request for access, as the JSON API tells of it. */
 export const RequestWire = Type.Object({
@@ -20,6 +21,7 @@ export const RequestWire = Type.Object({
     ],
     { description: 'What that is, for those who manage it; null if there is no such thing.' },
   ),
+  ...WorkspaceWire,
   level: Type.String(),
   note: Type.String(),
   state: Type.Enum(['open', 'granted', 'declined', 'withdrawn']),
@@ -41,6 +43,7 @@ export function requestToWire(request: AccessRequest, about?: ResourceRef) {
       about?.key === undefined
         ? null
         : { resource_type: about.type, key: about.key, name: about.name ?? null },
+    ...workspaceToWire(request.workspace),
     level: request.level,
     note: request.note,
     state: request.state,

@@ -1,10 +1,22 @@
+import { Type } from 'typebox'
 import { GatewayError } from '../errors.ts'
 import type { Caller } from '../identity/caller.ts'
 import { resourceByKey } from '../mlflow/resource-by-key.ts'
 import type { ResourceRef } from '../policy/access.ts'
-import { explain } from '../policy/explain.ts'
-import type { Grant, ResourceType } from '../policy/grants.ts'
+import { RESOURCE_TYPES, type ResourceType } from '../policy/grants.ts'
 import type { AdminParts } from './endpoint.ts'
+import { InWorkspace } from './place.ts'
+
+/** The fields that name a resource. */
+export const About = {
+  resource_type: Type.Enum([...RESOURCE_TYPES]),
+  key: Type.String({
+    minLength: 1,
+    maxLength: 1000,
+    description: 'Its id, or the name where names are keys.',
+  }),
+  ...InWorkspace,
+}
 
 /** True for an administrator, and for whoever holds MANAGE on it. */
 export function manages({ principal, access }: Caller, resource: ResourceRef): boolean {
@@ -52,30 +64,4 @@ export function resourceOf(
   { lookup }: Pick<AdminParts, 'lookup'>,
 ): Promise<ResourceRef> {
   return resourceByKey(type, key, { lookup, access: { needsName: () => true } })
-}
-
-/** A grant that outlives the right it is made from would be more than the giver has. */
-export async function assertNotWider(
-  caller: Caller,
-  resource: ResourceRef,
-  grant: Grant,
-  parts: AdminParts,
-): Promise<void> {
-  if (caller.principal.isAdmin) return
-  const { store, config, now } = parts
-  const membership = await store.people.membership(caller.principal.userId, config.providers)
-  const [own] = explain([{ action: 'manage', resource }], membership ?? { roles: [] }, {
-    defaultPermission: config.defaultPermission,
-    now: now(),
-  })
-  const until = Math.max(
-    0,
-    ...(own?.grants ?? [])
-      .filter(({ decides }) => decides)
-      .map(({ grant: { expiresAt } }) => expiresAt ?? Number.POSITIVE_INFINITY),
-  )
-  if (own?.byDefault !== true && (grant.expiresAt ?? Number.POSITIVE_INFINITY) > until) {
-    const message = `Your own right ends at ${new Date(until * 1000).toISOString()}: give expires_at, and no later`
-    throw new GatewayError('ERR_PERMISSION_DENIED', message, { reason: 'wider_than_own' })
-  }
 }

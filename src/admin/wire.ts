@@ -1,4 +1,5 @@
 import { type TSchema, Type } from 'typebox'
+import type { ConsideredGrant } from '../policy/explain.ts'
 import { GRANT_TYPES, type Grant } from '../policy/grants.ts'
 import type { StoredGrant } from '../store/grant-row.ts'
 import type { RoleVia } from '../store/membership.ts'
@@ -6,6 +7,7 @@ import type { Person } from '../store/person.ts'
 import type { RoleDetails, RoleRecord } from '../store/roles.ts'
 import type { SessionRecord } from '../store/sessions.ts'
 import type { TokenRecord } from '../store/tokens.ts'
+import { WorkspaceWire, workspaceToWire } from './place.ts'
 
 /*
  * How things look in the JSON API: the schema of each, and what makes it of ours. Times are seconds since the epoch.
@@ -41,6 +43,7 @@ export const GrantWire = Type.Object({
   pattern: Type.String(),
   level: Type.String(),
   expires_at: orNull(Time),
+  ...WorkspaceWire,
   source: Type.Enum(['manual', 'policy', 'creator']),
 })
 
@@ -49,8 +52,11 @@ export function grantToWire({ id, source, ...grant }: StoredGrant) {
 }
 
 /** A grant that is kept nowhere, as explanations suggest them. */
-export function bareGrantToWire({ resourceType, match, pattern, level, expiresAt }: Grant) {
-  return { resource_type: resourceType, match, pattern, level, expires_at: expiresAt ?? null }
+export function bareGrantToWire({ resourceType, match, pattern, level, expiresAt, workspace }: Grant) {
+  return {
+    ...{ resource_type: resourceType, match, pattern, level, expires_at: expiresAt ?? null },
+    ...workspaceToWire(workspace),
+  }
 }
 
 export const ViaWire = Type.Object({
@@ -63,16 +69,37 @@ export function viaToWire(via: RoleVia): object {
   return via
 }
 
+/** A grant that is kept nowhere. */
+export const BareGrantWire = Type.Omit(GrantWire, ['id', 'source'])
+
+/** A grant that speaks of what was asked about. */
+export const ConsideredWire = Type.Object({
+  role: Type.String(),
+  personal: Type.Boolean(),
+  via: Type.Array(ViaWire),
+  grant: BareGrantWire,
+  decides: Type.Boolean(),
+})
+
+export function consideredToWire({ role, personal, via, grant, decides }: ConsideredGrant) {
+  return { role, personal, via: via.map(viaToWire), grant: bareGrantToWire(grant), decides }
+}
+
 export const RoleSummaryWire = Type.Object({
   id: Type.String(),
   name: Type.String(),
   description: orNull(Type.String()),
+  ...WorkspaceWire,
   source: Type.String({ description: 'policy: changed in the policy file only.' }),
   grants: Type.Array(GrantWire),
 })
 
-export function roleSummaryToWire({ id, name, description, source, grants }: RoleRecord) {
-  return { id, name, description: description ?? null, source, grants: grants.map(grantToWire) }
+export function roleSummaryToWire({ id, name, description, workspace, source, grants }: RoleRecord) {
+  return {
+    ...{ id, name, description: description ?? null },
+    ...workspaceToWire(workspace),
+    ...{ source, grants: grants.map(grantToWire) },
+  }
 }
 
 const HeldBy = { source: Type.String() }

@@ -47,6 +47,8 @@ export type AuditEvent = {
   readonly operation?: string | undefined
   readonly method: string
   readonly path: string
+  /** Where it was, with `WORKSPACES`. */
+  readonly workspace?: string | undefined
   readonly resources?: readonly AuditedResource[] | undefined
   readonly effect: 'allow' | 'deny' | 'error'
   /** Why, as a word to count by: `no_grant`, `level_too_low`, `expired`, ... */

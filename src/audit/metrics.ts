@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { AuditEvent } from './event.ts'
+import { type Measurements, type OperatingSources, registerOperating } from './measurements.ts'
 
 /** Numbers kept elsewhere, read when the metrics are asked for. */
 export type MetricSources = {
@@ -13,6 +14,8 @@ export type MetricSources = {
   readonly lockdown: () => string | undefined
   /** What the tracking server says it is, once it has. */
   readonly upstreamVersion: () => string | undefined
+  readonly measurements: Measurements
+  readonly operating: OperatingSources
 }
 
 export type Metrics = {
@@ -46,6 +49,8 @@ export function createMetrics(sources: MetricSources): Metrics {
   })
   const durations = observeDurations(registry)
   readSources(registry, sources)
+  sources.measurements.register(registry)
+  registerOperating(registry, sources.operating)
   return {
     observe: (event) => {
       if (event.event !== 'decision') return events.inc({ event: event.event, effect: event.effect })

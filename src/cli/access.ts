@@ -1,11 +1,12 @@
 import type { Command } from 'commander'
 import { explainFor } from '../admin/explanation.ts'
 import { describeVia, explanationText } from '../admin/explanation-text.ts'
+import { partsIn } from '../admin/place.ts'
 import { type Reach, whoReaches } from '../admin/reach.ts'
 import { assertExists, resourceOf } from '../admin/resource.ts'
 import { CATALOGUE } from '../mlflow/catalogue.ts'
-import { type Subjects, subjectsOf } from '../mlflow/hypothetical.ts'
-import { describeGrant, RESOURCE_TYPES, type ResourceType } from '../policy/grants.ts'
+import { fieldFor, type Subjects, subjectsOf } from '../mlflow/hypothetical.ts'
+import { DEFAULT_WORKSPACE, describeGrant, RESOURCE_TYPES, type ResourceType } from '../policy/grants.ts'
 import { addCommand, type Cli, type OptionSpec, type Outcome, table, UsageError } from './command.ts'
 import { type Gateway, withGateway } from './store-access.ts'
 
@@ -17,7 +18,7 @@ export function addAccessCommands(cli: Cli, program: Command): void {
   addCommand<AccessOptions>(cli, program, {
     usage: 'access',
     summary: 'list everybody with a right on a resource, and what it comes from',
-    options: RESOURCE_TYPES.map(flagFor),
+    options: [...RESOURCE_TYPES.map(flagFor), IN_WORKSPACE],
     example: 'mlflow-auth-gateway access --experiment 12',
     run: (_args, options) => withGateway(cli, (gateway) => access(gateway, options)),
   })
@@ -28,36 +29,47 @@ export function addAccessCommands(cli: Cli, program: Command): void {
       { flags: '--user <name>', summary: 'who', required: true },
       { flags: '--operation <name>', summary: 'what, as the audit log names it', required: true },
       ...[...new Set(CATALOGUE.flatMap((row) => [...subjectsOf(row).keys()]))].toSorted().map(flagFor),
+      IN_WORKSPACE,
     ],
     example: 'mlflow-auth-gateway explain --user editor --operation runs.delete --run 6c1e0a0f',
     run: (_args, options) => withGateway(cli, (gateway) => explain(gateway, options)),
   })
 }
 
+const IN_WORKSPACE: OptionSpec = {
+  flags: '--workspace <name>',
+  summary: 'with WORKSPACES: in which one, if not in the default one',
+}
+
 function flagFor(kind: string): OptionSpec {
-  return { flags: `--${kind.replaceAll('_', '-')} <key>`, summary: `which ${kind.replaceAll('_', ' ')}` }
+  return {
+    flags: `--${fieldFor(kind).replaceAll('_', '-')} <key>`,
+    summary: `which ${kind.replaceAll('_', ' ')}`,
+  }
 }
 
 /** What was given of these, under the names that Commander makes of the flags. */
 function given(options: AccessOptions, kinds: readonly string[]): readonly (readonly [string, string])[] {
   return kinds.flatMap((kind) => {
-    const value = options[kind.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())]
+    const value = options[fieldFor(kind).replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())]
     return value === undefined ? [] : [[kind, value] as const]
   })
 }
 
-async function explain({ store, lookup, config, now }: Gateway, options: ExplainOptions): Promise<Outcome> {
+async function explain(everywhere: Gateway, options: ExplainOptions): Promise<Outcome> {
+  const gateway = partsIn(options['workspace'], everywhere)
   const kinds = CATALOGUE.flatMap((row) => [...subjectsOf(row).keys()])
   const subjects: Subjects = Object.fromEntries(given(options, [...new Set(kinds)]))
   const question = { username: options.user, operation: options.operation, subjects }
-  const answer = await explainFor(question, { store, lookup, config, now, catalogue: CATALOGUE })
+  const answer = await explainFor(question, { ...gateway, catalogue: CATALOGUE })
   return { text: explanationText(answer), json: answer }
 }
 
 /** People looked at for one page; all pages are printed. */
 const PAGE = 500
 
-async function access(gateway: Gateway, options: AccessOptions): Promise<Outcome> {
+async function access(everywhere: Gateway, options: AccessOptions): Promise<Outcome> {
+  const gateway = partsIn(options['workspace'], everywhere)
   const chosen = given(options, RESOURCE_TYPES)
   const [only] = chosen
   if (only === undefined || chosen.length > 1) {
@@ -83,7 +95,8 @@ async function access(gateway: Gateway, options: AccessOptions): Promise<Outcome
           .map(({ grant, via }) => `${describeGrant(grant)}, ${via.map(describeVia).join(' and ')}`)
           .join('; '),
   ])
-  const others = `Everybody else who signs in has ${byDefault}.\n`
+  const isElsewhere = (gateway.workspace ?? DEFAULT_WORKSPACE) !== DEFAULT_WORKSPACE
+  const others = `Everybody else who ${isElsewhere ? 'holds something there' : 'signs in'} has ${byDefault}.\n`
   return {
     text: table(['NAME', 'LEVEL', 'THROUGH'], rows, 'Nobody has a right of their own on it.') + others,
     json: { resource, by_default: byDefault, people },

@@ -1,12 +1,16 @@
 import { userInfo } from 'node:os'
 import type { AuditEvent, AuditEventKind, AuditedResource } from '../audit/event.ts'
 import { createRequestIds } from '../audit/request-id.ts'
-import type { RecordedStore } from './store-access.ts'
+import { DEFAULT_WORKSPACE } from '../policy/grants.ts'
+import type { Cli } from './command.ts'
+import { hasWorkspaces, type RecordedStore } from './store-access.ts'
 
 export type Act = {
   readonly event: AuditEventKind
   /** The command, e.g. `role grant`. */
   readonly command: string
+  /** Where, if workspaces are kept apart and it is in one. */
+  readonly workspace?: string | undefined
   readonly resources: readonly AuditedResource[]
 }
 
@@ -16,7 +20,7 @@ export const COMMAND_LINE = 'command line'
 /** Puts a change made at the command line on record, under the operating system's name of who made it. */
 export async function recordAct(
   store: Pick<RecordedStore, 'audit' | 'chain'>,
-  { event, command, resources }: Act,
+  { event, command, workspace, resources }: Act,
 ): Promise<void> {
   const row: AuditEvent = {
     at: new Date().toISOString(),
@@ -26,6 +30,7 @@ export async function recordAct(
     provider: COMMAND_LINE,
     method: 'CLI',
     path: command,
+    workspace,
     resources,
     effect: 'allow',
     status: 0,
@@ -46,16 +51,24 @@ export function operatingSystemUser(): string {
   }
 }
 
-type Named = { readonly id: string; readonly name: string }
+type RoleChange = {
+  readonly command: string
+  readonly role: { readonly id: string; readonly name: string; readonly workspace?: string | undefined }
+  readonly person?: { readonly id: string; readonly username: string }
+}
 
 /** As {@link recordAct}, for a change to a role, perhaps of who holds it. */
 export function recordRoleChange(
+  cli: Cli,
   store: Pick<RecordedStore, 'audit' | 'chain'>,
-  command: string,
-  role: Named,
-  person?: { readonly id: string; readonly username: string },
+  { command, role, person }: RoleChange,
 ): Promise<void> {
   const user = person === undefined ? [] : [{ type: 'user', id: person.id, name: person.username }]
   const resources = [{ type: 'role', id: role.id, name: role.name }, ...user]
-  return recordAct(store, { event: 'role_changed', command, resources })
+  return recordAct(store, { event: 'role_changed', command, workspace: whereOf(cli, role), resources })
+}
+
+/** The workspace of a role, for the record; nothing while none are kept apart. */
+export function whereOf(cli: Cli, { workspace }: Pick<RoleChange['role'], 'workspace'>): string | undefined {
+  return hasWorkspaces(cli) ? (workspace ?? DEFAULT_WORKSPACE) : undefined
 }

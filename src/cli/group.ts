@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { GatewayError } from '../errors.ts'
-import { recordAct } from './act.ts'
+import { recordAct, whereOf } from './act.ts'
 import { addCommand, type Cli, createGroup, type Outcome, table } from './command.ts'
 import { findRole } from './lookup.ts'
 import { withRecord, withStore } from './store-access.ts'
@@ -60,7 +60,7 @@ function change(cli: Cli, { name, role: roleName, provider, command }: Change) {
       { type: 'role', id: role.id, name: role.name },
       { type: 'group', id: provider === '' ? name : `${provider}:${name}` },
     ]
-    await recordAct(store, { event: 'role_changed', command, resources })
+    await recordAct(store, { event: 'role_changed', command, workspace: whereOf(cli, role), resources })
     const verb = command === 'group map' ? 'has' : 'no longer has'
     return {
       text: `Group ${name} ${verb} the role ${roleName}.\n`,

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { bareGrantToWire } from '../admin/wire.ts'
 import { GatewayError } from '../errors.ts'
 import {
   describeGrant,
@@ -65,7 +66,7 @@ export function addGrantCommands(cli: Cli, group: Command): void {
         }
         assertByHand(found, 'This grant')
         await store.roles.revokeGrant(id)
-        await recordRoleChange(store, 'role revoke', role)
+        await recordRoleChange(cli, store, { command: 'role revoke', role })
         return { text: `Role ${name} no longer has ${describeGrant(found)}.\n`, json: { id, revoked: true } }
       }),
   })
@@ -76,7 +77,7 @@ function grant(cli: Cli, name: string, options: GrantOptions) {
     const wanted = readGrant(options, cli.now())
     const role = await findRole(store, name)
     const made = await store.roles.grant(role.id, { ...wanted, source: 'manual', createdBy: COMMAND_LINE })
-    await recordRoleChange(store, 'role grant', role)
+    await recordRoleChange(cli, store, { command: 'role grant', role })
     return {
       text: `Role ${name} has ${describeGrant(made)}.\n`,
       json: grantToJson(made),
@@ -116,6 +117,6 @@ export function sourceOf({ source }: { readonly source: string }): string {
 }
 
 /** A grant as `--json` prints it. Times in seconds since the epoch. */
-export function grantToJson({ id, resourceType, match, pattern, level, expiresAt, source }: StoredGrant) {
-  return { id, resource_type: resourceType, match, pattern, level, expires_at: expiresAt ?? null, source }
+export function grantToJson({ id, source, ...grant }: StoredGrant) {
+  return { id, ...bareGrantToWire(grant), source }
 }

@@ -1,26 +1,29 @@
 import type { Command } from 'commander'
+import { workspaceToWire } from '../admin/place.ts'
 import { GatewayError } from '../errors.ts'
-import { describeGrant } from '../policy/grants.ts'
+import { workspaceNamed } from '../mlflow-auth/workspace.ts'
+import { DEFAULT_WORKSPACE, describeGrant } from '../policy/grants.ts'
 import type { RoleDetails, RoleRecord } from '../store/roles.ts'
 import { recordRoleChange } from './act.ts'
 import { addCommand, type Cli, createGroup, minuteOf, type Outcome, table } from './command.ts'
 import { assertByHand, findPerson, findRole } from './lookup.ts'
 import { addGrantCommands, grantToJson, sourceOf } from './role-grant.ts'
-import { withRecord, withStore } from './store-access.ts'
+import { hasWorkspaces, withRecord, withStore } from './store-access.ts'
 
 /** `role create | list | show | delete | grant | revoke | assign | unassign`. */
 export function roleCommands(cli: Cli): Command {
   const group = createGroup('role', 'named sets of grants')
-  addCommand<{ readonly description?: string }>(cli, group, {
+  addCommand<NewRole>(cli, group, {
     usage: 'create <role>',
     summary: 'make a role without grants',
-    options: [{ flags: '--description <text>', summary: 'what it is for' }],
-    run: ([name = ''], { description }) =>
-      withRecord(cli, async (store) => {
-        const role = await store.roles.create({ name, description })
-        await recordRoleChange(store, 'role create', role)
-        return { text: `Role ${name} is made. Give it grants with: role grant ${name}\n`, json: toJson(role) }
-      }),
+    options: [
+      { flags: '--description <text>', summary: 'what it is for' },
+      {
+        flags: '--workspace <name>',
+        summary: 'with WORKSPACES: where its grants count, if not in the default one',
+      },
+    ],
+    run: ([name = ''], options) => create(cli, name, options),
   })
   addCommand(cli, group, { usage: 'list', summary: 'list the roles', run: () => list(cli) })
   addCommand(cli, group, {
@@ -36,13 +39,25 @@ export function roleCommands(cli: Cli): Command {
         const role = await findRole(store, name)
         assertByHand(role, `Role ${name}`)
         await store.roles.delete(role.id)
-        await recordRoleChange(store, 'role delete', role)
+        await recordRoleChange(cli, store, { command: 'role delete', role })
         return { text: `Role ${name} is deleted.\n`, json: { id: role.id, deleted: true } }
       }),
   })
   addGrantCommands(cli, group)
   addAssignmentCommands(cli, group)
   return group
+}
+
+type NewRole = { readonly description?: string; readonly workspace?: string }
+
+function create(cli: Cli, name: string, { description, workspace = DEFAULT_WORKSPACE }: NewRole) {
+  const where = workspaceNamed(workspace, { workspaces: hasWorkspaces(cli) })
+  return withRecord(cli, async (store): Promise<Outcome> => {
+    const role = await store.roles.create({ name, description, workspace: where })
+    await recordRoleChange(cli, store, { command: 'role create', role })
+    const text = `Role ${name} is made${role.workspace === undefined ? '' : ` in workspace ${role.workspace}`}. Give it grants with: role grant ${name}\n`
+    return { text, json: toJson(role) }
+  })
 }
 
 function addAssignmentCommands(cli: Cli, group: Command): void {
@@ -55,7 +70,7 @@ function addAssignmentCommands(cli: Cli, group: Command): void {
       withRecord(cli, async (store) => {
         const [role, person] = [await findRole(store, name), await findPerson(store, user, provider)]
         await store.roles.assign(person.id, role.id)
-        await recordRoleChange(store, 'role assign', role, person)
+        await recordRoleChange(cli, store, { command: 'role assign', role, person })
         return {
           text: `${person.username} has the role ${name}.\n`,
           json: { role: name, user: person.username },
@@ -75,7 +90,7 @@ function addAssignmentCommands(cli: Cli, group: Command): void {
             `${user} was not given the role ${name} by hand; it may come from a group or the policy file. See: role show ${name}`,
           )
         }
-        await recordRoleChange(store, 'role unassign', role, person)
+        await recordRoleChange(cli, store, { command: 'role unassign', role, person })
         return {
           text: `${person.username} no longer has the role ${name}.\n`,
           json: { role: name, user: person.username },
@@ -87,10 +102,15 @@ function addAssignmentCommands(cli: Cli, group: Command): void {
 function list(cli: Cli) {
   return withStore(cli, async (store): Promise<Outcome> => {
     const roles = await store.roles.list()
+    const isPlaced = roles.some(({ workspace }) => workspace !== undefined)
     return {
       text: table(
-        ['ROLE', 'GRANTS', 'FROM', 'DESCRIPTION'],
-        roles.map((role) => [role.name, String(role.grants.length), sourceOf(role), role.description ?? '']),
+        ['ROLE', ...(isPlaced ? ['WORKSPACE'] : []), 'GRANTS', 'FROM', 'DESCRIPTION'],
+        roles.map((role) => [
+          role.name,
+          ...(isPlaced ? [role.workspace ?? DEFAULT_WORKSPACE] : []),
+          ...[String(role.grants.length), sourceOf(role), role.description ?? ''],
+        ]),
         'There are no roles.',
       ),
       json: roles.map(toJson),
@@ -120,7 +140,7 @@ function describe(role: RoleDetails): Outcome {
   ])
   return {
     text: [
-      `${role.name}${role.description === undefined ? '' : `: ${role.description}`} (${sourceOf(role)})\n\n`,
+      `${role.name}${role.description === undefined ? '' : `: ${role.description}`} (${sourceOf(role)}${role.workspace === undefined ? '' : `, in workspace ${role.workspace}`})\n\n`,
       table(['GRANT', 'WHAT', 'EXPIRES', 'FROM'], grants, 'It has no grants.'),
       '\n',
       table(['HELD BY', 'AS', 'FROM'], holders, 'Nobody holds it.'),
@@ -133,6 +153,9 @@ function qualified(provider: string, name: string): string {
   return provider === '' ? name : `${provider}:${name}`
 }
 
-function toJson({ id, name, description, source, grants }: RoleRecord) {
-  return { id, name, description: description ?? null, source, grants: grants.map(grantToJson) }
+function toJson({ id, name, description, workspace, source, grants }: RoleRecord) {
+  return {
+    ...{ id, name, description: description ?? null, ...workspaceToWire(workspace) },
+    ...{ source, grants: grants.map(grantToJson) },
+  }
 }

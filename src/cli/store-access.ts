@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { type Static, type TObject, Type } from 'typebox'
+import type { AdminParts } from '../admin/endpoint.ts'
 import { type Chain, createChain, createChainKey } from '../audit/chain.ts'
 import { readPlainUrl } from '../config/checks.ts'
 import { ConfigError, createFaultList } from '../config/fault.ts'
@@ -12,11 +13,13 @@ import { ownIssuer } from '../identity/gateway-token.ts'
 import { assertSecret, createKeyring, type Keyring } from '../identity/keyring.ts'
 import { createLookup, type Lookup } from '../mlflow/lookup.ts'
 import { createUpstream } from '../mlflow/upstream.ts'
+import { sentTo } from '../mlflow/workspace.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { COMMAND_LINE } from './act.ts'
 import type { Cli } from './command.ts'
 
 const { DATABASE_URL, GATEWAY_SECRET, ACCESS_TOKEN_MAX_TTL, PUBLIC_URL } = GatewaySchema.properties
+const WorkspaceVariables = Type.Object({ WORKSPACES: GatewaySchema.properties.WORKSPACES })
 const StoreVariables = Type.Object({ DATABASE_URL })
 const SecretVariables = Type.Object({ DATABASE_URL, GATEWAY_SECRET })
 const KeyringVariables = Type.Object({ DATABASE_URL, GATEWAY_SECRET, ACCESS_TOKEN_MAX_TTL })
@@ -92,6 +95,9 @@ export async function withAccessTokens<T>(
 export type Gateway = {
   readonly store: Store
   readonly lookup: Lookup
+  /** The workspace that `lookup` asks in; absent while none are kept apart. */
+  readonly workspace?: string | undefined
+  readonly servicesIn: AdminParts['servicesIn']
   readonly config: Config
   /** Seconds since the epoch. */
   readonly now: () => number
@@ -102,13 +108,22 @@ export async function withGateway<T>(cli: Cli, use: (gateway: Gateway) => Promis
   const config = readConfig({ ...cli.env })
   const { upstreamUrl: url, upstreamHost: host, upstreamTimeout: idleTimeout } = config
   const upstream = createUpstream({ url, host, idleTimeout })
+  const servicesIn = (workspace: string) => {
+    const there = sentTo(upstream, workspace)
+    return { upstream: there, lookup: createLookup({ upstream: there }) }
+  }
   try {
     return await openAndUse(cli, config.databaseUrl, (store) =>
-      use({ store, lookup: createLookup({ upstream }), config, now: cli.now }),
+      use({ store, lookup: createLookup({ upstream }), servicesIn, config, now: cli.now }),
     )
   } finally {
     await upstream.close()
   }
+}
+
+/** True if workspaces are kept apart, as the server reads it. @throws {ConfigError} */
+export function hasWorkspaces(cli: Cli): boolean {
+  return readNeeded(cli, WorkspaceVariables).WORKSPACES
 }
 
 /** Ids of the configured providers, for names that are written without one; as the server derives them. */

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { TObject } from 'typebox'
+import { renderChartSchema } from './chart-schema.ts'
 import { SECTIONS } from './note.ts'
 import { GoogleSchema, ProviderSchema } from './provider-schema.ts'
 import { GatewaySchema } from './schema.ts'
@@ -105,12 +106,17 @@ export function replaceTable(readme: string): string {
   return `${readme.slice(0, begin + TABLE_BEGIN.length)}\n\n${renderTable()}\n\n${readme.slice(end)}`
 }
 
-/** Run as a program, it renews both files. */
+/** Where the schema of the Helm chart's values is, from the repository's root. */
+export const CHART_SCHEMA = 'deploy/helm/mlflow-auth-gateway/values.schema.json'
+
+/** Run as a program, it renews all three files. */
 function main(): void {
   const root = new URL('../../', import.meta.url)
   writeFileSync(new URL('.env.example', root), renderEnvExample())
   const readme = new URL('README.md', root)
   writeFileSync(readme, replaceTable(readFileSync(readme, 'utf8')))
+  const chart = new URL(CHART_SCHEMA, root)
+  writeFileSync(chart, renderChartSchema(readFileSync(chart, 'utf8')))
 }
 
 if (import.meta.main) main()

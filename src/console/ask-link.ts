@@ -5,9 +5,10 @@ import { ownPath } from './assets.ts'
 const QUERY_LIMIT = 1000
 
 /** @returns The path of the form to ask for that right, filled in; all of it ASCII. A key too long for it is left out. */
-export function askPath(publicUrl: URL, { type, key, level }: MissingAccess): string {
+export function askPath(publicUrl: URL, { type, key, level, workspace }: MissingAccess): string {
   const query = (fields: Record<string, string>) =>
     new URLSearchParams({ resource_type: type, ...fields, level })
-  const whole = query(key === undefined ? {} : { key }).toString()
-  return `${ownPath(publicUrl, '/auth/access')}?${whole.length > QUERY_LIMIT ? query({}) : whole}#ask`
+  const where = workspace === undefined ? {} : { workspace }
+  const whole = query({ ...(key === undefined ? {} : { key }), ...where }).toString()
+  return `${ownPath(publicUrl, '/auth/access')}?${whole.length > QUERY_LIMIT ? query(where) : whole}#ask`
 }

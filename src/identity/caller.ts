@@ -12,7 +12,37 @@ export type Caller = {
   readonly credential: Credential
 }
 
+/** Somebody with what they may do, here and in other workspaces. */
+export type Placed = Pick<Caller, 'principal' | 'access' | 'workspaces'>
+
+/**
+ * Takes somebody to a workspace: from there on `access` is what they may do in it.
+ *
+ * @returns Undefined for one that they hold nothing in, whether there is one of that name or not. An administrator is
+ *   judged by no grant.
+ */
+export function enter<P extends Placed>(workspace: string, somebody: P): P | undefined {
+  if (workspace === DEFAULT_WORKSPACE) return somebody
+  const access = somebody.workspaces?.get(workspace)
+  if (access !== undefined) return { ...somebody, access }
+  return somebody.principal.isAdmin ? somebody : undefined
+}
+
+/** True for whoever administers the gateway or, by a grant, that workspace. Asked of somebody who has entered none. */
+export function administers({ principal, access, workspaces }: Placed, workspace: string): boolean {
+  if (principal.isAdmin) return true
+  const there = workspace === DEFAULT_WORKSPACE ? access : workspaces?.get(workspace)
+  return there?.isAdministrator === true
+}
+
+/** The workspaces that somebody administers by a grant, by name. */
+export function administeredBy(somebody: Placed): readonly string[] {
+  const names = [DEFAULT_WORKSPACE, ...(somebody.workspaces?.keys() ?? [])]
+  const byGrant = { ...somebody, principal: { ...somebody.principal, isAdmin: false } }
+  return names.filter((name) => administers(byGrant, name)).toSorted()
+}
+
 /** True for a workspace that the caller may see: the default one, those they hold a grant in, all for administrators. */
-export function isMemberOf({ principal, workspaces }: Caller, workspace: string): boolean {
+export function isMemberOf({ principal, workspaces }: Placed, workspace: string): boolean {
   return principal.isAdmin || workspace === DEFAULT_WORKSPACE || workspaces?.has(workspace) === true
 }

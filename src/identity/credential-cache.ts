@@ -28,14 +28,17 @@ export function digestOf(secret: string): string {
 
 /**
  * @param now Seconds since the epoch.
+ * @param use Counted up with each question: whether the credential was known.
  * @param max How many credentials to keep; the least recently used goes first.
  */
 export function createCredentialCache({
   now,
   max = 20_000,
+  use = { hits: 0, misses: 0 },
 }: {
   now: () => number
   max?: number
+  use?: { hits: number; misses: number } | undefined
 }): CredentialCache {
   const digestsById = new Map<string, Set<string>>()
   let version = 0
@@ -46,8 +49,12 @@ export function createCredentialCache({
   return {
     get(digest) {
       const verified = entries.get(digest)
-      if (verified === undefined || verified.credential.expiresAt > now()) return verified
-      entries.delete(digest)
+      if (verified !== undefined && verified.credential.expiresAt > now()) {
+        use.hits += 1
+        return verified
+      }
+      use.misses += 1
+      if (verified !== undefined) entries.delete(digest)
       return undefined
     },
     version: () => version,

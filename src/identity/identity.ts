@@ -1,3 +1,4 @@
+import { type Measurements, observedFetch } from '../audit/measurements.ts'
 import type { Config } from '../config.ts'
 import type { Directory } from '../policy/directory.ts'
 import { createFollower } from '../policy/follower.ts'
@@ -39,6 +40,8 @@ export type IdentityOptions = {
   readonly now: () => number
   /** Told of trouble that no request was refused for. */
   readonly onFault?: ((fault: unknown) => void) | undefined
+  /** Told how each request to a provider ended, and counted up with each credential that is looked for. */
+  readonly measurements?: Pick<Measurements, 'providerAnswered' | 'credentials'> | undefined
 }
 
 /** Everything that has to do with who is calling, put together once. */
@@ -75,7 +78,7 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
   const { gatewaySecret: secret, publicUrl } = config
   const cookies = cookieSettings(publicUrl)
   const issuer = ownIssuer(publicUrl)
-  const cache = createCredentialCache({ now })
+  const cache = createCredentialCache({ now, use: options.measurements?.credentials })
   const keyring = await createKeyring({ store, secret, now, tokenMaxTtl: config.accessTokenMaxTtl })
   const accessTokens = createAccessTokens({ keyring, issuer, now, store, maxTtl: config.accessTokenMaxTtl })
   const sessionTokens = createSessionTokens({ keyring, issuer, now })
@@ -139,10 +142,14 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
   }
 }
 
-function createProviders({ config, fetch, now }: IdentityOptions): ReadonlyMap<string, Provider> {
+function createProviders(options: IdentityOptions): ReadonlyMap<string, Provider> {
+  const { config, now, measurements } = options
   return new Map(
     config.providers.map((provider) => {
       const create = provider.kind === 'google' ? createGoogle : createOpenidProvider
+      const fetch = observedFetch(options.fetch, (outcome) => {
+        measurements?.providerAnswered(provider.id, outcome)
+      })
       return [provider.id, create({ config: provider, fetch, now })]
     }),
   )

@@ -15,7 +15,10 @@ export type AuthServices = {
   readonly store: Pick<Store, 'people' | 'roles' | 'publicIds'>
   readonly directory: Pick<Directory, 'resolve'>
   readonly lookup: Lookup
-  readonly config: Pick<Config, 'providers' | 'adminUsers' | 'adminGroups' | 'workspaces'>
+  readonly config: Pick<
+    Config,
+    'providers' | 'adminUsers' | 'adminGroups' | 'workspaces' | 'defaultPermission'
+  >
 }
 
 /** A request to MLflow's auth API: who makes it, and what it says. */
@@ -34,6 +37,8 @@ export type Done = {
   readonly answer: object
   /** Set if anything has changed. */
   readonly changed?: Extract<AuditEventKind, 'role_changed' | 'user_changed'>
+  /** Where it has changed, if that is not where it was asked: a role is in its own. */
+  readonly workspace?: string
   /** For the record. */
   readonly resources?: readonly AuditedResource[]
 }

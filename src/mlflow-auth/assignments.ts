@@ -1,3 +1,4 @@
+import { assertNotLonger } from '../admin/limits.ts'
 import { GatewayError } from '../errors.ts'
 import type { PlacedRole } from '../store/role-holdings.ts'
 import { type Ask, askedPerson, askedRole, type Done } from './ask.ts'
@@ -6,6 +7,7 @@ import { assignmentJson, audited } from './wire.ts'
 export async function assignRole(ask: Ask): Promise<Done> {
   const { store, config } = ask.services
   const [person, role] = [await askedPerson(ask), await assignableRole(ask)]
+  await assertNotLonger(ask.caller, role.workspace, role.grants, ask.services)
   const holdings = await store.roles.holdings(config.providers, { userId: person.id })
   if (holdings.some(({ roleId, kind }) => roleId === role.id && kind === 'assigned'))
     throw new GatewayError('ERR_ALREADY_EXISTS', 'This user has been assigned that role already')
@@ -14,6 +16,7 @@ export async function assignRole(ask: Ask): Promise<Done> {
   return {
     answer: { assignment: assignmentJson(person.id, role.id, numbers) },
     changed: 'role_changed',
+    workspace: role.workspace,
     resources: [audited.role(role), audited.user(person)],
   }
 }
@@ -25,7 +28,12 @@ export async function unassignRole(ask: Ask): Promise<Done> {
     const holdings = await store.roles.holdings(config.providers, { userId: person.id })
     throw notAssigned(holdings.find(({ roleId }) => roleId === role.id)?.kind)
   }
-  return { answer: {}, changed: 'role_changed', resources: [audited.role(role), audited.user(person)] }
+  return {
+    answer: {},
+    changed: 'role_changed',
+    workspace: role.workspace,
+    resources: [audited.role(role), audited.user(person)],
+  }
 }
 
 /** Who holds the role in any way: also by a group or by name. */

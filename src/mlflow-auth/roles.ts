@@ -1,4 +1,6 @@
+import { assertNotLonger } from '../admin/limits.ts'
 import { GatewayError } from '../errors.ts'
+import { satisfies } from '../policy/access.ts'
 import type { PlacedRole } from '../store/role-holdings.ts'
 import { type Ask, askedGrant, askedRole, assertByHand, type Done } from './ask.ts'
 import { readLevel, readPattern, readType } from './pattern.ts'
@@ -13,7 +15,12 @@ export async function createRole(ask: Ask): Promise<Done> {
   const description = parameters.optionalText('description')
   const made = await services.store.roles.create({ name, description, workspace })
   const role = { ...made, workspace, placeId: made.id }
-  return { ...(await answerRole(ask, role)), changed: 'role_changed', resources: [audited.role(role)] }
+  return {
+    ...(await answerRole(ask, role)),
+    changed: 'role_changed',
+    workspace: role.workspace,
+    resources: [audited.role(role)],
+  }
 }
 
 export async function getRole(ask: Ask): Promise<Done> {
@@ -41,13 +48,18 @@ export async function updateRole(ask: Ask): Promise<Done> {
     throw new GatewayError('ERR_INVALID_PARAMETER', 'Give a name or a description')
   await services.store.roles.rename(role.id, { name, description })
   const resources = [audited.role(role), ...(name === undefined ? [] : [audited.role({ ...role, name })])]
-  return { ...(await answerRole(ask, await askedRole(ask))), changed: 'role_changed', resources }
+  return {
+    ...(await answerRole(ask, await askedRole(ask))),
+    changed: 'role_changed',
+    workspace: role.workspace,
+    resources,
+  }
 }
 
 export async function deleteRole(ask: Ask): Promise<Done> {
   const role = await changeableRole(ask)
   await ask.services.store.roles.delete(role.id)
-  return { answer: {}, changed: 'role_changed', resources: [audited.role(role)] }
+  return { answer: {}, changed: 'role_changed', workspace: role.workspace, resources: [audited.role(role)] }
 }
 
 export async function listRolePermissions(ask: Ask): Promise<Done> {
@@ -60,15 +72,18 @@ export async function addRolePermission(ask: Ask): Promise<Done> {
   const role = await askedRole(ask)
   assertByHand(role, 'This role')
   const type = readType(parameters.text('resource_type'))
-  const grant = await services.store.roles.addGrant(role.id, {
+  const wanted = {
     ...readPattern(type, parameters.text('resource_pattern')),
-    ...{ level: readLevel(type, parameters.text('permission')), source: 'manual' },
-    createdBy: caller.principal.username,
-  })
+    level: readLevel(type, parameters.text('permission')),
+  }
+  await assertNotLonger(caller, role.workspace, [wanted], services)
+  const createdBy = caller.principal.username
+  const grant = await services.store.roles.addGrant(role.id, { ...wanted, source: 'manual', createdBy })
   const numbers = await services.store.publicIds.numbersOf([role.placeId, grant.id])
   return {
     answer: { role_permission: permissionJson(grant, role, numbers) },
     changed: 'role_changed',
+    workspace: role.workspace,
     resources: [audited.role(role), audited.grant(grant)],
   }
 }
@@ -77,7 +92,12 @@ export async function removeRolePermission(ask: Ask): Promise<Done> {
   const { role, grant } = await askedGrant(ask)
   assertByHand(grant, 'This permission')
   await ask.services.store.roles.revokeGrant(grant.id)
-  return { answer: {}, changed: 'role_changed', resources: [audited.role(role), audited.grant(grant)] }
+  return {
+    answer: {},
+    changed: 'role_changed',
+    workspace: role.workspace,
+    resources: [audited.role(role), audited.grant(grant)],
+  }
 }
 
 export async function updateRolePermission(ask: Ask): Promise<Done> {
@@ -85,12 +105,14 @@ export async function updateRolePermission(ask: Ask): Promise<Done> {
   const { role, grant } = await askedGrant(ask)
   assertByHand(grant, 'This permission')
   const level = readLevel(grant.resourceType, parameters.text('permission'))
+  if (!satisfies(grant.level, level)) await assertNotLonger(caller, role.workspace, [grant], services)
   await services.store.roles.setLevel([grant.id], { level, by: caller.principal.username })
   const changed = { ...grant, level }
   const numbers = await services.store.publicIds.numbersOf([role.placeId, grant.id])
   return {
     answer: { role_permission: permissionJson(changed, role, numbers) },
     changed: 'role_changed',
+    workspace: role.workspace,
     resources: [audited.role(role), audited.grant(changed)],
   }
 }

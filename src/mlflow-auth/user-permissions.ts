@@ -1,6 +1,8 @@
+import { assertNotLonger, assertNotWider } from '../admin/limits.ts'
 import { GatewayError } from '../errors.ts'
+import { resourceByKey } from '../mlflow/resource-by-key.ts'
 import { satisfies } from '../policy/access.ts'
-import { DEFAULT_WORKSPACE, type Level } from '../policy/grants.ts'
+import { DEFAULT_WORKSPACE, type Grant, type Level, type ResourceType } from '../policy/grants.ts'
 import type { Person } from '../store/people.ts'
 import type { GrantTarget } from '../store/role-edits.ts'
 import { type Ask, askedPerson, type Done, heldRoles } from './ask.ts'
@@ -40,12 +42,10 @@ export async function getUserPermission(ask: Ask): Promise<Done> {
 type Wanted = { readonly target: GrantTarget; readonly level: Level }
 
 /** Gives somebody a permission directly. @throws {GatewayError} `ERR_ALREADY_EXISTS` */
-export async function grantTo(
-  { caller, services, workspace }: Ask,
-  person: Person,
-  { target, level }: Wanted,
-) {
+export async function grantTo(ask: Ask, person: Person, { target, level }: Wanted) {
+  const { caller, services, workspace } = ask
   const { roles } = services.store
+  await assertOwn(ask, { ...target, level })
   const { id } = await roles.personal(person.id)
   const createdBy = caller.principal.username
   const grant = await roles.addGrant(id, { ...target, workspace, level, source: 'manual', createdBy })
@@ -63,10 +63,21 @@ export async function revokeFrom(ask: Ask, person: Person, target: GrantTarget) 
 
 /** Another level in place of the one that was given directly. @throws {GatewayError} `ERR_NOT_FOUND` */
 export async function changeFor(ask: Ask, person: Person, { target, level }: Wanted) {
-  const ids = (await directGrants(ask, person, target)).map(({ id }) => id)
+  const grants = await directGrants(ask, person, target)
+  const ids = grants.map(({ id }) => id)
+  for (const grant of grants) if (!satisfies(grant.level, level)) await assertOwn(ask, { ...grant, level })
   const by = ask.caller.principal.username
   if ((await ask.services.store.roles.setLevel(ids, { level, by })) === 0) throw noPermission()
   return changeOf(person, { ...target, level })
+}
+
+/** @throws {GatewayError} `ERR_PERMISSION_DENIED` (reason `wider_than_own`) for what lasts longer than the giver's right. */
+async function assertOwn({ caller, services, workspace }: Ask, grant: Grant): Promise<void> {
+  if (grant.match !== 'exact') return assertNotLonger(caller, workspace, [grant], services)
+  const type = grant.resourceType as ResourceType
+  const access = { needsName: () => true }
+  const resource = await resourceByKey(type, grant.pattern, { lookup: services.lookup, access })
+  return assertNotWider(caller, resource, grant, { ...services, workspace })
 }
 
 /** What somebody was given directly on exactly that, and not by a role. */

@@ -9,6 +9,8 @@ export type AnswersOptions<V> = {
   readonly ttl: number
   /** Seconds, from wherever. */
   readonly now: () => number
+  /** Counted up with each question. */
+  readonly use?: { hits: number; misses: number } | undefined
 }
 
 /** Answers by key. What several ask together is asked for once; a fault is everybody's who waits, and is not kept. */
@@ -16,9 +18,11 @@ export class Answers<V extends object | string> {
   readonly #ask: AnswersOptions<V>['ask']
   readonly #kept: LRUCache<string, V>
   readonly #pending = new Map<string, Promise<V | undefined>>()
+  readonly #use: { hits: number; misses: number }
 
-  constructor({ ask, size, ttl, now }: AnswersOptions<V>) {
+  constructor({ ask, size, ttl, now, use = { hits: 0, misses: 0 } }: AnswersOptions<V>) {
     this.#ask = ask
+    this.#use = use
     this.#kept = new LRUCache({
       max: size,
       ttl: ttl * 1000,
@@ -33,7 +37,11 @@ export class Answers<V extends object | string> {
 
   get(key: string): Promise<V | undefined> {
     const known = this.#kept.get(key)
-    if (known !== undefined) return Promise.resolve(known)
+    if (known !== undefined) {
+      this.#use.hits += 1
+      return Promise.resolve(known)
+    }
+    this.#use.misses += 1
     const pending = this.#pending.get(key)
     if (pending !== undefined) return pending
     const asked: Promise<V | undefined> = this.#ask(key).then(

@@ -10,12 +10,16 @@ function unseen(type: string): string {
 }
 
 /**
- * The refusal for a decision. It names what is missing, and nothing that the caller did not know: ids that were looked
+ * The refusal for a decision, in a workspace where they are kept apart. It names what is missing, and nothing that the caller did not know: ids that were looked
  * up and levels that others hold stay here, so a thing that exists and one that does not are refused in the same words.
  */
-export function refusalFor(decision: Denied, call: Call, access: Access): GatewayError {
+export function refusalFor(decision: Denied, call: Call, access: Access, workspace?: string): GatewayError {
   const { operation } = call
-  const options = { reason: decision.reason, missing: missingAccess(decision, call, access) }
+  const missing = missingAccess(decision, call, access)
+  const options = {
+    reason: decision.reason,
+    missing: missing && (workspace === undefined ? missing : { ...missing, workspace }),
+  }
   if (operation.hidden !== undefined) {
     const need = operation.needs.find((each) => each.kind === 'resource')
     const value = need?.kind === 'resource' ? (select(call, need.locator.selector)[0] ?? '') : ''

@@ -46,6 +46,8 @@ export type Exchange = {
   /** Address of the socket's other end, taken at the start: a request whose client has gone has no socket. */
   readonly remoteAddress: string
   operation?: Operation
+  /** The workspace that the request names; absent while workspaces are off. */
+  workspace?: string | undefined
   /** Template of the path that matched. */
   path?: string
   /** Absent on what is open to anybody. */

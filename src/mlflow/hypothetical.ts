@@ -19,6 +19,11 @@ export function subjectsOf(operation: Operation): ReadonlyMap<LocatorKind, { rea
   return kinds
 }
 
+/** What to call the field that names such a thing: `workspace` is where a request goes. */
+export function fieldFor(kind: string): string {
+  return kind === 'workspace' ? 'workspace_name' : kind
+}
+
 type Asked = { readonly need: ResourceNeed; readonly kind: LocatorKind }
 
 /** Each need with the kind it is asked about as: one for all that look at the same field, the one of the plainest name. */

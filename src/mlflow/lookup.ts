@@ -56,6 +56,8 @@ type Options = {
   readonly nameTtl?: number
   /** Seconds. */
   readonly now?: () => number
+  /** Counted up with each question: whether the answer was in memory. */
+  readonly use?: { hits: number; misses: number } | undefined
 }
 
 const API = '/api/2.0/mlflow'
@@ -68,9 +70,9 @@ const TRACE_TTL = 2
  *
  * @throws {GatewayError} Every method: `ERR_UPSTREAM_*` if MLflow gives no usable answer. Never a guess.
  */
-export function createLookup({ upstream, size = 50_000, nameTtl = 60, now = uptime }: Options): Lookup {
+export function createLookup({ upstream, size = 50_000, nameTtl = 60, now = uptime, use }: Options): Lookup {
   const cache = <V extends object | string>(ask: (key: string) => Promise<V | undefined>, ttl: number) =>
-    new Answers<V>({ ask, size, ttl, now })
+    new Answers<V>({ ask, size, ttl, now, use })
 
   const ask = async (
     path: string,

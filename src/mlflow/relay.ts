@@ -4,6 +4,13 @@ import { responseHeaders } from './headers.ts'
 import { notePassed } from './passed-buffers.ts'
 import type { Relayed } from './upstream.ts'
 
+export type RelayOptions = {
+  /** Names and values alternating. */
+  readonly addHeaders: readonly string[]
+  /** The head of MLflow's answer is there. */
+  readonly onHead: () => void
+}
+
 /**
  * Passes an answer of MLflow on to the client as it comes: no copy, no buffer beyond the sockets' own. When the client
  * reads slowly MLflow is paused; when it goes away MLflow's answer is given up.
@@ -16,10 +23,10 @@ export function relay(
   pool: Pool,
   options: Dispatcher.DispatchOptions,
   response: ServerResponse,
-  addHeaders: readonly string[],
+  relayed: RelayOptions,
 ): Promise<Relayed> {
   return new Promise((resolve, reject) => {
-    pool.dispatch(options, new Relay(response, addHeaders, resolve, reject))
+    pool.dispatch(options, new Relay(response, relayed, resolve, reject))
   })
 }
 
@@ -28,7 +35,7 @@ const LAST = ['connection', 'close']
 
 class Relay implements Dispatcher.DispatchHandler {
   readonly #response: ServerResponse
-  readonly #addHeaders: readonly string[]
+  readonly #options: RelayOptions
   readonly #resolve: (relayed: Relayed) => void
   readonly #reject: (fault: Error) => void
   #status = 0
@@ -36,12 +43,12 @@ class Relay implements Dispatcher.DispatchHandler {
 
   constructor(
     response: ServerResponse,
-    addHeaders: readonly string[],
+    options: RelayOptions,
     resolve: (relayed: Relayed) => void,
     reject: (fault: Error) => void,
   ) {
     this.#response = response
-    this.#addHeaders = addHeaders
+    this.#options = options
     this.#resolve = resolve
     this.#reject = reject
   }
@@ -64,8 +71,10 @@ class Relay implements Dispatcher.DispatchHandler {
     headers: Record<string, string | string[] | undefined>,
   ): void {
     if (status < 200) return
+    const { addHeaders, onHead } = this.#options
+    onHead()
     this.#status = status
-    const own = this.#response.req.complete ? this.#addHeaders : [...this.#addHeaders, ...LAST]
+    const own = this.#response.req.complete ? addHeaders : [...addHeaders, ...LAST]
     this.#response.writeHead(status, responseHeaders(headers, own))
   }
 

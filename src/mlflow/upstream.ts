@@ -58,6 +58,8 @@ export type UpstreamOptions = {
   readonly connections?: number
   /** A new connection is open. */
   readonly onConnect?: (() => void) | undefined
+  /** Told how many milliseconds it took until the head of an answer. */
+  readonly onAnswer?: ((purpose: 'request' | 'look_up', ms: number) => void) | undefined
 }
 
 const DEFAULT_BUFFER_LIMIT = 64 * 1024 * 1024
@@ -84,10 +86,17 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     ...patient(request.patience, options.idleTimeout),
   })
 
-  const send = async (request: UpstreamRequest, client?: ServerResponse): Promise<UpstreamResponse> => {
+  const onAnswer = options.onAnswer ?? (() => {})
+  const ask = async (
+    purpose: 'request' | 'look_up',
+    request: UpstreamRequest,
+    client?: ServerResponse,
+  ): Promise<UpstreamResponse> => {
     try {
       const signal = client === undefined ? null : endOf(client)
+      const sent = performance.now()
       const answer = await pool.request({ ...dispatchOptions(request), signal })
+      onAnswer(purpose, performance.now() - sent)
       return {
         status: answer.statusCode,
         headers: answer.headers,
@@ -99,9 +108,9 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   }
 
   return {
-    send,
+    send: (request, client) => ask('request', request, client),
     getJson: async (target, headers = []) => {
-      const { status, bytes } = await send({
+      const { status, bytes } = await ask('look_up', {
         method: 'GET',
         target,
         headers: ['accept', 'application/json', ...headers],
@@ -111,7 +120,9 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     },
     pipe: async (request, response, addHeaders) => {
       try {
-        return await relay(pool, dispatchOptions(request), response, addHeaders)
+        const sent = performance.now()
+        const onHead = () => onAnswer('request', performance.now() - sent)
+        return await relay(pool, dispatchOptions(request), response, { addHeaders, onHead })
       } catch (fault) {
         throw asGatewayError(fault)
       }

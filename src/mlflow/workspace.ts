@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { LRUCache } from 'lru-cache'
 import { GatewayError } from '../errors.ts'
-import type { Caller } from '../identity/caller.ts'
+import { type Caller, enter } from '../identity/caller.ts'
 import { DEFAULT_WORKSPACE } from '../policy/grants.ts'
 import type { Roles } from '../store/roles.ts'
 import type { Services } from './exchange.ts'
@@ -28,13 +28,21 @@ export type Place = { readonly services: Services; readonly caller: Caller }
 
 export type Workspaces = {
   /**
-   * Takes a caller to the workspace that the request names, the default one if none.
+   * The workspace that a request names, the default one if none; undefined while workspaces are off.
    *
    * @throws {GatewayError} `ERR_INVALID_PARAMETER` for what is no name, or any while workspaces are off;
-   *   `ERR_AMBIGUOUS_REQUEST` for several; `ERR_PERMISSION_DENIED` (reason `no_such_membership`) for one that the caller
-   *   holds nothing in, whether there is one of that name or not.
+   *   `ERR_AMBIGUOUS_REQUEST` for several.
    */
-  readonly enter: (request: IncomingMessage, caller: Caller) => Place
+  readonly named: (request: IncomingMessage) => string | undefined
+  /**
+   * Takes a caller to a workspace; everywhere, if it is undefined.
+   *
+   * @throws {GatewayError} `ERR_PERMISSION_DENIED` (reason `no_such_membership`) for one that the caller holds nothing in,
+   *   whether there is one of that name or not.
+   */
+  readonly enter: (workspace: string | undefined, caller: Caller) => Place
+  /** What is used there, whoever asks; everywhere, if it is undefined. */
+  readonly services: (workspace: string | undefined) => Services
   /** What may have changed is forgotten wherever it was heard of. */
   readonly forget: Lookup['forget']
   /** Entries kept of each kind, over all workspaces. */
@@ -59,18 +67,17 @@ export function createWorkspaces({ isOn, services, createLookup }: Options): Wor
     return made
   }
   return {
-    enter: (request, caller) => {
+    named: (request) => {
       const workspace = readWorkspace(request, isOn)
-      if (!isOn) return { services, caller }
-      if (workspace === DEFAULT_WORKSPACE) return { services: servicesIn(workspace), caller }
-      const access = caller.workspaces?.get(workspace)
-      if (access === undefined && !caller.principal.isAdmin) throw notAMember(workspace)
-      return {
-        services: servicesIn(workspace),
-        // An administrator is judged by no grant.
-        caller: access === undefined ? caller : { ...caller, access },
-      }
+      return isOn ? workspace : undefined
     },
+    enter: (workspace, caller) => {
+      if (workspace === undefined) return { services, caller }
+      const placed = enter(workspace, caller)
+      if (placed === undefined) throw notAMember(workspace)
+      return { services: servicesIn(workspace), caller: placed }
+    },
+    services: (workspace) => (workspace === undefined ? services : servicesIn(workspace)),
     forget: (kind, key) => {
       services.lookup.forget(kind, key)
       for (const each of ready.values()) each.lookup.forget(kind, key)
@@ -109,7 +116,8 @@ function readWorkspace({ rawHeaders }: IncomingMessage, isOn: boolean): string {
   return name
 }
 
-function notAMember(workspace: string): GatewayError {
+/** The refusal of a workspace that somebody holds nothing in. */
+export function notAMember(workspace: string): GatewayError {
   const message = `Permission denied: you hold nothing in the workspace ${workspace}; ask an administrator for a role in it`
   return new GatewayError('ERR_PERMISSION_DENIED', message, { reason: 'no_such_membership' })
 }
@@ -130,8 +138,8 @@ function placed(
   }
 }
 
-/** The header is ours: none of a client's is forwarded (`headers.ts`). */
-function sentTo(upstream: Upstream, workspace: string): Upstream {
+/** The same upstream, told each time which workspace it is about. The header is ours: none of a client's is forwarded (`headers.ts`). */
+export function sentTo(upstream: Upstream, workspace: string): Upstream {
   const own = (request: UpstreamRequest): UpstreamRequest => ({
     ...request,
     headers: [...request.headers, HEADER, workspace],

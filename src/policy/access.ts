@@ -31,6 +31,8 @@ export type Access = {
   levelOfAll(type: Tier | 'scorer'): Level | undefined
   /** True for a member of the workspace, who may create in it. */
   readonly isMember: boolean
+  /** True for an administrator of the workspace, who may do everything in it. */
+  readonly isAdministrator: boolean
   /** True if some grant of this type speaks of names, so that the name has to be known before deciding. */
   needsName(type: ResourceType): boolean
   /** The level on every resource of the type, if nothing narrower could take it away; else `undefined`. */
@@ -106,6 +108,7 @@ function unrestricted(validUntil: number): Access {
   return {
     validUntil,
     isMember: true,
+    isAdministrator: true,
     levelOf: ({ type }) => (type === 'server' ? 'NO_PERMISSIONS' : 'MANAGE'),
     levelOfAll: () => 'MANAGE',
     needsName: () => false,
@@ -146,6 +149,7 @@ export function compileAccess(
   return {
     validUntil,
     isMember: satisfies(membership, 'USE'),
+    isAdministrator: false,
     levelOf: ({ type, key, name }) => (type === 'server' ? 'NO_PERMISSIONS' : index(type).levelOf(key, name)),
     levelOfAll: (type) => {
       const { granted } = index(type)

@@ -19,6 +19,8 @@ export type MissingAccess = {
   /** Id or name as the request gave it; nothing that was looked up. Absent where it named none, or several. */
   readonly key?: string | undefined
   readonly level: AskedLevel
+  /** Where the request was about it; absent where no workspaces are kept apart. */
+  readonly workspace?: string | undefined
 }
 
 /** @returns The level, if it is one that can be asked for. */

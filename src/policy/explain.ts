@@ -3,6 +3,7 @@ import { type Access, compileAccess, type ResourceRef, satisfies } from './acces
 import { type Decision, type Demand, type DenyReason, decide, LEVEL_FOR } from './decide.ts'
 import { compileGlob } from './glob.ts'
 import { DEFAULT_WORKSPACE, type Grant, type GrantType, type Level } from './grants.ts'
+import { defaultLevelIn } from './member.ts'
 
 /** A grant that speaks of what was asked about, with how the person comes to hold it. */
 export type ConsideredGrant = {
@@ -40,6 +41,8 @@ type Options = {
   readonly defaultPermission: Level
   /** Seconds since the epoch. */
   readonly now: number
+  /** The one that the request would go to; the default one if absent. */
+  readonly workspace?: string | undefined
 }
 
 /**
@@ -48,16 +51,16 @@ type Options = {
  */
 export function explain(
   demands: readonly Demand[],
-  membership: Pick<Membership, 'roles' | 'defaultPermission'>,
-  { defaultPermission, now }: Options,
+  membership: Pick<Membership, 'roles' | 'defaultPermission' | 'defaultPermissions'>,
+  { defaultPermission, now, workspace = DEFAULT_WORKSPACE }: Options,
 ): readonly Explanation[] {
-  const defaultLevel = membership.defaultPermission ?? defaultPermission
-  const access = compileAccess(membership.roles, { defaultLevel, now })
+  const defaultLevel = defaultLevelIn(workspace, membership, defaultPermission)
+  const access = compileAccess(membership.roles, { defaultLevel, now, workspace })
   return demands.map((demand) => {
     const decision = decide([demand], access)
     const governing = decision.effect === 'deny' ? decision.held : heldOn(demand, access)
     const needed = decision.effect === 'deny' ? decision.needed : LEVEL_FOR[demand.action]
-    const grants = considered(demand.resource, membership, now, governing)
+    const grants = considered(demand.resource, membership.roles, { now, workspace, governing })
     return {
       demand,
       effect: decision.effect,
@@ -66,7 +69,7 @@ export function explain(
       held: governing,
       grants,
       byDefault: governing !== 'NO_PERMISSIONS' && !grants.some(({ decides }) => decides),
-      remedy: decision.effect === 'deny' ? remedyFor(decision, { grants, access }) : undefined,
+      remedy: decision.effect === 'deny' ? remedyFor(decision, { grants, access, workspace }) : undefined,
     }
   })
 }
@@ -80,13 +83,21 @@ const STRENGTH: readonly Level[] = ['DENY', 'MANAGE', 'EDIT', 'USE', 'READ', 'NO
 
 function considered(
   resource: ResourceRef,
-  { roles }: Pick<Membership, 'roles'>,
-  now: number,
-  governing: Level,
+  roles: Membership['roles'],
+  {
+    now,
+    workspace,
+    governing,
+  }: { readonly now: number; readonly workspace: string; readonly governing: Level },
 ): readonly ConsideredGrant[] {
   const found = roles.flatMap((role) =>
     role.grants
-      .filter((grant) => (grant.expiresAt ?? Number.POSITIVE_INFINITY) > now && speaksOf(grant, resource))
+      .filter(
+        (grant) =>
+          (grant.workspace ?? DEFAULT_WORKSPACE) === workspace &&
+          (grant.expiresAt ?? Number.POSITIVE_INFINITY) > now &&
+          speaksOf(grant, resource),
+      )
       .map((grant) => ({
         role: role.name,
         personal: role.personal,
@@ -104,11 +115,7 @@ function decides({ resourceType, level }: Grant, governing: Level): boolean {
 }
 
 /** True if the grant is on the resource, on all of its kind, on all of the sub-resource's, or on the workspace. */
-function speaksOf(
-  { resourceType, match, pattern, workspace = DEFAULT_WORKSPACE }: Grant,
-  { type, key, name, tier }: ResourceRef,
-): boolean {
-  if (workspace !== DEFAULT_WORKSPACE) return false
+function speaksOf({ resourceType, match, pattern }: Grant, { type, key, name, tier }: ResourceRef): boolean {
   if (resourceType === 'workspace' || resourceType === tier) return match === 'any'
   if (resourceType !== type) return false
   if (match === 'any') return true
@@ -118,14 +125,23 @@ function speaksOf(
 
 function remedyFor(
   { reason, needed, demand }: Decision & { effect: 'deny' },
-  { grants, access }: { readonly grants: readonly ConsideredGrant[]; readonly access: Access },
+  {
+    grants,
+    access,
+    workspace,
+  }: {
+    readonly grants: readonly ConsideredGrant[]
+    readonly access: Access
+    readonly workspace: string
+  },
 ): Remedy {
   if (reason === 'admin_only' || demand.resource.type === 'server') return { kind: 'admin' }
   if (reason === 'explicit_deny') {
     const denying = grants.filter(({ grant }) => grant.level === 'DENY')
     return { kind: 'revoke', grants: denying.map(({ grant }) => grant) }
   }
-  return { kind: 'grant', grant: smallestGrant(demand, needed, access) }
+  const grant = smallestGrant(demand, needed, access)
+  return { kind: 'grant', grant: workspace === DEFAULT_WORKSPACE ? grant : { ...grant, workspace } }
 }
 
 /** One that names the very thing, unless a grant on all sub-resources is what says too little. */

@@ -76,8 +76,10 @@ export type Grant = {
   readonly expiresAt?: number | undefined
 }
 
-/** @returns e.g. `EDIT on experiment named alpha/*`. */
-export function describeGrant({ level, resourceType, match, pattern }: Grant): string {
-  if (match === 'any') return `${level} on every ${resourceType}`
-  return `${level} on ${resourceType} ${match === 'exact' ? pattern : `named ${pattern}`}`
+/** @returns e.g. `EDIT on experiment named alpha/*`, with ` in workspace team` where it counts in that one. */
+export function describeGrant({ level, resourceType, match, pattern, workspace }: Grant): string {
+  if (resourceType === 'workspace') return `${level} on workspace ${workspace ?? DEFAULT_WORKSPACE}`
+  const where = workspace === undefined || workspace === DEFAULT_WORKSPACE ? '' : ` in workspace ${workspace}`
+  if (match === 'any') return `${level} on every ${resourceType}${where}`
+  return `${level} on ${resourceType} ${match === 'exact' ? pattern : `named ${pattern}`}${where}`
 }

@@ -2,7 +2,7 @@ import { qualifyName } from '../config/qualified-name.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { Membership } from '../store/membership.ts'
 import { type Access, compileAccess } from './access.ts'
-import type { Level } from './grants.ts'
+import { DEFAULT_WORKSPACE, type Level } from './grants.ts'
 
 /** The issuer of people an admin added who have not signed in yet; their subject is the user id. */
 export const LOCAL_ISSUER = 'urn:mlflow-auth-gateway'
@@ -42,11 +42,12 @@ export function createMemberCompiler(config: MemberConfig, now: () => number) {
   return (membership: Membership): MemberEntry | undefined => {
     const { person, names, groups, roles } = membership
     if (person.disabled || !isVouchedFor(person, config.providers)) return undefined
+    const { defaultPermission } = config
     const access = compileAccess(roles, {
-      defaultLevel: membership.defaultPermission ?? config.defaultPermission,
+      defaultLevel: defaultLevelIn(DEFAULT_WORKSPACE, membership, defaultPermission),
       now: now(),
     })
-    const workspaces = accessElsewhere(membership, now())
+    const workspaces = accessElsewhere(membership, defaultPermission, now())
     const ends = [access, ...workspaces.values()].map(({ validUntil }) => validUntil)
     const principal: Principal = {
       userId: person.id,
@@ -71,19 +72,35 @@ export function createMemberCompiler(config: MemberConfig, now: () => number) {
 
 /** Who holds something in a workspace has there what its members have; what everybody has is in the default one. */
 function accessElsewhere(
-  { roles, defaultPermissions }: Membership,
+  membership: Membership,
+  defaultPermission: Level,
   now: number,
 ): ReadonlyMap<string, Access> {
+  const { roles } = membership
   const names = new Set(roles.flatMap(({ grants }) => grants.flatMap(({ workspace }) => workspace ?? [])))
   return new Map(
     [...names].map((workspace) => [
       workspace,
       compileAccess(roles, {
         ...{ now, workspace },
-        defaultLevel: defaultPermissions?.get(workspace) ?? 'NO_PERMISSIONS',
+        defaultLevel: defaultLevelIn(workspace, membership, defaultPermission),
       }),
     ]),
   )
+}
+
+/**
+ * What is held in a workspace on all that no grant speaks of: by its members, in the default one by everybody.
+ *
+ * @param defaultPermission `DEFAULT_PERMISSION`: for the default workspace, where the policy file says nothing else.
+ */
+export function defaultLevelIn(
+  workspace: string,
+  policy: Pick<Membership, 'defaultPermission' | 'defaultPermissions'>,
+  defaultPermission: Level,
+): Level {
+  if (workspace === DEFAULT_WORKSPACE) return policy.defaultPermission ?? defaultPermission
+  return policy.defaultPermissions?.get(workspace) ?? 'NO_PERMISSIONS'
 }
 
 /** True if a configured provider vouches, under the issuer it has today: an id that now stands for another issuer does not. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Transaction } from 'kysely'
 import { GatewayError } from '../errors.ts'
 import type { AskedType } from '../policy/asked.ts'
-import type { Level, ResourceType } from '../policy/grants.ts'
+import { DEFAULT_WORKSPACE, type Level, type ResourceType } from '../policy/grants.ts'
 import type { Database } from './database.ts'
 import { addGrant, type NewGrant, personalRole } from './role-writes.ts'
 import type { AccessRequestsTable, Schema } from './schema.ts'
@@ -16,6 +16,8 @@ export type AccessRequest = {
   readonly key: string
   /** What that is; absent if there was no such thing. Not for who asks. */
   readonly about?: { readonly type: ResourceType; readonly key: string } | undefined
+  /** Where it is. */
+  readonly workspace: string
   readonly level: Level
   /** Why, in their words. */
   readonly note: string
@@ -31,7 +33,10 @@ export type AccessRequest = {
 export type NewAccessRequest = Pick<
   AccessRequest,
   'userId' | 'resourceType' | 'key' | 'about' | 'level' | 'note'
->
+> & {
+  /** The default one if absent. */
+  readonly workspace?: string | undefined
+}
 
 /** How many requests of one person can be open: enough for anybody, too few to bury others in. */
 export const OPEN_REQUESTS = 20
@@ -41,7 +46,7 @@ export const ENDED_REQUESTS = 80
 
 export type AccessRequests = {
   /**
-   * Asks, or changes what was asked for on the same resource before.
+   * Asks, or changes what was asked for on the same resource before: for another level, under another id.
    *
    * @throws {GatewayError} `ERR_TOO_MANY_REQUESTS` beyond {@link OPEN_REQUESTS}.
    */
@@ -92,38 +97,32 @@ export function createAccessRequests(db: Database, now: () => number): AccessReq
 }
 
 async function ask(trx: Transaction<Schema>, request: NewAccessRequest, at: number): Promise<AccessRequest> {
-  const { userId, resourceType, key, about, level, note } = request
+  const { userId, resourceType, key, about, level, note, workspace = DEFAULT_WORKSPACE } = request
   const [about_type, about_key] = [about?.type ?? null, about?.key ?? null]
   const open = await selectRequests(trx).where('user_id', '=', userId).where('state', '=', 'open').execute()
-  const same = open.find((each) => each.resource_type === resourceType && each.key === key)
+  const same = open.find(
+    (each) => each.resource_type === resourceType && each.key === key && each.workspace === workspace,
+  )
   if (same === undefined && open.length >= OPEN_REQUESTS) {
     const message = `You have ${OPEN_REQUESTS} open requests: wait for an answer, or withdraw one`
     throw new GatewayError('ERR_TOO_MANY_REQUESTS', message)
   }
-  const id = same?.id ?? randomUUID()
+  // One id means one level: who has seen a request for READ and grants it does not grant what it was changed into.
+  const id = same?.level === level ? same.id : randomUUID()
   if (same === undefined) {
     await trx
       .insertInto('access_requests')
       .values({
-        ...{ id, user_id: userId, resource_type: resourceType, key, level, note },
-        ...{
-          state: 'open',
-          created_at: at,
-          decided_at: null,
-          decided_by: null,
-          about_type,
-          about_key,
-          answer: '',
-        },
+        ...{ id, user_id: userId, resource_type: resourceType, key, workspace, level, note },
+        ...{ state: 'open', created_at: at, decided_at: null, decided_by: null },
+        ...{ about_type, about_key, answer: '' },
       })
       .execute()
     await pruneEnded(trx, userId)
-  } else
-    await trx
-      .updateTable('access_requests')
-      .set({ level, note, about_type, about_key })
-      .where('id', '=', id)
-      .execute()
+  } else {
+    const changed = { id, level, note, about_type, about_key }
+    await trx.updateTable('access_requests').set(changed).where('id', '=', same.id).execute()
+  }
   return toRequest(await selectRequests(trx).where('access_requests.id', '=', id).executeTakeFirstOrThrow())
 }
 
@@ -185,6 +184,7 @@ function toRequest(row: RequestRow): AccessRequest {
       row.about_type === null || row.about_key === null
         ? undefined
         : { type: row.about_type, key: row.about_key },
+    workspace: row.workspace,
     level: row.level,
     note: row.note,
     state: row.state,

@@ -30,8 +30,6 @@ export type PeopleQuery = {
   readonly limit: number
 }
 
-export type GroupSize = { readonly provider: string; readonly name: string; readonly people: number }
-
 export type People = {
   /**
    * Finds or makes the person with this issuer and subject, with the name, email and groups the provider gives now.
@@ -51,8 +49,6 @@ export type People = {
   readonly list: () => Promise<readonly Person[]>
   /** Some of them, by username; `search` is found anywhere in the username, name or e-mail address, in whichever case. */
   readonly page: (query: PeopleQuery) => Promise<readonly Person[]>
-  /** Every group that somebody is in, with how many are. */
-  readonly groups: () => Promise<readonly GroupSize[]>
   /** @throws {GatewayError} `ERR_NOT_FOUND` */
   readonly setDisabled: (id: string, disabled: boolean) => Promise<void>
   /**
@@ -82,17 +78,6 @@ export function createPeople(db: Database, now: () => number): People {
     list: async () => (await selectPeople(db).orderBy('users.username').execute()).map(toPerson),
 
     page: (query) => pageOfPeople(db, query),
-
-    groups: async () => {
-      const rows = await db
-        .selectFrom('user_groups')
-        .select((eb) => ['provider', 'group_name as name', eb.fn.countAll<number>().as('people')])
-        .groupBy(['provider', 'group_name'])
-        .orderBy('provider')
-        .orderBy('group_name')
-        .execute()
-      return rows.map((row) => ({ ...row, people: Number(row.people) }))
-    },
 
     setDisabled: (id, disabled) =>
       db.transaction().execute(async (trx) => {

@@ -9,6 +9,8 @@ import type { Schema } from './schema.ts'
 /** Who may hold something on a resource: more than really do, never fewer. */
 export type ReachQuery = {
   readonly resource: ResourceRef
+  /** Where the resource is: what is granted elsewhere does not count. */
+  readonly workspace: string
   readonly providers: readonly ProviderRef[]
   /** Administrators by name and by group. */
   readonly adminUsers: readonly ProviderName[]
@@ -39,11 +41,15 @@ export async function reachCandidates(db: Database, query: ReachQuery): Promise<
 }
 
 /** Ids of roles with a grant that speaks of the resource. */
-async function rolesWithGrants(db: Database, { resource, at }: ReachQuery): Promise<readonly string[]> {
+async function rolesWithGrants(
+  db: Database,
+  { resource, workspace, at }: ReachQuery,
+): Promise<readonly string[]> {
   const { type, key, name } = resource
   if (type === 'server') return []
   const valid = db
     .selectFrom('grants')
+    .where('workspace', '=', workspace)
     .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', at)]))
   const wide = valid
     .select('role_id')

@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely'
+import { DEFAULT_WORKSPACE } from '../policy/grants.ts'
 import type { Database } from './database.ts'
 import { type StoredGrant, toGrant } from './grant-row.ts'
 import type { ProviderName } from './membership.ts'
@@ -9,6 +10,8 @@ export type RoleRecord = {
   readonly id: string
   readonly name: string
   readonly description?: string | undefined
+  /** Where its grants count; absent for the default one. A personal role's say so themselves. */
+  readonly workspace?: string | undefined
   readonly source: Source
   /** Set for a personal role: whose it is. */
   readonly ownerUserId?: string | undefined
@@ -87,6 +90,7 @@ export async function withGrants(
     id: role.id,
     name: role.name,
     description: role.description ?? undefined,
+    workspace: role.workspace === DEFAULT_WORKSPACE ? undefined : role.workspace,
     source: role.source,
     ownerUserId: role.owner_user_id ?? undefined,
     createdAt: role.created_at,

@@ -55,7 +55,8 @@ export async function createRole(
     })
     .execute()
   await noteChange(trx, { kind: 'role', key: id, at })
-  return { id, name, description, source: 'manual', createdAt: at, grants: [] }
+  const where = workspace === DEFAULT_WORKSPACE ? undefined : workspace
+  return { id, name, description, workspace: where, source: 'manual', createdAt: at, grants: [] }
 }
 
 /** See `Roles.delete`. */

@@ -231,6 +231,7 @@ export type AccessRequestsTable = {
   key: string
   level: Level
   note: string
+  workspace: string
   state: 'open' | 'granted' | 'declined' | 'withdrawn'
   created_at: number
   decided_at: number | null

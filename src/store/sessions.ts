@@ -34,6 +34,8 @@ export type Sessions = {
   readonly destroyAll: () => Promise<number>
   /** One person's live sessions or everybody's, newest first. */
   readonly list: (userId?: string) => Promise<readonly SessionRecord[]>
+  /** How many live ones there are, of everybody. */
+  readonly count: () => Promise<number>
   /** Deletes the rows of sessions that have expired before `before`. @returns How many. */
   readonly prune: (before: number) => Promise<number>
 }
@@ -65,6 +67,14 @@ export function createSessions(db: Database, now: () => number): Sessions {
         .orderBy('id')
         .execute()
       return rows.map(toRecord)
+    },
+
+    count: async () => {
+      const { count } = await live(db, now())
+        .clearSelect()
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .executeTakeFirstOrThrow()
+      return Number(count)
     },
 
     prune: async (before) => {

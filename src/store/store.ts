@@ -3,6 +3,7 @@ import { type AuditEvents, createAuditEvents } from './audit.ts'
 import { type AuditSnapshot, readSnapshot } from './audit-snapshot.ts'
 import { type Changes, createChanges } from './changes.ts'
 import { type DatabaseOptions, openDatabase, openRelaxed } from './database.ts'
+import { createGroups, type Groups } from './groups.ts'
 import { createJobs, type Jobs } from './jobs.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createLockdowns, type Lockdowns } from './lockdown.ts'
@@ -26,6 +27,7 @@ export type StoreOptions = DatabaseOptions & {
  */
 export type Store = {
   readonly people: People
+  readonly groups: Groups
   readonly roles: Roles
   readonly publicIds: PublicIds
   readonly tokens: Tokens
@@ -52,6 +54,7 @@ export async function openStore({ now, ...options }: StoreOptions): Promise<Stor
   const relaxed = openRelaxed(options)
   return {
     people: createPeople(db, now),
+    groups: createGroups(db, now),
     roles: createRoles(db, now),
     publicIds: createPublicIds(db),
     // What only tells when a token was last used must not have reads wait while another process holds the write lock.

@@ -27,6 +27,8 @@ export type Tokens = {
   readonly get: (jti: string) => Promise<TokenRecord | undefined>
   /** One person's tokens or everybody's, newest first. */
   readonly list: (userId?: string) => Promise<readonly TokenRecord[]>
+  /** How many there are that are neither expired nor revoked, of everybody. */
+  readonly count: () => Promise<number>
   /** @returns False if there is no such token or it was revoked before. */
   readonly revoke: (jti: string) => Promise<boolean>
   /** Revokes all of a person's. @returns How many of them worked. */
@@ -59,6 +61,16 @@ export function createTokens(db: Database, now: () => number): Tokens {
         .orderBy('jti')
         .execute()
       return rows.map(toRecord)
+    },
+
+    count: async () => {
+      const { count } = await db
+        .selectFrom('access_tokens')
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .where('expires_at', '>', now())
+        .where('revoked_at', 'is', null)
+        .executeTakeFirstOrThrow()
+      return Number(count)
     },
 
     revoke: (jti) =>

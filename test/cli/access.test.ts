@@ -129,3 +129,80 @@ describe('explain', () => {
     expect(err).toContain(message)
   })
 })
+
+describe('with workspaces', () => {
+  const inTeam = ['--workspace', 'team']
+  const records = async () => {
+    const store = await cli.store()
+    try {
+      const page = await store.audit.page({ limit: 1 })
+      return page.map(({ event }) => event)[0]
+    } finally {
+      await store.close()
+    }
+  }
+
+  beforeAll(async () => {
+    cli.env['WORKSPACES'] = 'true'
+    const made = await cli.run('role', 'create', 'team-editor', ...inTeam)
+    expect([made.code, made.out]).toEqual([0, expect.stringContaining('is made in workspace team.')])
+    expect(await records()).toMatchObject({ path: 'role create', workspace: 'team' })
+    const all = ['--level', 'EDIT', '--type', 'experiment', '--all']
+    await cli.json('role', 'grant', 'team-editor', ...all)
+    await cli.json('role', 'assign', 'team-editor', 'outsider')
+  })
+  afterAll(() => {
+    delete cli.env['WORKSPACES']
+  })
+
+  it('access is of one at a time', async () => {
+    const { out } = await cli.run('access', '--experiment', A, ...inTeam)
+    expect(out.split('\n').map((line) => line.replaceAll(/ {2,}/g, ' | '))).toEqual([
+      'NAME | LEVEL | THROUGH',
+      'boss | MANAGE | administrator',
+      'outsider | EDIT | EDIT on every experiment in workspace team, assigned',
+      'Everybody else who holds something there has NO_PERMISSIONS.',
+      '',
+    ])
+    expect((await cli.run('access', '--experiment', A)).out).not.toContain('outsider')
+  })
+
+  it.each([
+    ['outsider', [], 'is not allowed runs.get'],
+    ['outsider', inTeam, 'is allowed runs.get'],
+    ['editor', inTeam, 'hold nothing in that workspace'],
+    ['boss', ['--workspace', 'missing'], 'is allowed runs.get, as an administrator'],
+  ])('explain %s %j: %s', async (user, where, says) => {
+    expect((await explain(user, 'runs.get', '--run', RUN_A, ...where)).out).toContain(says)
+  })
+
+  it('explain tells the workspace that is asked about from the one a request goes to', async () => {
+    const asked = (user: string) => explain(user, 'workspaces.get', '--workspace-name', 'team')
+    expect((await asked('outsider')).out).toContain('is allowed')
+    expect((await asked('editor')).out).toContain('is not allowed')
+  })
+
+  it('roles are listed and shown with theirs', async () => {
+    expect((await cli.run('role', 'list')).out).toMatch(/^ROLE +WORKSPACE +GRANTS/)
+    expect((await cli.run('role', 'show', 'team-editor')).out).toContain('(by hand, in workspace team)')
+  })
+
+  it.each([
+    ['role', 'create', 'x', '--workspace', 'Team'],
+    ['access', '--experiment', A, '--workspace', '../x'],
+  ])('a name that is none is refused: %s %s', async (...command) => {
+    const { code, err } = await cli.run(...command)
+    expect([code, err]).toEqual([1, expect.stringContaining('2 to 63 lower-case letters')])
+  })
+})
+
+it('without WORKSPACES there is no other workspace', async () => {
+  for (const command of [
+    ['role', 'create', 'x'],
+    ['access', '--experiment', A],
+    ['explain', '--user', 'reader', '--operation', 'runs.get', '--run', RUN_A],
+  ]) {
+    const { code, err } = await cli.run(...command, '--workspace', 'team')
+    expect([code, err]).toEqual([1, expect.stringContaining('There is no such workspace')])
+  }
+})

@@ -15,7 +15,7 @@ type Service = {
   readonly profiles?: readonly string[]
   readonly ports?: readonly string[]
   readonly networks: readonly string[] | Readonly<Record<string, unknown>>
-  readonly environment: Readonly<Record<string, string>>
+  readonly environment?: Readonly<Record<string, string>>
   readonly read_only?: boolean
   readonly cap_drop?: readonly string[]
   readonly security_opt?: readonly string[]
@@ -29,25 +29,28 @@ type Compose = {
   readonly secrets: Readonly<Record<string, { readonly file: string }>>
 }
 
-const compose = parse(text('docker-compose.yml'), { merge: true }) as Compose
-const all = Object.entries(compose.services)
-const standing = all.filter(([, service]) => service.profiles === undefined)
-
 const KNOWN = new Set(
   allEntries().flatMap(({ name, variable }) => (variable.secret === true ? [name, `${name}_FILE`] : [name])),
 )
 
-describe('docker-compose.yml', () => {
-  it('publishes the port of the gateway alone, and every port on loopback', () => {
-    expect(standing.filter(([, { ports = [] }]) => ports.length > 0).map(([name]) => name)).toEqual([
-      'gateway',
-    ])
-    for (const port of all.flatMap(([, { ports = [] }]) => ports))
-      expect(port).toMatch(/^127\.0\.0\.1:\d+:\d+$/)
-  })
+function readCompose(path: string) {
+  const compose = parse(text(path), { merge: true }) as Compose
+  const all = Object.entries(compose.services)
+  return { compose, all, standing: all.filter(([, service]) => service.profiles === undefined) }
+}
 
+const single = readCompose('docker-compose.yml')
+const replicated = readCompose('deploy/compose.replicas.yml')
+
+describe.each([
+  ['docker-compose.yml', single, './deploy/'],
+  ['deploy/compose.replicas.yml', replicated, './'],
+] as const)('%s', (_file, { compose, all, standing }, folder) => {
   it('keeps MLflow and PostgreSQL on a network without a way in or out', () => {
-    for (const name of ['mlflow', 'postgres']) expect(compose.services[name]?.networks).toEqual(['tracking'])
+    for (const name of ['mlflow', 'postgres']) {
+      expect(compose.services[name]?.networks).toEqual(['tracking'])
+      expect(compose.services[name]?.ports).toBeUndefined()
+    }
     expect(compose.networks['tracking']).toEqual({ internal: true })
   })
 
@@ -63,8 +66,8 @@ describe('docker-compose.yml', () => {
   })
 
   it.each(all)('%s: holds no secret, only the names of files', (_, service) => {
-    for (const [name, value] of Object.entries(service.environment)) {
-      if (/SECRET|PASSWORD|TOKEN|_KEY$/.test(name))
+    for (const [name, value] of Object.entries(service.environment ?? {})) {
+      if (/SECRET|PASSWORD|TOKEN|_KEY$|^DATABASE_URL_/.test(name))
         expect([name, value]).toEqual([
           expect.stringMatching(/_FILE$/),
           expect.stringMatching(/^\/run\/secrets\/\w+$/),
@@ -76,16 +79,37 @@ describe('docker-compose.yml', () => {
     const used = new Set(all.flatMap(([, { secrets = [] }]) => secrets))
     expect(Object.keys(compose.secrets).toSorted()).toEqual([...used].toSorted())
     for (const [name, { file }] of Object.entries(compose.secrets))
-      expect(file).toBe(`./deploy/secrets/${name}`)
-    expect(text('deploy/secrets/.gitignore')).toMatch(/^\*$/m)
-    expect(text('deploy/secrets/create.sh')).toContain(`for name in ${[...used].toSorted().join(' ')};`)
+      expect(file).toBe(`${folder}secrets/${name}`)
   })
 
   it('sets only variables the gateway reads', () => {
-    const { environment = {} } = compose.services['gateway'] ?? {}
-    expect(Object.keys(environment).filter((name) => !KNOWN.has(name))).toEqual([])
+    const gateways = all.filter(([name]) => /^gateway(?:-\d)?$/.test(name))
+    const names = gateways.flatMap(([, { environment = {} }]) => Object.keys(environment))
+    expect(names.length).toBeGreaterThan(10)
+    expect(names.filter((name) => !KNOWN.has(name))).toEqual([])
     const inserted = [...JSON.stringify(compose).matchAll(/\$\{(\w+)/g)].map(([, name = '']) => name)
     expect(inserted.filter((name) => !KNOWN.has(name))).toEqual([])
+  })
+})
+
+describe('deploy/secrets', () => {
+  it('are made at random for both files, all but the certificate, and git ignores them', () => {
+    const wanted = [single, replicated].flatMap(({ compose }) => Object.keys(compose.secrets))
+    const made = [...new Set(wanted)].filter((name) => name !== 'tls_certificate').toSorted()
+    expect(text('deploy/secrets/create.sh')).toContain(`for name in ${made.join(' ')};`)
+    expect(text('deploy/secrets/.gitignore')).toMatch(/^\*$/m)
+  })
+})
+
+describe('docker-compose.yml', () => {
+  const { compose, all, standing } = single
+
+  it('publishes the port of the gateway alone, and every port on loopback', () => {
+    expect(standing.filter(([, { ports = [] }]) => ports.length > 0).map(([name]) => name)).toEqual([
+      'gateway',
+    ])
+    for (const port of all.flatMap(([, { ports = [] }]) => ports))
+      expect(port).toMatch(/^127\.0\.0\.1:\d+:\d+$/)
   })
 
   it('makes a configuration that starts, with the variables of the Keycloak trial', () => {
@@ -100,6 +124,35 @@ describe('docker-compose.yml', () => {
     expect(readConfig(env, secrets)).toMatchObject({
       adminGroups: ['oidc:mlflow-admins'],
       environment: 'production',
+    })
+  })
+})
+
+describe('deploy/compose.replicas.yml', () => {
+  const { compose, all } = replicated
+  const { haproxy, 'gateway-1': first, 'gateway-2': second } = compose.services
+
+  it('publishes the port of HAProxy alone, which reaches the gateways and nothing else', () => {
+    expect(all.filter(([, { ports = [] }]) => ports.length > 0).map(([name]) => name)).toEqual(['haproxy'])
+    expect(haproxy?.networks).toEqual(['gateways'])
+  })
+
+  it('has two replicas alike, on one database that is no file', () => {
+    expect(first).toEqual(second)
+    expect(first?.environment?.['DATABASE_URL_FILE']).toBe('/run/secrets/gateway_database_url')
+    expect(JSON.stringify(first)).not.toContain('sqlite')
+  })
+
+  it('is what HAProxy looks for when its environment says nothing', () => {
+    const config = text('deploy/haproxy/haproxy.cfg')
+    const defaults = [...config.matchAll(/"\$\{(\w+)-([^}]*)\}"/g)].map(([, name, value]) => [name, value])
+    expect(Object.fromEntries(defaults)).toEqual({
+      ADMIN_SOCKET: '/run/haproxy/admin.sock',
+      BIND: ':8443',
+      CERTIFICATE: '/run/secrets/tls_certificate',
+      GATEWAY_1: `gateway-1:${first?.environment?.['PORT']}`,
+      GATEWAY_2: `gateway-2:${second?.environment?.['PORT']}`,
+      RESOLVER: '127.0.0.11:53',
     })
   })
 })
@@ -161,6 +214,7 @@ describe('scripts', () => {
   it.each([
     'mlflow/start.sh',
     'keycloak/start.sh',
+    'postgres/create-databases.sh',
     'secrets/create.sh',
     'setup/packages.sh',
     'setup/python.sh',
@@ -173,7 +227,7 @@ describe('scripts', () => {
     const found = readdirSync(new URL('deploy/', root), { recursive: true }).filter((path) =>
       String(path).endsWith('.sh'),
     )
-    expect(found).toHaveLength(5)
+    expect(found).toHaveLength(6)
   })
 })
 

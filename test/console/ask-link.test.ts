@@ -18,3 +18,8 @@ test.each([
   expect([...searchParams.keys()].filter((name) => name !== 'key')).toEqual(['resource_type', 'level'])
   expect([searchParams.get('key'), searchParams.get('level')]).toEqual([kept, 'READ'])
 })
+
+test('a link says in which workspace it was, where they are kept apart', () => {
+  const missing = { type: 'run', key: 'r1', level: 'EDIT', workspace: 'team-a' } as const
+  expect(askPath(ROOT, missing)).toBe('/auth/access?resource_type=run&key=r1&workspace=team-a&level=EDIT#ask')
+})

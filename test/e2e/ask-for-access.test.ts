@@ -207,7 +207,7 @@ describe('on a page of its own', () => {
         .getByRole('heading', { name: /reader asks for READ on experiment gamma\/plans \(asked for as run / })
         .waitFor()
       await keepPicture(editor.page, `answer-${name}`)
-    expect(await editor.page.evaluate('document.documentElement.scrollWidth')).toBe(screen.width)
+      expect(await editor.page.evaluate('document.documentElement.scrollWidth')).toBe(screen.width)
       await request.getByLabel('What to tell them').fill('not before the <b>review</b>')
       await request.getByRole('button', { name: /^Decline/ }).click()
       await request.waitFor({ state: 'detached' })

@@ -1,15 +1,14 @@
 import { mkdirSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launchChromium } from '../support/chromium.ts'
+import { AXE_SCREENS, openAs, SCREENS, type Screen, violations } from '../support/console-browser.ts'
 import { A, RUN_A } from '../support/mlflow-stand-in.ts'
 import { startTestGateway, type TestGateway } from '../support/test-gateway.ts'
 import type { MemberName } from '../support/test-members.ts'
 
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 const IMAGES = fileURLToPath(new URL('../../docs/images/', import.meta.url))
 
 /** What somebody could try to have run in a page of ours, as any name that is shown there. */
@@ -80,31 +79,12 @@ async function grantTo(userId: string, level: 'DENY' | 'MANAGE'): Promise<void> 
   })
 }
 
-type Screen = { readonly width: number; readonly colorScheme: 'light' | 'dark' }
-
-const DESK: Screen = { width: 1280, colorScheme: 'light' }
-
-/** A browser with somebody signed in, and what its pages complained about. */
-async function open(name: MemberName, { width, colorScheme } = DESK, { bypassCSP = false } = {}) {
-  const context = await browser.newContext({ colorScheme, bypassCSP, viewport: { width, height: 800 } })
-  const cookies = gateway.members[name].cookie.split('; ').map((pair) => {
-    const at = pair.indexOf('=')
-    return { name: pair.slice(0, at), value: pair.slice(at + 1), url: gateway.url }
-  })
-  await context.addCookies(cookies)
-  const page = await context.newPage()
-  const complaints: string[] = []
-  page.on('console', (message) => {
-    if (message.type() === 'error') complaints.push(message.text())
-  })
-  page.on('pageerror', (fault) => complaints.push(String(fault)))
-  return { context, page, complaints }
-}
-
 const pages = (): Readonly<Record<string, string>> => ({
   overview: '/auth/admin',
   people: '/auth/admin/people',
   person: `/auth/admin/people/${gateway.members.editor.userId}`,
+  groups: '/auth/admin/groups',
+  group: `/auth/admin/groups?${new URLSearchParams({ provider: 'oidc', name: SCRIPT })}`,
   roles: '/auth/admin/roles',
   role: `/auth/admin/roles/${roleId}`,
   access: '/auth/admin/access',
@@ -118,22 +98,9 @@ const pages = (): Readonly<Record<string, string>> => ({
 /** Pictures that the documentation shows. */
 const SHOWN: ReadonlySet<string> = new Set(['access', 'audit', 'explain'])
 
-/** What the page does not meet of WCAG 2.2 AA. Its own policy allows no such script, so it has to be passed by. */
-async function violations(page: Page): Promise<readonly string[]> {
-  await page.addScriptTag({ path: AXE })
-  const found: { id: string; nodes: { target: unknown }[] }[] = await page.evaluate(
-    `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }).then((result) => result.violations)`,
-  )
-  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => String(target)).join(', ')}`)
-}
-
-const SCREENS: readonly Screen[] = [390, 1280, 1920].flatMap((width) =>
-  (['light', 'dark'] as const).map((colorScheme) => ({ width, colorScheme })),
-)
-
 describe('every page', () => {
   it.each(SCREENS)('fits and complains of nothing at $width pixels, $colorScheme', async (screen) => {
-    const { context, page, complaints } = await open('admin', screen)
+    const { context, page, complaints } = await openAs(browser, gateway, { name: 'admin', screen })
     for (const [name, path] of Object.entries(pages())) {
       const answer = await page.goto(gateway.url + path)
       expect([name, answer?.status()]).toEqual([name, 200])
@@ -148,11 +115,8 @@ describe('every page', () => {
     await context.close()
   })
 
-  it.each<Screen>([
-    { width: 390, colorScheme: 'dark' },
-    { width: 1280, colorScheme: 'light' },
-  ])('meets WCAG AA at $width pixels, $colorScheme', async (screen) => {
-    const { context, page } = await open('admin', screen, { bypassCSP: true })
+  it.each(AXE_SCREENS)('meets WCAG AA at $width pixels, $colorScheme', async (screen) => {
+    const { context, page } = await openAs(browser, gateway, { name: 'admin', screen, bypassCSP: true })
     for (const [name, path] of Object.entries(pages())) {
       await page.goto(gateway.url + path)
       expect([name, await violations(page)]).toEqual([name, []])
@@ -162,6 +126,7 @@ describe('every page', () => {
 })
 
 async function keepPicture(page: Page, name: string, { width, colorScheme }: Screen): Promise<void> {
+  await page.screenshot({ path: `/tmp/groups-pics/${name}-${width}-${colorScheme}.png`, fullPage: true })
   if (process.env['PICTURES'] === undefined || !SHOWN.has(name)) return
   mkdirSync(IMAGES, { recursive: true })
   await page.screenshot({ path: join(IMAGES, `console-${name}-${width}-${colorScheme}.png`) })
@@ -172,7 +137,7 @@ describe('what people do there', () => {
     name: MemberName,
     use: (page: Page, context: BrowserContext) => Promise<T>,
   ): Promise<T> => {
-    const { context, page } = await open(name)
+    const { context, page } = await openAs(browser, gateway, { name })
     try {
       return await use(page, context)
     } finally {
@@ -219,6 +184,34 @@ describe('what people do there', () => {
     expect(await mayRead('outsider')).toBe(200)
   })
 
+  it('gives a group a role, and takes it away again', async () => {
+    const { id } = await gateway.store.roles.create({ name: 'for the team' })
+    const role = { resourceType: 'experiment', match: 'any', pattern: '*', level: 'READ' } as const
+    await gateway.store.roles.grant(id, { ...role, source: 'manual' })
+    await gateway.store.people.signIn({
+      ...{ provider: 'oidc', issuer: 'https://issuer.invalid', subject: 'subject-outsider' },
+      ...{ username: 'outsider', groups: ['team a/b'] },
+    })
+    const reads = async () =>
+      (await gateway.ask({ target: '/api/2.0/mlflow/experiments/get?experiment_id=2', as: 'outsider' }))
+        .status
+    await signedIn('admin', async (page) => {
+      await page.goto(`${gateway.url}/auth/admin/groups`)
+      await page.getByRole('link', { name: 'team a/b' }).click()
+      await page.getByRole('link', { name: 'outsider' }).waitFor()
+      expect(await reads()).toBe(403)
+      await page.getByLabel('Role', { exact: true }).selectOption('for the team')
+      await page.getByRole('button', { name: 'Give role' }).click()
+      await page.getByRole('link', { name: 'for the team' }).waitFor()
+      expect(await reads()).toBe(200)
+      await page.getByRole('link', { name: 'for the team' }).click()
+      await page.getByRole('link', { name: 'oidc:team a/b' }).click()
+      await page.getByRole('button', { name: 'Take away for the team' }).click()
+      await page.getByText('None.').waitFor()
+      expect(await reads()).toBe(403)
+    })
+  })
+
   it('is told who was first when two change one role', async () => {
     const { id } = await gateway.store.roles.create({ name: 'contested' })
     await signedIn('admin', async (page, context) => {
@@ -256,6 +249,18 @@ describe('what people do there', () => {
       await page.getByRole('link', { name: 'person-11' }).focus()
       await page.keyboard.press('Enter')
       await page.getByRole('heading', { level: 1, name: 'person-11' }).waitFor()
+    })
+  })
+
+  it('ends one session of somebody, and revokes their tokens', async () => {
+    await signedIn('admin', async (page) => {
+      await page.goto(`${gateway.url}/auth/admin/people/${gateway.members.reader.userId}`)
+      await page.getByRole('button', { name: 'End session 1' }).click()
+      await page.getByText('None: not signed in anywhere.').waitFor()
+      expect(await mayRead('reader')).toBe(200)
+      await page.getByRole('button', { name: 'Revoke all tokens' }).click()
+      await page.getByRole('button', { name: 'Revoke all tokens' }).waitFor({ state: 'detached' })
+      expect(await mayRead('reader')).toBe(401)
     })
   })
 })

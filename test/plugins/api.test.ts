@@ -148,6 +148,66 @@ describe('a role', () => {
   })
 })
 
+describe('a group', () => {
+  const TEAM = '/groups/oidc/team%2Fone'
+  const read = { target: `/api/2.0/mlflow/experiments/get?experiment_id=${A}`, as: 'outsider' } as const
+  const put = (groups: readonly string[]) =>
+    gateway.store.people.signIn({
+      ...{ provider: 'oidc', issuer: 'https://issuer.invalid', subject: 'subject-outsider' },
+      ...{ username: 'outsider', groups },
+    })
+
+  it('is given a role before anybody is in it, and loses it, each on record and in force at once', async () => {
+    const made = await role('of a group')
+    await call('POST', `/roles/${made.id}/grants`, { json: READ_ALPHA, match: made.etag })
+    const empty = await call('GET', TEAM)
+    expect(empty.json).toMatchObject({ people: 0, roles: 0, in_force: true, mappings: [] })
+    const path = `${TEAM}/roles/${made.id}`
+    expect((await call('PUT', path)).status).toBe(428)
+    const given = await call('PUT', path, { match: empty.etag })
+    expect(given.json.mappings).toEqual([{ id: made.id, name: 'of a group', source: 'manual' }])
+    expect(given.event).toMatchObject({
+      ...{ event: 'role_changed', operation: 'admin.groups.map_role', username: 'admin' },
+      resources: [
+        { type: 'group', id: 'oidc:team/one' },
+        { type: 'role', id: made.id, name: 'of a group' },
+      ],
+    })
+    expect((await call('DELETE', path, { match: empty.etag })).status).toBe(412)
+
+    await put(['team/one'])
+    await expect.poll(async () => (await gateway.ask(read)).line).toBe('200 allow')
+    const { json: people } = await call('GET', `${TEAM}/people`)
+    expect(people.people.map(({ username }: { username: string }) => username)).toEqual(['outsider'])
+    const listed = await call('GET', '/groups?search=TEAM')
+    expect(listed.json).toEqual({
+      groups: [{ provider: 'oidc', name: 'team/one', people: 1, roles: 1, in_force: true, is_admin: false }],
+      next: null,
+    })
+    expect((await call('DELETE', path, { match: given.etag })).json.mappings).toEqual([])
+    expect((await gateway.ask(read)).line).toBe('403 PERMISSION_DENIED no_grant')
+    await put([])
+  })
+
+  it('of no configured provider is not given roles, and is shown only if it is there', async () => {
+    const made = await role('of nobody')
+    const answer = await call('PUT', `/groups/other/team/roles/${made.id}`, { match: made.etag })
+    expect([answer.status, answer.message]).toEqual([400, expect.stringContaining('configured are oidc')])
+    expect((await call('GET', '/groups/other/team')).status).toBe(404)
+    await gateway.store.roles.mapGroup('other', 'team', made.id)
+    expect((await call('GET', '/groups/other/team')).json).toMatchObject({ in_force: false, roles: 1 })
+  })
+
+  it('loses by its role what was given to it without saying whose it is', async () => {
+    const made = await role('of the only provider')
+    await gateway.store.roles.mapGroup('', 'bare', made.id)
+    expect((await call('GET', '/groups/-/bare')).json).toMatchObject({ provider: 'oidc', roles: 1 })
+    const { etag } = await call('GET', `/roles/${made.id}`)
+    const gone = await call('DELETE', `/roles/${made.id}/groups/-/bare`, { match: etag })
+    expect([gone.json.groups, gone.event?.resources?.at(-1)]).toEqual([[], { type: 'group', id: '-:bare' }])
+  })
+})
+
 describe('people', () => {
   it('are found by what they are called, a page at a time', async () => {
     const first = await call('GET', '/people?limit=2')
@@ -452,9 +512,13 @@ describe('a request for access', () => {
 
   it('is taken back, declined, or changed by asking again; and they are not without end', async () => {
     const first = await ask('editor', B)
-    expect((await ask('editor', B, 'EDIT')).json).toMatchObject({ id: first.json.id, level: 'EDIT' })
-    expect((await call('DELETE', `/requests/${first.json.id}`, { as: 'reader' })).status).toBe(404)
-    expect((await call('DELETE', `/requests/${first.json.id}`, { as: 'editor' })).status).toBe(204)
+    expect((await ask('editor', B)).json.id).toBe(first.json.id)
+    const other = await ask('editor', B, 'EDIT')
+    expect([other.json.level, other.json.id === first.json.id]).toEqual(['EDIT', false])
+    // Who saw READ and grants what is asked for grants nothing else.
+    expect((await call('POST', `/requests/${first.json.id}/grant`, { json: {} })).status).toBe(404)
+    expect((await call('DELETE', `/requests/${other.json.id}`, { as: 'reader' })).status).toBe(404)
+    expect((await call('DELETE', `/requests/${other.json.id}`, { as: 'editor' })).status).toBe(204)
     const second = await ask('editor', B)
     expect((await call('POST', `/requests/${second.json.id}/decline`)).status).toBe(204)
     for (let key = 100; key < 120; key++) expect((await ask('editor', String(key))).status).toBe(201)

@@ -1,10 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { enter } from '../../src/identity/caller.ts'
 import { compileAccess, type ResourceRef } from '../../src/policy/access.ts'
 import { type Demand, decide } from '../../src/policy/decide.ts'
 import { explain } from '../../src/policy/explain.ts'
 import type { Action, Grant, GrantType, Level, Match } from '../../src/policy/grants.ts'
-import type { RoleWithGrants } from '../../src/store/membership.ts'
+import { createMemberCompiler } from '../../src/policy/member.ts'
+import type { Membership, RoleWithGrants } from '../../src/store/membership.ts'
 
 const NOW = 1000
 
@@ -159,6 +161,50 @@ describe('for any grants', () => {
           reason: decision.effect === 'deny' ? decision.reason : undefined,
         })
       }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('and in any workspace what is decided on a request that has entered it', () => {
+    const places = ['default', 'team', 'other'] as const
+    const placed = fc.tuple(anyGrant, fc.constantFrom(...places)).map(([held, workspace]) => ({
+      ...held,
+      workspace: workspace === 'default' ? undefined : workspace,
+    }))
+    const compile = (defaultPermission: Level) =>
+      createMemberCompiler(
+        {
+          ...{ adminUsers: [], adminGroups: [], defaultPermission },
+          providers: [{ id: 'oidc', issuer: 'https://issuer.invalid' }],
+        },
+        () => NOW,
+      )
+    fc.assert(
+      fc.property(
+        ...[anyDemand, fc.array(placed, { maxLength: 8 }), floors, floors, fc.constantFrom(...places)],
+        (demand, grants, floor, there, workspace) => {
+          const membership = {
+            person: { id: 'u', username: 'ada', disabled: false, provider: 'oidc', createdAt: 0 },
+            ...{ names: [], groups: [], roles: [roleOf('r', grants)] },
+            defaultPermissions: new Map([['team', there]]),
+          } satisfies Membership
+          const member = compile(floor)(membership)?.member
+          const entered = member && enter(workspace, member)
+          // Who holds nothing in a workspace is refused before anything is asked of their rights.
+          if (entered === undefined) return grants.every((grant) => grant.workspace !== workspace)
+          const decision = decide([demand], entered.access)
+          const [explanation] = explain([demand], membership, {
+            ...{ defaultPermission: floor, now: NOW, workspace },
+          })
+          const { effect, reason } =
+            decision.effect === 'deny' ? decision : { ...decision, reason: undefined }
+          expect([explanation?.effect, explanation?.reason]).toEqual([effect, reason])
+          expect(explanation?.grants.every(({ grant }) => (grant.workspace ?? 'default') === workspace)).toBe(
+            true,
+          )
+          return true
+        },
+      ),
       { numRuns: 2000 },
     )
   })

@@ -4,6 +4,8 @@
  * which no browser sends on its own, does not.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Endpoint } from '../../src/admin/endpoint.ts'
+import { ENDPOINTS } from '../../src/admin/endpoints.ts'
 import { RUN_A } from '../support/mlflow-stand-in.ts'
 import type { Ask } from '../support/spoken-request.ts'
 import { startTestGateway, type TestGateway } from '../support/test-gateway.ts'
@@ -153,6 +155,66 @@ describe('field report 61: a write with a cookie', () => {
     const { line, reached } = await gateway.ask(ask)
     expect([line, reached]).toEqual(['403 PERMISSION_DENIED cross_origin', []])
   })
+})
+
+describe('field report 61: everything of the JSON API and of the console that changes something', () => {
+  const CHANGES = ENDPOINTS.filter(({ method }) => method !== 'GET')
+  const FORM_TYPES = ['application/x-www-form-urlencoded', 'text/plain', 'multipart/form-data; boundary=x']
+  const cookie = () => `Cookie: ${gateway.members.admin.cookie}`
+  const urlOf = ({ path }: Endpoint) => `/auth/api/v1${path.replaceAll(/:\w+/g, 'x')}`
+  const named = CHANGES.map((each) => [each.name, each] as const)
+
+  it.each(named)('%s by a foreign page: refused', async (_, endpoint) => {
+    const { method } = endpoint
+    for (const [__, headers] of FOREIGN) {
+      for (const type of ['application/json', ...FORM_TYPES]) {
+        const all = [cookie(), `Content-Type: ${type}`, ...headers]
+        const { line } = await gateway.ask({ method, target: urlOf(endpoint), body: '{}', headers: all })
+        expect([headers, type, line]).toEqual([headers, type, '403 PERMISSION_DENIED cross_origin'])
+      }
+    }
+  })
+
+  it.each(named.filter(([, { body }]) => body !== undefined))(
+    '%s takes no body of a form, from our own pages either',
+    async (_, endpoint) => {
+      for (const type of FORM_TYPES) {
+        const headers = [cookie(), `Content-Type: ${type}`, `Origin: ${gateway.url}`]
+        const { status } = await gateway.ask({
+          ...{ method: endpoint.method, target: urlOf(endpoint), body: '{}', headers },
+        })
+        expect([type, status]).toEqual([type, 415])
+      }
+    },
+  )
+
+  it.each(named)('the form for %s: refused from a foreign page, and without its token', async (name) => {
+    const target = `/auth/admin/do/${name}`
+    const form = 'Content-Type: application/x-www-form-urlencoded'
+    for (const [__, headers] of FOREIGN) {
+      const all = [cookie(), form, ...headers]
+      const { status, text } = await gateway.ask({ method: 'POST', target, body: 'p.id=x', headers: all })
+      expect([headers, status, text.includes('did not come from a page of')]).toEqual([headers, 403, true])
+    }
+    const others = await formTokenOf('editor')
+    for (const body of ['p.id=x', 'form_token=', 'form_token=x', `form_token=${others}`]) {
+      const headers = [cookie(), form, `Origin: ${gateway.url}`]
+      const { status, text } = await gateway.ask({ method: 'POST', target, body, headers })
+      expect([body, status, text.includes('was not made for your session')]).toEqual([body, 403, true])
+    }
+    const bearer = await gateway.ask({ method: 'POST', target, as: 'admin', body: 'x=y', headers: [form] })
+    expect(bearer.line).toContain('403 PERMISSION_DENIED')
+  })
+
+  it.each(named)('the form for %s is nothing that a link or an image could send', async (name) => {
+    const { status } = await gateway.ask({ target: `/auth/admin/do/${name}`, headers: [cookie()] })
+    expect(status).toBe(404)
+  })
+
+  async function formTokenOf(member: 'editor' | 'admin'): Promise<string> {
+    const { text } = await gateway.ask({ target: '/auth/access', headers: [cookieOf(member)] })
+    return encodeURIComponent(/name="form_token" value="([^"]+)"/.exec(text)?.[1] ?? 'none')
+  }
 })
 
 describe('a read with a cookie', () => {

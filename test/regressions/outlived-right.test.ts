@@ -220,6 +220,77 @@ describe('ended by a request here', () => {
   })
 })
 
+describe('ended by an administrator', () => {
+  let gateway: TestGateway
+  beforeAll(async () => {
+    // Nothing is noticed by looking; whoever changes something has to say so.
+    gateway = await startTestGateway({ pollMs: 600_000 })
+  })
+  afterAll(() => gateway.stop())
+
+  const people = (member: MemberName) => `/auth/api/v1/people/${gateway.members[member].userId}`
+  const api = (method: string, target: string, more: Partial<Ask> = {}) =>
+    gateway.ask({ method, target, as: 'admin', ...more })
+  const cookieOf = (member: MemberName): Ask => ({
+    ...{ target: EXPERIMENT, headers: [`Cookie: ${gateway.members[member].cookie}`] },
+  })
+  const line = async (ask: Ask) => (await gateway.ask(ask)).line
+
+  it('one session of somebody, and nobody else’s by their address', async () => {
+    expect(await line(cookieOf('reader'))).toBe('200 allow')
+    const { sessions } = JSON.parse((await api('GET', `${people('reader')}/sessions`)).text)
+    const [{ id }] = sessions
+    expect((await api('DELETE', `${people('editor')}/sessions/${id}`)).status).toBe(404)
+    expect((await api('DELETE', `${people('reader')}/sessions/x`)).status).toBe(404)
+    expect(await line(cookieOf('reader'))).toBe('200 allow')
+    const ended = await api('DELETE', `${people('reader')}/sessions/${id}`)
+    expect([ended.status, ended.event]).toMatchObject([
+      204,
+      {
+        ...{ event: 'session_ended', operation: 'admin.people.end_session', username: 'admin' },
+        resources: [
+          { type: 'user', id: gateway.members.reader.userId, name: 'reader' },
+          { type: 'session', id },
+        ],
+      },
+    ])
+    expect(await line(cookieOf('reader'))).toBe('401 UNAUTHENTICATED session_ended')
+    expect((await api('DELETE', `${people('reader')}/sessions/${id}`)).status).toBe(404)
+    // The token of theirs is another credential.
+    expect(await line({ target: EXPERIMENT, as: 'reader' })).toBe('200 allow')
+  })
+
+  it('all tokens of somebody, each once', async () => {
+    expect(await line({ target: EXPERIMENT, as: 'editor' })).toBe('200 allow')
+    const { userId } = gateway.members.editor
+    const gone = await api('DELETE', `${people('editor')}/tokens`)
+    expect([JSON.parse(gone.text), gone.event]).toMatchObject([
+      { ended: 2 },
+      { event: 'token_revoked', resources: [{ type: 'user', id: userId, name: 'editor' }] },
+    ])
+    for (const as of ['editor', 'readonly'] as const)
+      expect(await line({ target: EXPERIMENT, as })).toBe(REVOKED)
+    expect(JSON.parse((await api('DELETE', `${people('editor')}/tokens`)).text)).toEqual({ ended: 0 })
+    expect(await line({ target: EXPERIMENT, as: 'admin' })).toBe('200 allow')
+    // Their session is another credential.
+    expect(await line(cookieOf('editor'))).toBe('200 allow')
+  })
+
+  it('everything of somebody who is disabled, and lets them in again with what was not revoked', async () => {
+    const { headers } = await api('GET', people('reader'))
+    const patch = (disabled: boolean, etag: string | undefined) =>
+      api('PATCH', people('reader'), { headers: [`If-Match: ${etag}`], json: { disabled } })
+    const locked = await patch(true, headers['etag']?.[0])
+    expect([locked.status, await line({ target: EXPERIMENT, as: 'reader' })]).toEqual([
+      200,
+      '401 UNAUTHENTICATED no_such_person',
+    ])
+    expect((await patch(false, locked.headers['etag']?.[0])).status).toBe(200)
+    expect(await line({ target: EXPERIMENT, as: 'reader' })).toBe('200 allow')
+    expect(await line(cookieOf('reader'))).toBe('401 UNAUTHENTICATED session_ended')
+  })
+})
+
 describe('ended by its expiry', () => {
   let gateway: TestGateway
   beforeAll(async () => {

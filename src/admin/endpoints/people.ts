@@ -3,20 +3,9 @@ import { GatewayError } from '../../errors.ts'
 import { createMemberCompiler } from '../../policy/member.ts'
 import type { Membership } from '../../store/membership.ts'
 import { type AdminParts, assertMatch, type Endpoint, endpoint, etagOf } from '../endpoint.ts'
-import {
-  GrantWire,
-  grantToWire,
-  PersonSummaryWire,
-  personToWire,
-  SessionWire,
-  sessionToWire,
-  TokenWire,
-  tokenToWire,
-  ViaWire,
-  viaToWire,
-} from '../wire.ts'
+import { GrantWire, grantToWire, PersonSummaryWire, personToWire, ViaWire, viaToWire } from '../wire.ts'
 
-const Id = Type.Object({ id: Type.String({ description: 'Of the person.' }) })
+export const Id = Type.Object({ id: Type.String({ description: 'Of the person.' }) })
 const Paging = {
   after: Type.Optional(Type.String({ description: 'Go on after this one: `next` of the page before.' })),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 100 })),
@@ -39,7 +28,8 @@ export const PersonWire = Type.Object({
   ),
 })
 
-async function membershipOf(id: string, { store, config }: AdminParts): Promise<Membership> {
+/** @throws {GatewayError} `ERR_NOT_FOUND` */
+export async function membershipOf(id: string, { store, config }: AdminParts): Promise<Membership> {
   const membership = await store.people.membership(id, config.providers)
   if (membership === undefined) throw new GatewayError('ERR_NOT_FOUND', 'There is no such person')
   return membership
@@ -67,7 +57,8 @@ async function detailsOf(id: string, parts: AdminParts) {
   return personDetails(membership, member?.principal.isAdmin ?? false)
 }
 
-const resource = (person: { readonly id: string; readonly username: string }) => [
+/** How the record names a person. */
+export const resource = (person: { readonly id: string; readonly username: string }) => [
   { type: 'user', id: person.id, name: person.username },
 ]
 
@@ -132,61 +123,6 @@ export const PEOPLE_ENDPOINTS: readonly Endpoint[] = [
       assertOther(caller.principal.userId, params.id)
       await parts.store.people.remove(params.id)
       return { resources: resource(before) }
-    },
-  }),
-  endpoint({
-    name: 'people.tokens',
-    method: 'GET',
-    path: '/people/:id/tokens',
-    summary: 'Access tokens of a person, newest first',
-    who: 'admin',
-    params: Id,
-    answer: Type.Object({ tokens: Type.Array(TokenWire) }),
-    handle: async ({ params }, parts) => {
-      await membershipOf(params.id, parts)
-      return { body: { tokens: (await parts.store.tokens.list(params.id)).map(tokenToWire) } }
-    },
-  }),
-  endpoint({
-    name: 'people.revoke_token',
-    method: 'DELETE',
-    path: '/people/:id/tokens/:token',
-    summary: 'Revoke an access token of a person',
-    who: 'admin',
-    params: Type.Object({ ...Id.properties, token: Type.String() }),
-    event: 'token_revoked',
-    handle: async ({ params }, { store }) => {
-      const token = await store.tokens.get(params.token)
-      if (token?.userId !== params.id || !(await store.tokens.revoke(params.token)))
-        throw new GatewayError('ERR_NOT_FOUND', 'The person has no such token, or it was revoked before')
-      return { resources: [{ type: 'access_token', id: token.jti, name: token.name }] }
-    },
-  }),
-  endpoint({
-    name: 'people.sessions',
-    method: 'GET',
-    path: '/people/:id/sessions',
-    summary: 'Browser sessions of a person, newest first',
-    who: 'admin',
-    params: Id,
-    answer: Type.Object({ sessions: Type.Array(SessionWire) }),
-    handle: async ({ params }, parts) => {
-      await membershipOf(params.id, parts)
-      return { body: { sessions: (await parts.store.sessions.list(params.id)).map(sessionToWire) } }
-    },
-  }),
-  endpoint({
-    name: 'people.end_sessions',
-    method: 'DELETE',
-    path: '/people/:id/sessions',
-    summary: 'Sign a person out everywhere',
-    who: 'admin',
-    params: Id,
-    answer: Type.Object({ ended: Type.Integer() }),
-    event: 'session_ended',
-    handle: async ({ params }, parts) => {
-      const { person } = await membershipOf(params.id, parts)
-      return { body: { ended: await parts.store.sessions.destroyOf(params.id) }, resources: resource(person) }
     },
   }),
 ]

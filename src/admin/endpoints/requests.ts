@@ -1,14 +1,19 @@
 import { Type } from 'typebox'
 import { GatewayError } from '../../errors.ts'
 import type { Caller } from '../../identity/caller.ts'
-import type { ResourceRef } from '../../policy/access.ts'
+import { enter } from '../../identity/caller.ts'
+import { workspaceNamed } from '../../mlflow-auth/workspace.ts'
+import { type ResourceRef, satisfies } from '../../policy/access.ts'
 import { ASKED_LEVELS, ASKED_TYPES, nounOf } from '../../policy/asked.ts'
+import { DEFAULT_WORKSPACE, type Level } from '../../policy/grants.ts'
 import type { AccessRequest } from '../../store/access-requests.ts'
-import { askedAbout } from '../asked-about.ts'
+import { askedAbout, managedAbout } from '../asked-about.ts'
 import { type AdminParts, type Endpoint, endpoint } from '../endpoint.ts'
+import { assertNotWider } from '../limits.ts'
+import { readNewGrant } from '../new-grant.ts'
+import { InWorkspace, partsIn } from '../place.ts'
 import { RequestWire, requestToWire } from '../request-wire.ts'
-import { assertExists, assertNotWider, managedBy } from '../resource.ts'
-import { readNewGrant } from './roles.ts'
+import { assertExists } from '../resource.ts'
 
 const Id = Type.Object({ id: Type.String() })
 const AskedLevel = Type.Enum([...ASKED_LEVELS])
@@ -17,30 +22,52 @@ const TEXT = '^[^\\p{Cc}\\p{Cs}]*$'
 const Words = Type.String({ maxLength: 1000, pattern: TEXT })
 const Answer = Type.String({ maxLength: 1000, pattern: TEXT, description: 'What to tell who asked.' })
 
-/** What a request is about, if the caller manages it. What there is not is for administrators to decline. */
-async function managedOf(
-  request: AccessRequest,
-  caller: Caller,
-  parts: AdminParts,
-): Promise<ResourceRef | undefined> {
-  const { about } = request
-  if (about !== undefined) return managedBy(caller, about.type, about.key, parts)
-  return caller.principal.isAdmin ? NOTHING : undefined
+/** What a request is about, if the caller manages it there. What there is not is for administrators to decline. */
+async function managedResource(request: AccessRequest, caller: Caller, everywhere: AdminParts) {
+  const { workspace } = request
+  // What is left from when workspaces were kept apart is about nothing that anybody could reach.
+  if (workspace !== DEFAULT_WORKSPACE && !everywhere.config.workspaces) return undefined
+  const placed = enter(workspace, caller)
+  const parts = partsIn(workspace, everywhere)
+  const resource = placed && (await managedAbout(request, placed, parts))
+  return resource && { resource, parts }
 }
 
-const NOTHING: ResourceRef = { type: 'server', key: undefined }
-
 /** What the caller can answer: open, somebody's, and about what the caller manages. */
-async function answerable(id: string, caller: Caller, parts: AdminParts) {
-  const request = await parts.store.accessRequests.get(id)
-  const resource = request && (await managedOf(request, caller, parts))
-  if (request === undefined || resource === undefined) {
+async function answerable(id: string, caller: Caller, everywhere: AdminParts) {
+  const request = await everywhere.store.accessRequests.get(id)
+  const managed = request && (await managedResource(request, caller, everywhere))
+  if (request?.state !== 'open' || managed === undefined) {
     throw new GatewayError('ERR_NOT_FOUND', 'There is no such request that you could answer')
   }
-  return { request, resource }
+  return { request, ...managed }
+}
+
+/** @throws {GatewayError} `ERR_INVALID_PARAMETER` for more than was asked for. */
+function assertAsked(level: Level, request: AccessRequest): void {
+  if (satisfies(request.level, level)) return
+  const message = `What is asked for is ${request.level}: grant that or less; to give more, grant it on the resource itself`
+  throw new GatewayError('ERR_INVALID_PARAMETER', message, { reason: 'more_than_asked' })
+}
+
+/**
+ * What is there to be granted: what is made under an id later would be theirs to see.
+ *
+ * @throws {GatewayError} `ERR_NOT_FOUND`
+ */
+function knownAbout({ about, resourceType }: AccessRequest, resource: ResourceRef) {
+  if (about === undefined) {
+    const message = `There is no such ${nounOf(resourceType)}: decline the request, and say so`
+    throw new GatewayError('ERR_NOT_FOUND', message)
+  }
+  assertExists(resource)
+  return about
 }
 
 /** For the record. */
+const whereOf = ({ workspace }: AccessRequest, { config }: AdminParts) =>
+  config.workspaces ? workspace : undefined
+
 const concerned = ({ userId, username, resourceType, key, about }: AccessRequest) => [
   { type: 'user', id: userId, name: username },
   ...(about?.key === key && about.type === resourceType ? [] : [{ type: resourceType, id: key }]),
@@ -60,18 +87,22 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
         key: Type.String({ minLength: 1, maxLength: 1000, pattern: TEXT }),
         level: AskedLevel,
         note: Type.Optional(Words),
+        ...InWorkspace,
       },
       { additionalProperties: false },
     ),
     answer: RequestWire,
     event: 'access_requested',
-    handle: async ({ caller, body }, { store, lookup }) => {
+    handle: async ({ caller, body }, parts) => {
       // Whether there is such a thing is not told: a request for nothing is one that nobody answers.
       const { resource_type: resourceType, key, level, note = '' } = body
       const { userId } = caller.principal
-      const about = await askedAbout(resourceType, key, lookup)
-      const made = await store.accessRequests.ask({ userId, resourceType, key, about, level, note })
-      return { status: 201, body: requestToWire(made), resources: concerned(made) }
+      const workspace = workspaceNamed(body.workspace ?? DEFAULT_WORKSPACE, parts.config)
+      const about = await askedAbout(resourceType, key, partsIn(workspace, parts).lookup)
+      const asked = { userId, resourceType, key, about, level, note, workspace }
+      const made = await parts.store.accessRequests.ask(asked)
+      const where = whereOf(made, parts)
+      return { status: 201, body: requestToWire(made), resources: concerned(made), workspace: where }
     },
   }),
   endpoint({
@@ -90,8 +121,8 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
       const open = await parts.store.accessRequests.list()
       const shown: ReturnType<typeof requestToWire>[] = []
       for (const request of open) {
-        const resource = await managedOf(request, caller, parts)
-        if (resource !== undefined) shown.push(requestToWire(request, resource))
+        const managed = await managedResource(request, caller, parts)
+        if (managed !== undefined) shown.push(requestToWire(request, managed.resource))
       }
       return { body: { requests: shown } }
     },
@@ -100,7 +131,7 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
     name: 'requests.grant',
     method: 'POST',
     path: '/requests/:id/grant',
-    summary: 'Grant what was asked for, or another level, perhaps for a time',
+    summary: 'Grant what was asked for, or less, perhaps for a time',
     who: 'signed_in',
     params: Id,
     body: Type.Object(
@@ -112,27 +143,23 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
       { additionalProperties: false },
     ),
     event: 'access_answered',
-    handle: async ({ caller, params, body }, parts) => {
-      const { request, resource } = await answerable(params.id, caller, parts)
-      const { about } = request
-      if (about === undefined) {
-        const noun = nounOf(request.resourceType)
-        throw new GatewayError('ERR_NOT_FOUND', `There is no such ${noun}: decline the request, and say so`)
-      }
-      // What is made under that id later would be theirs to see.
-      assertExists(resource)
+    handle: async ({ caller, params, body }, everywhere) => {
+      const { request, resource, parts } = await answerable(params.id, caller, everywhere)
+      assertAsked(body.level ?? request.level, request)
+      const about = knownAbout(request, resource)
       const { answer, ...given } = body
       const wanted = {
         ...{ resource_type: about.type, match: 'exact', pattern: about.key },
         ...{ level: request.level, ...given },
       } as const
-      const grant = readNewGrant(wanted as Parameters<typeof readNewGrant>[0], parts.now())
+      const asked = readNewGrant(wanted as Parameters<typeof readNewGrant>[0], parts.now())
+      const grant = { ...asked, workspace: request.workspace }
       await assertNotWider(caller, resource, grant, parts)
       const by = caller.principal.username
       await parts.store.accessRequests.decide(params.id, {
         ...{ state: 'granted', by, answer, grant: { ...grant, source: 'manual', createdBy: by } },
       })
-      return { resources: concerned(request) }
+      return { resources: concerned(request), workspace: whereOf(request, parts) }
     },
   }),
   endpoint({
@@ -148,7 +175,7 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
       const { request } = await answerable(params.id, caller, parts)
       const by = caller.principal.username
       await parts.store.accessRequests.decide(params.id, { state: 'declined', by, answer })
-      return { resources: concerned(request) }
+      return { resources: concerned(request), workspace: whereOf(request, parts) }
     },
   }),
   endpoint({
@@ -159,12 +186,13 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
     who: 'signed_in',
     params: Id,
     event: 'access_answered',
-    handle: async ({ caller, params }, { store }) => {
+    handle: async ({ caller, params }, parts) => {
+      const { store } = parts
       const request = await store.accessRequests.get(params.id)
       if (request?.userId !== caller.principal.userId)
         throw new GatewayError('ERR_NOT_FOUND', 'You have made no such request')
       await store.accessRequests.decide(params.id, { state: 'withdrawn', by: caller.principal.username })
-      return { resources: concerned(request) }
+      return { resources: concerned(request), workspace: whereOf(request, parts) }
     },
   }),
 ]

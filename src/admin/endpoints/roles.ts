@@ -1,73 +1,24 @@
 import { Type } from 'typebox'
-import { GatewayError } from '../../errors.ts'
-import { type Grant, isWildcardOnly, levelsOf } from '../../policy/grants.ts'
-import type { RoleChange } from '../../store/role-change.ts'
-import type { RoleDetails } from '../../store/roles.ts'
-import {
-  type AdminAnswer,
-  type AdminParts,
-  type Endpoint,
-  endpoint,
-  etagOf,
-  requiredMatch,
-} from '../endpoint.ts'
-import { NewGrantSchema, RoleSummaryWire, RoleWire, roleSummaryToWire, roleToWire } from '../wire.ts'
+import { workspaceNamed } from '../../mlflow-auth/workspace.ts'
+import { DEFAULT_WORKSPACE } from '../../policy/grants.ts'
+import { type Endpoint, endpoint } from '../endpoint.ts'
+import { providerNamed } from '../group.ts'
+import { readNewGrant } from '../new-grant.ts'
+import { assertAdministers, InWorkspace } from '../place.ts'
+import { changed, found, isSeenBy, shown } from '../role.ts'
+import { NewGrantSchema, RoleSummaryWire, RoleWire, roleSummaryToWire } from '../wire.ts'
 
 const Id = Type.Object({ id: Type.String({ description: 'Of the role.' }) })
 const Name = Type.String({ minLength: 1, maxLength: 255 })
 const Description = Type.String({ maxLength: 1000 })
 const strict = { additionalProperties: false } as const
 
-/** @throws {GatewayError} `ERR_INVALID_PARAMETER` for a level or pattern that the type does not have. */
-export function readNewGrant(
-  body: { readonly resource_type: Grant['resourceType'] } & Pick<Grant, 'match' | 'pattern' | 'level'> & {
-      readonly expires_at?: number
-    },
-  now: number,
-): Grant {
-  const { resource_type: resourceType, match, pattern, level, expires_at: expiresAt } = body
-  const levels = levelsOf(resourceType)
-  if (!levels.includes(level)) throw invalid(`On a ${resourceType} the level is one of ${levels.join(', ')}`)
-  if (isWildcardOnly(resourceType) && match !== 'any')
-    throw invalid(`A grant on ${resourceType} is on all of them: match any`)
-  if (match === 'any' && pattern !== '*') throw invalid("With match any the pattern is '*'")
-  if (expiresAt !== undefined && expiresAt <= now) throw invalid('expires_at is in the past')
-  return { resourceType, match, pattern, level, expiresAt }
-}
-
-function invalid(message: string): GatewayError {
-  return new GatewayError('ERR_INVALID_PARAMETER', message)
-}
-
-const shown = (role: RoleDetails): AdminAnswer => {
-  const body = roleToWire(role)
-  return { body, etag: etagOf(body), resources: [{ type: 'role', id: role.id, name: role.name }] }
-}
-
-async function found(id: string, { store }: AdminParts): Promise<RoleDetails> {
-  const role = await store.roles.details(id)
-  if (role === undefined) throw new GatewayError('ERR_NOT_FOUND', 'There is no such role')
-  return role
-}
-
-async function changed(
-  { params, ifMatch }: { readonly params: { readonly id: string }; readonly ifMatch: string | undefined },
-  { store }: AdminParts,
-  change: RoleChange,
-): Promise<AdminAnswer> {
-  const wanted = requiredMatch(ifMatch)
-  let before: RoleDetails | undefined
-  const isCurrent = (role: RoleDetails) => {
-    before = role
-    return etagOf(roleToWire(role)) === wanted
-  }
-  const after = await store.roles.change(params.id, isCurrent, change)
-  if (after !== undefined) return shown(after)
-  return { resources: [{ type: 'role', id: params.id, name: before?.name }] }
-}
+const groupOf = ({ provider, group }: { readonly provider: string; readonly group: string }) => [
+  { type: 'group', id: `${provider}:${group}` },
+]
 
 /** What changes a role: each needs `If-Match`, and answers the role as it is then. */
-const change = { who: 'admin', answer: RoleWire, event: 'role_changed' } as const
+const change = { who: 'workspace_admin', answer: RoleWire, event: 'role_changed' } as const
 
 export const ROLE_ENDPOINTS: readonly Endpoint[] = [
   endpoint({
@@ -75,24 +26,33 @@ export const ROLE_ENDPOINTS: readonly Endpoint[] = [
     method: 'GET',
     path: '/roles',
     summary: 'Roles with their grants, by name',
-    who: 'admin',
+    who: 'workspace_admin',
+    query: Type.Object({ ...InWorkspace }),
     answer: Type.Object({ roles: Type.Array(RoleSummaryWire) }),
-    handle: async (_request, { store }) => ({
-      body: { roles: (await store.roles.list()).map(roleSummaryToWire) },
-    }),
+    handle: async ({ caller, query: { workspace } }, parts) => {
+      const only = workspace === undefined ? undefined : workspaceNamed(workspace, parts.config)
+      const roles = (await parts.store.roles.list()).filter(
+        (role) =>
+          (only === undefined || (role.workspace ?? DEFAULT_WORKSPACE) === only) &&
+          isSeenBy(caller, role, parts),
+      )
+      return { body: { roles: roles.map(roleSummaryToWire) } }
+    },
   }),
   endpoint({
     name: 'roles.create',
     method: 'POST',
     path: '/roles',
     summary: 'Make a role',
-    who: 'admin',
-    body: Type.Object({ name: Name, description: Type.Optional(Description) }, strict),
+    who: 'workspace_admin',
+    body: Type.Object({ name: Name, description: Type.Optional(Description), ...InWorkspace }, strict),
     answer: RoleWire,
     event: 'role_changed',
-    handle: async ({ body }, parts) => {
-      const { id } = await parts.store.roles.create(body)
-      return { ...shown(await found(id, parts)), status: 201 }
+    handle: async ({ caller, body }, parts) => {
+      const workspace = workspaceNamed(body.workspace ?? DEFAULT_WORKSPACE, parts.config)
+      assertAdministers(caller, workspace, parts)
+      const { id } = await parts.store.roles.create({ ...body, workspace })
+      return { ...shown(await found(id, caller, parts), parts), status: 201 }
     },
   }),
   endpoint({
@@ -100,10 +60,10 @@ export const ROLE_ENDPOINTS: readonly Endpoint[] = [
     method: 'GET',
     path: '/roles/:id',
     summary: 'A role with its grants and holders',
-    who: 'admin',
+    who: 'workspace_admin',
     params: Id,
     answer: RoleWire,
-    handle: async ({ params }, parts) => shown(await found(params.id, parts)),
+    handle: async ({ caller, params }, parts) => shown(await found(params.id, caller, parts), parts),
   }),
   endpoint({
     ...change,
@@ -154,7 +114,10 @@ export const ROLE_ENDPOINTS: readonly Endpoint[] = [
     path: '/roles/:id/people/:person',
     summary: 'Give a role to somebody',
     params: Type.Object({ ...Id.properties, person: Type.String() }),
-    handle: (request, parts) => changed(request, parts, { kind: 'assign', userId: request.params.person }),
+    handle: (request, parts) => {
+      const { person: userId } = request.params
+      return changed(request, parts, { kind: 'assign', userId }, [{ type: 'user', id: userId }])
+    },
   }),
   endpoint({
     ...change,
@@ -163,7 +126,10 @@ export const ROLE_ENDPOINTS: readonly Endpoint[] = [
     path: '/roles/:id/people/:person',
     summary: 'Take a role from somebody who was given it by hand',
     params: Type.Object({ ...Id.properties, person: Type.String() }),
-    handle: (request, parts) => changed(request, parts, { kind: 'unassign', userId: request.params.person }),
+    handle: (request, parts) => {
+      const { person: userId } = request.params
+      return changed(request, parts, { kind: 'unassign', userId }, [{ type: 'user', id: userId }])
+    },
   }),
   endpoint({
     ...change,
@@ -173,9 +139,9 @@ export const ROLE_ENDPOINTS: readonly Endpoint[] = [
     summary: 'Give a role to a group of a provider',
     params: Type.Object({ ...Id.properties, provider: Type.String(), group: Type.String() }),
     handle: (request, parts) => {
-      const { provider, group } = request.params
-      assertProvider(provider, parts)
-      return changed(request, parts, { kind: 'map', provider, group })
+      const { group } = request.params
+      const provider = providerNamed(request.params.provider, parts.config, 'map')
+      return changed(request, parts, { kind: 'map', provider, group }, groupOf(request.params))
     },
   }),
   endpoint({
@@ -186,29 +152,9 @@ export const ROLE_ENDPOINTS: readonly Endpoint[] = [
     summary: 'Take a role from a group that was given it by hand',
     params: Type.Object({ ...Id.properties, provider: Type.String(), group: Type.String() }),
     handle: (request, parts) => {
-      const { provider, group } = request.params
-      return changed(request, parts, { kind: 'unmap', provider, group })
+      const { group } = request.params
+      const provider = providerNamed(request.params.provider, parts.config, 'unmap')
+      return changed(request, parts, { kind: 'unmap', provider, group }, groupOf(request.params))
     },
   }),
-  endpoint({
-    name: 'groups.list',
-    method: 'GET',
-    path: '/groups',
-    summary: 'Groups that somebody is in, with how many are',
-    who: 'admin',
-    answer: Type.Object({
-      groups: Type.Array(
-        Type.Object({ provider: Type.String(), name: Type.String(), people: Type.Integer() }),
-      ),
-    }),
-    handle: async (_request, { store }) => ({ body: { groups: await store.people.groups() } }),
-  }),
 ]
-
-/** A group is somebody's only at a provider that can vouch for it. */
-function assertProvider(provider: string, { config }: AdminParts): void {
-  if (config.providers.some(({ id }) => id === provider)) return
-  throw invalid(
-    `There is no provider ${provider}; configured are ${config.providers.map(({ id }) => id).join(', ')}`,
-  )
-}

@@ -1,5 +1,4 @@
-import { RESOURCE_TYPES } from '../../policy/grants.ts'
-import { ownPath } from '../assets.ts'
+import { DEFAULT_WORKSPACE, RESOURCE_TYPES } from '../../policy/grants.ts'
 import { type Html, html } from '../html.ts'
 import type { Json } from './consult.ts'
 import { levelField, lifetimeField } from './role-pages.ts'
@@ -10,11 +9,14 @@ import {
   grantText,
   items,
   levelMark,
+  listed,
   option,
+  personLink,
   text,
   type View,
   viaText,
 } from './view.ts'
+import { chosenWorkspace, inWorkspace, workspaceField } from './workspace-field.ts'
 
 /** `/auth/admin/access`: the picture of who may do what, or who can reach one resource. */
 export async function accessPage(view: View): Promise<string> {
@@ -23,8 +25,8 @@ export async function accessPage(view: View): Promise<string> {
     title: 'Access',
     body: html`<form method="get" class="search panel" role="search">
 <div class="field"><label for="type">Who can reach</label><select id="type" name="resource_type">${RESOURCE_TYPES.map((each) => option(each, type, each.replaceAll('_', ' ')))}</select></div>
-<div class="field"><label for="key">Id, or name where names are keys</label><input type="text" id="key" name="key" value="${key}" required autocomplete="off"></div>
-<button type="submit">Show</button>
+<div class="field"><label for="key">Id, or name where names are keys</label><input type="text" id="key" name="key" value="${key}"${view.isWorkspacesOn ? undefined : html` required`} autocomplete="off"></div>
+${workspaceField(view, 'workspace', chosenWorkspace(view))}<button type="submit">Show</button>
 </form>
 ${key === undefined || key === '' ? await picture(view) : await reach(view, type, key)}`,
   })
@@ -32,15 +34,16 @@ ${key === undefined || key === '' ? await picture(view) : await reach(view, type
 
 async function picture(view: View): Promise<Html> {
   const { search, after } = view.query
+  const here = inWorkspace(chosenWorkspace(view))
   const { body } = await view.consult('access.matrix', {
-    query: { search: search ?? '', after: after ?? '', limit: 500 },
+    query: { search: search ?? '', after: after ?? '', limit: 500, ...here },
   })
   const [resources, rows] = [items(body, 'resources'), items(body, 'rows')]
   const next = text(body, 'next')
-  return html`<section class="panel" aria-labelledby="picture"><h2 id="picture">People and the experiments changed last</h2>
+  return html`<section class="panel" aria-labelledby="picture"><h2 id="picture">People and the experiments changed last${here.workspace === undefined ? undefined : ` in workspace ${here.workspace}`}</h2>
 <p class="muted small">People who hold the same share a row. ${legend()}</p>
-${resources.length === 0 ? html`<p class="muted">MLflow has no experiments yet.</p>` : matrix(view, resources, rows)}
-${next === '' ? undefined : html`<p><a class="button quiet" href="${address(view.publicUrl, '/auth/admin/access', { search, after: next })}">More people</a></p>`}
+${resources.length === 0 ? html`<p class="muted">MLflow has no experiments${here.workspace === undefined ? undefined : ' in this workspace'} yet.</p>` : matrix(view, resources, rows)}
+${next === '' ? undefined : html`<p><a class="button quiet" href="${address(view.publicUrl, '/auth/admin/access', { search, after: next, ...here })}">More people</a></p>`}
 </section>`
 }
 
@@ -52,7 +55,7 @@ function matrix(view: View, resources: readonly Json[], rows: readonly Json[]): 
   return html`<div class="scroll" tabindex="0" role="region" aria-labelledby="picture"><table class="matrix">
 <thead><tr><th scope="col">People</th>${resources.map(
     (resource) =>
-      html`<th scope="col"><a href="${address(view.publicUrl, '/auth/admin/access', { resource_type: 'experiment', key: text(resource, 'key') })}"><span>${text(resource, 'name')}</span></a></th>`,
+      html`<th scope="col"><a href="${address(view.publicUrl, '/auth/admin/access', { resource_type: 'experiment', key: text(resource, 'key'), ...inWorkspace(chosenWorkspace(view)) })}"><span>${text(resource, 'name')}</span></a></th>`,
   )}</tr></thead>
 <tbody>
 ${rows.map((row) => {
@@ -65,8 +68,7 @@ ${rows.map((row) => {
 /** Names while they fit; else the first of them, the rest behind a click. */
 function peopleCell(view: View, row: Json): Html {
   const people = items(row, 'people')
-  const link = (person: Json) =>
-    html`<a href="${ownPath(view.publicUrl, `/auth/admin/people/${encodeURIComponent(text(person, 'id'))}`)}">${text(person, 'username')}</a>`
+  const link = (person: Json) => personLink(view, text(person, 'id'), text(person, 'username'))
   const admins = row['is_admin'] === true ? html` <span class="muted">(administrators)</span>` : undefined
   const [first, ...others] = people
   if (first === undefined) return html``
@@ -74,25 +76,23 @@ function peopleCell(view: View, row: Json): Html {
   return html`<details><summary>${text(first, 'username')} and ${others.length} others</summary>${listed(people.map(link))}</details>${admins}`
 }
 
-function listed(links: readonly Html[]): Html {
-  return html`${links.map((link, index) => html`${index > 0 ? ', ' : undefined}${link}`)}`
-}
-
 async function reach(view: View, type: string, key: string): Promise<Html> {
+  const workspace = chosenWorkspace(view)
+  const here = inWorkspace(workspace)
   const { body } = await view.consult('access.list', {
-    query: { resource_type: type, key, after: view.query['after'] ?? '', limit: 200 },
+    query: { resource_type: type, key, after: view.query['after'] ?? '', limit: 200, ...here },
   })
   const people = items(body, 'people')
   const next = text(body, 'next')
   return html`<section class="panel" aria-labelledby="reach"><h2 id="reach">Who can reach ${type.replaceAll('_', ' ')} ${key}</h2>
 ${people.length === 0 ? html`<p class="muted">Nobody has a right of their own on it.</p>` : reachTable(view, people)}
-<p class="muted">Everybody else who signs in has ${text(body, 'by_default')}.</p>
-${next === '' ? undefined : html`<p><a class="button quiet" href="${address(view.publicUrl, '/auth/admin/access', { resource_type: type, key, after: next })}">More people</a></p>`}
+<p class="muted">Everybody else who ${workspace === undefined || workspace === DEFAULT_WORKSPACE ? 'signs in' : 'holds something in this workspace'} has ${text(body, 'by_default')}.</p>
+${next === '' ? undefined : html`<p><a class="button quiet" href="${address(view.publicUrl, '/auth/admin/access', { resource_type: type, key, after: next, ...here })}">More people</a></p>`}
 </section>
 <section class="panel" aria-labelledby="give"><h2 id="give">Grant on it</h2>${actionForm(view, {
     name: 'grants.create',
     label: 'Grant',
-    fields: html`<input type="hidden" name="b.resource_type" value="${type}"><input type="hidden" name="b.key" value="${key}">
+    fields: html`<input type="hidden" name="b.resource_type" value="${type}"><input type="hidden" name="b.key" value="${key}">${workspace === undefined ? undefined : html`<input type="hidden" name="b.workspace" value="${workspace}">`}
 <div class="field"><label for="username">Person</label><input type="text" id="username" name="b.username" required autocomplete="off" placeholder="username"></div>
 ${levelField('level', ['READ', 'USE', 'EDIT', 'MANAGE', 'DENY'], 'READ')}${lifetimeField('lifetime')}`,
   })}</section>`
@@ -104,7 +104,7 @@ function reachTable(view: View, people: readonly Json[]): Html {
 <tbody>
 ${people.map(
   (person) => html`<tr>
-<td><a href="${ownPath(view.publicUrl, `/auth/admin/people/${encodeURIComponent(text(person, 'user_id'))}`)}">${text(person, 'username')}</a></td>
+<td>${personLink(view, text(person, 'user_id'), text(person, 'username'))}</td>
 <td data-label="Level">${levelMark(text(person, 'level'))} ${text(person, 'level')}</td>
 <td data-label="Through">${person['is_admin'] === true ? 'administrator' : through(items(person, 'through'))}</td>
 </tr>

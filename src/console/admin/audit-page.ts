@@ -117,7 +117,7 @@ ${events.map(
     items(event, 'resources')
       .map((each) => `${text(each, 'type')} ${text(each, 'name') || text(each, 'id')}`)
       .join(', ') || '–'
-  }</td>
+  }${text(event, 'workspace') === '' ? undefined : html` <span class="muted">in workspace ${text(event, 'workspace')}</span>`}</td>
 <td data-label="Outcome"><span class="${text(event, 'effect') === 'allow' ? 'good' : 'bad'}">${text(event, 'effect')}</span>${text(event, 'reason') === '' ? undefined : html` <span class="muted">${text(event, 'reason')}</span>`}</td>
 </tr>
 `,

@@ -1,4 +1,5 @@
 import type { AdminParts, AdminRequest, Endpoint } from '../../admin/endpoint.ts'
+import { assertMayAsk } from '../../admin/place.ts'
 import { GatewayError } from '../../errors.ts'
 import type { Caller } from '../../identity/caller.ts'
 
@@ -22,7 +23,7 @@ export type Consult = (
 export function consultant(endpoints: readonly Endpoint[], parts: AdminParts, caller: Caller): Consult {
   return async (name, { params = {}, query = {} } = {}) => {
     const endpoint = endpointNamed(name, endpoints)
-    assertStanding(endpoint, caller)
+    assertMayAsk(endpoint, caller, parts)
     const request = { caller, params, query, body: undefined, ifMatch: undefined }
     const answer = await endpoint.handle(request as unknown as AdminRequest<never, never, never>, parts)
     return { body: (answer.body ?? {}) as Json, etag: answer.etag ?? '' }
@@ -35,12 +36,4 @@ export function endpointNamed(name: string, endpoints: readonly Endpoint[]): End
   if (endpoint === undefined)
     throw new GatewayError('ERR_NO_SUCH_ROUTE', 'This address is not one the gateway serves')
   return endpoint
-}
-
-/** @throws {GatewayError} `ERR_PERMISSION_DENIED` */
-export function assertStanding({ who, name }: Pick<Endpoint, 'who' | 'name'>, { principal }: Caller): void {
-  if (who !== 'admin' || principal.isAdmin) return
-  throw new GatewayError('ERR_PERMISSION_DENIED', `Permission denied: ${name} is for administrators`, {
-    reason: 'admin_only',
-  })
 }

@@ -5,7 +5,19 @@ import { timeOf } from '../time.ts'
 import type { Json } from './consult.ts'
 import { rolesOf } from './people-pages.ts'
 import { answerTable, askedNotice, askedTable, askForm } from './request-pages.ts'
-import { actionForm, adminPage, items, number, option, text, type View } from './view.ts'
+import {
+  actionForm,
+  address,
+  adminPage,
+  groupAddress,
+  items,
+  listed,
+  number,
+  option,
+  qualified,
+  text,
+  type View,
+} from './view.ts'
 
 /** `/auth/access`: what one may do oneself, what one has asked for, and where one is signed in. */
 export async function ownAccessPage(view: View): Promise<string> {
@@ -22,12 +34,20 @@ export async function ownAccessPage(view: View): Promise<string> {
     username: view.principal.username,
     body: html`${askedNotice(view, items(asked, 'requests'))}${cameToAsk ? ask : undefined}<section class="panel" aria-labelledby="held"><h2 id="held">What you hold</h2>
 ${view.principal.isAdmin ? html`<p>You are an administrator: you may see and change everything.</p>` : undefined}
-${rolesOf(view, own)}</section>
+${rolesOf(view, own)}${administeredLinks(view)}</section>
 ${items(toAnswer, 'requests').length === 0 || view.principal.isAdmin ? undefined : html`<section class="panel" aria-labelledby="answer"><h2 id="answer">Waiting for your answer</h2>${answerTable(view, items(toAnswer, 'requests'))}</section>`}
 ${cameToAsk ? undefined : ask}
 <section class="panel" aria-labelledby="sessions"><h2 id="sessions">Where you are signed in</h2>${sessionTable(items(sessions, 'sessions'))}
 ${actionForm(view, { name: 'own.end_sessions', next: '/auth', label: 'Sign out everywhere', look: 'danger' })}</section>`,
   })
+}
+
+function administeredLinks({ administered, publicUrl }: View): Html | undefined {
+  if (administered.length === 0) return undefined
+  const links = administered.map(
+    (workspace) => html`<a href="${address(publicUrl, '/auth/admin/roles', { workspace })}">${workspace}</a>`,
+  )
+  return html`<p>You administer ${administered.length === 1 ? 'the workspace' : 'the workspaces'} ${listed(links)}: roles, who holds them, and why somebody may do something there.</p>`
 }
 
 function sessionTable(sessions: readonly Json[]): Html {
@@ -39,7 +59,7 @@ function sessionTable(sessions: readonly Json[]): Html {
 export async function overviewPage(view: View): Promise<string> {
   const { body: requests } = await view.consult('requests.list')
   const { body: roles } = await view.consult('roles.list')
-  const { body: groups } = await view.consult('groups.list')
+  const { body: groups } = await view.consult('groups.list', { query: { limit: 50 } })
   const { body: lockdown } = await view.consult('lockdown.get')
   const { body: counts } = await view.consult('audit.counts', {
     query: { since: view.now - 86_400, span: 86_400 },
@@ -59,8 +79,9 @@ ${tile('/auth/admin/audit?range=day', total('allow'), 'allowed in a day')}
 ${tile('/auth/admin/audit?range=day&effect=error', total('error'), 'failed in a day')}
 ${tile('/auth/admin/roles', items(roles, 'roles').length, 'roles')}
 </ul>
-<section class="panel" aria-labelledby="groups"><h2 id="groups">Groups that people are in</h2>
-${items(groups, 'groups').length === 0 ? html`<p class="muted">No provider has named any.</p>` : html`<ul class="tags">${items(groups, 'groups').map((group) => html`<li>${text(group, 'provider')}:${text(group, 'name')} <span class="muted">${number(group, 'people')}</span></li>`)}</ul>`}</section>
+<section class="panel" aria-labelledby="groups"><h2 id="groups">Groups, and how many people are in each</h2>
+${items(groups, 'groups').length === 0 ? html`<p class="muted">No provider has named any.</p>` : html`<ul class="tags">${items(groups, 'groups').map((group) => html`<li><a href="${groupAddress(view.publicUrl, group)}">${qualified(group)}</a> <span class="muted">${number(group, 'people')}</span></li>`)}</ul>`}
+${text(groups, 'next') === '' ? undefined : html`<p><a class="button quiet" href="${ownPath(view.publicUrl, '/auth/admin/groups')}">All groups</a></p>`}</section>
 ${text(lockdown, 'mode') === 'off' ? lockdownPanel(view) : undefined}`,
   })
 }

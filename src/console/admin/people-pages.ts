@@ -2,7 +2,20 @@ import { ownPath } from '../assets.ts'
 import { type Html, html } from '../html.ts'
 import { timeOf } from '../time.ts'
 import type { Json } from './consult.ts'
-import { actionForm, address, adminPage, grantText, items, number, text, type View, viaText } from './view.ts'
+import {
+  actionForm,
+  address,
+  adminPage,
+  grantText,
+  groupAddress,
+  items,
+  listed,
+  number,
+  qualified,
+  text,
+  type View,
+  viaText,
+} from './view.ts'
 
 /** `/auth/admin/people`: everybody the gateway knows, to search. */
 export async function peoplePage(view: View): Promise<string> {
@@ -25,7 +38,8 @@ ${nextLink(view, text(body, 'next'))}
   })
 }
 
-function peopleTable(view: View, people: readonly Json[]): Html {
+/** People as lists show them. */
+export function peopleTable(view: View, people: readonly Json[]): Html {
   return html`<table class="cards">
 <thead><tr><th scope="col">Name</th><th scope="col">E-mail</th><th scope="col">Provider</th><th scope="col">State</th><th scope="col">Last seen</th></tr></thead>
 <tbody>
@@ -65,21 +79,23 @@ export async function personPage(view: View): Promise<string> {
 <dt>E-mail</dt><dd>${text(person, 'email') || '–'}</dd>
 <dt>Provider</dt><dd>${text(person, 'provider') || '–'}</dd>
 <dt>State</dt><dd>${disabled ? html`<span class="bad">disabled: everything of theirs is refused</span>` : 'active'}${person['is_admin'] === true ? ', administrator' : ''}</dd>
-<dt>Groups</dt><dd>${
-      items(person, 'groups')
-        .map((group) => `${text(group, 'provider')}:${text(group, 'name')}`)
-        .join(', ') || 'none'
-    }</dd>
+<dt>Groups</dt><dd>${groupLinks(view, items(person, 'groups'))}</dd>
 <dt>Last seen</dt><dd>${whenOr(number(person, 'last_seen_at'), 'never')}</dd>
 </dl>
 <div class="actions">
 ${stateForm(view, { id, etag, disabled })}
-${actionForm(view, { name: 'people.end_sessions', params: { id }, label: `Sign out everywhere (${items(sessions, 'sessions').length})`, look: 'quiet' })}
 ${actionForm(view, { name: 'people.delete', params: { id }, match: etag, next: '/auth/admin/people', label: 'Forget this person', look: 'danger' })}
 </div></section>
 <section class="panel" aria-labelledby="roles"><h2 id="roles">What they hold</h2>${rolesOf(view, person)}</section>
-<section class="panel" aria-labelledby="tokens"><h2 id="tokens">Access tokens</h2>${tokensOf(view, id, items(tokens, 'tokens'))}</section>`,
+${credentialsOf(view, id, { sessions: items(sessions, 'sessions'), tokens: items(tokens, 'tokens') })}`,
   })
+}
+
+function groupLinks({ publicUrl }: View, groups: readonly Json[]): Html {
+  if (groups.length === 0) return html`none`
+  return listed(
+    groups.map((group) => html`<a href="${groupAddress(publicUrl, group)}">${qualified(group)}</a>`),
+  )
 }
 
 function stateForm(
@@ -126,6 +142,35 @@ function grantList(grants: readonly Json[]): Html {
     const until = number(grant, 'expires_at')
     return html`<li>${grantText(grant)}${until === undefined ? undefined : html` <span class="muted">until ${timeOf(until)}</span>`}</li>`
   })}</ul>`
+}
+
+type Credentials = { readonly sessions: readonly Json[]; readonly tokens: readonly Json[] }
+
+/** What a person signs in by, to be ended one by one or all at once. */
+function credentialsOf(view: View, id: string, { sessions, tokens }: Credentials): Html {
+  const hasLive = tokens.some((token) => isLive(token, view.now))
+  return html`<section class="panel" aria-labelledby="sessions"><h2 id="sessions">Browser sessions</h2>${sessionsOf(view, id, sessions)}
+${sessions.length < 2 ? undefined : html`<div class="actions">${actionForm(view, { name: 'people.end_sessions', params: { id }, label: 'Sign out everywhere', look: 'danger' })}</div>`}</section>
+<section class="panel" aria-labelledby="tokens"><h2 id="tokens">Access tokens</h2>${tokensOf(view, id, tokens)}
+${hasLive ? html`<div class="actions">${actionForm(view, { name: 'people.revoke_tokens', params: { id }, label: 'Revoke all tokens', look: 'danger' })}</div>` : undefined}</section>`
+}
+
+function sessionsOf(view: View, id: string, sessions: readonly Json[]): Html {
+  if (sessions.length === 0) return html`<p class="muted">None: not signed in anywhere.</p>`
+  return html`<table class="cards">
+<thead><tr><th scope="col">Since</th><th scope="col">Ends, unused</th><th scope="col">Ends at the latest</th><th scope="col" class="end"><span class="unseen">End</span></th></tr></thead>
+<tbody>
+${sessions.map((session, index) => {
+  const since = timeOf(number(session, 'created_at') ?? 0)
+  return html`<tr>
+<td>${since}</td>
+<td data-label="Ends, unused">${timeOf(number(session, 'idle_expires_at') ?? 0)}</td>
+<td data-label="Ends at the latest">${timeOf(number(session, 'expires_at') ?? 0)}</td>
+<td class="end">${actionForm(view, { name: 'people.end_session', params: { id, session: text(session, 'id') }, label: 'End session', spoken: `End session ${index + 1}`, look: 'danger' })}</td>
+</tr>
+`
+})}
+</tbody></table>`
 }
 
 function tokensOf(view: View, id: string, tokens: readonly Json[]): Html {

@@ -4,6 +4,7 @@ import { timeOf } from '../time.ts'
 import type { Json } from './consult.ts'
 import { levelField, lifetimeField } from './role-pages.ts'
 import { actionForm, adminPage, items, number, option, text, type View } from './view.ts'
+import { workspaceField } from './workspace-field.ts'
 
 /** `/auth/admin/requests`: who asks for what. */
 export async function requestsPage(view: View): Promise<string> {
@@ -21,7 +22,7 @@ export function askForm(view: View): Html {
   const fields = html`<div class="field"><label for="type">For a</label><select id="type" name="b.resource_type">${ASKED_TYPES.map((each) => option(each, type, nounOf(each)))}</select></div>
 <div class="field"><label for="key">Its id, or its name for models and prompts</label><input type="text" id="key" name="b.key" value="${key}" required maxlength="1000" autocomplete="off"></div>
 ${levelField('level', ASKED_LEVELS, askedLevel(level) ?? 'READ')}
-<div class="field"><label for="note">Why</label><input type="text" id="note" name="b.note" maxlength="1000" autocomplete="off"></div>`
+${workspaceField({ ...view, administered: [] }, 'b.workspace', view.query['workspace'])}<div class="field"><label for="note">Why</label><input type="text" id="note" name="b.note" maxlength="1000" autocomplete="off"></div>`
   return html`<p class="muted">Whoever manages it sees what you ask for, and so do the administrators. They are told nothing else.</p>
 ${actionForm(view, { name: 'requests.ask', next: '/auth/access?asked=yes', label: 'Ask', fields })}`
 }
@@ -68,7 +69,12 @@ function takeBack(view: View, request: Json): Html | undefined {
 
 /** In the words of who asks, e.g. `READ on run 3f2`. */
 function asked(request: Json): string {
-  return `${text(request, 'level')} on ${nounOf(text(request, 'resource_type'))} ${text(request, 'key')}`
+  return `${text(request, 'level')} on ${nounOf(text(request, 'resource_type'))} ${text(request, 'key')}${inWorkspace(request)}`
+}
+
+function inWorkspace(request: Json): string {
+  const workspace = text(request, 'workspace')
+  return workspace === '' ? '' : ` in workspace ${workspace}`
 }
 
 /** In the words of who answers, e.g. `READ on experiment alpha/one (asked for as run 3f2)`; by name where there is one. */
@@ -80,7 +86,7 @@ function about(request: Json): string {
   const as = isAsked
     ? ''
     : ` (asked for as ${nounOf(text(request, 'resource_type'))} ${text(request, 'key')})`
-  return `${text(request, 'level')} on ${nounOf(String(type))} ${typeof name === 'string' ? name : String(key)}${as}`
+  return `${text(request, 'level')} on ${nounOf(String(type))} ${typeof name === 'string' ? name : String(key)}${inWorkspace(request)}${as}`
 }
 
 /** Requests with a form to grant and one to decline. */
@@ -94,12 +100,18 @@ ${declineForm(view, request)}</div></article>`
   })}`
 }
 
+/** What may be granted of what is asked for. */
+function upTo(level: string): readonly string[] {
+  const levels: readonly string[] = ASKED_LEVELS
+  return levels.slice(0, levels.indexOf(level) + 1)
+}
+
 function grantForm(view: View, request: Json): Html {
   const id = text(request, 'id')
   return actionForm(view, {
     ...{ name: 'requests.grant', params: { id }, label: 'Grant' },
     spoken: `Grant ${about(request)} to ${text(request, 'username')}`,
-    fields: html`${levelField(`level-${id}`, ASKED_LEVELS, text(request, 'level'))}${lifetimeField(`for-${id}`)}`,
+    fields: html`${levelField(`level-${id}`, upTo(text(request, 'level')), text(request, 'level'))}${lifetimeField(`for-${id}`)}`,
   })
 }
 

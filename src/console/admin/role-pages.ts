@@ -1,17 +1,33 @@
-import { GRANT_TYPES } from '../../policy/grants.ts'
+import { NO_PROVIDER } from '../../admin/group.ts'
+import { DEFAULT_WORKSPACE, GRANT_TYPES } from '../../policy/grants.ts'
 import { ownPath } from '../assets.ts'
 import { type Html, html } from '../html.ts'
 import { timeOf } from '../time.ts'
 import type { Json } from './consult.ts'
-import { actionForm, adminPage, grantText, items, number, option, text, type View } from './view.ts'
+import {
+  actionForm,
+  adminPage,
+  grantText,
+  groupAddress,
+  items,
+  number,
+  option,
+  personLink,
+  qualified,
+  text,
+  type View,
+} from './view.ts'
+import { inWorkspace, workspaceField } from './workspace-field.ts'
 
 /** `/auth/admin/roles`: every role, and a form for another. */
 export async function rolesPage(view: View): Promise<string> {
-  const { body } = await view.consult('roles.list')
+  const workspace = view.query['workspace'] || undefined
+  const { body } = await view.consult('roles.list', { query: inWorkspace(workspace) })
   const roles = items(body, 'roles')
   return adminPage(view, '/auth/admin/roles', {
     title: 'Roles',
-    body: html`<section class="panel">
+    body: html`${view.isWorkspacesOn ? html`<form method="get" class="search panel" role="search">${workspaceField(view, 'workspace', workspace)}<button type="submit">Show</button></form>` : undefined}
+<section class="panel">
 ${roles.length === 0 ? html`<p class="muted">There are no roles yet.</p>` : roleTable(view, roles)}
 </section>
 <section class="panel" aria-labelledby="new"><h2 id="new">New role</h2>
@@ -20,19 +36,19 @@ ${actionForm(view, {
   next: '/auth/admin/roles',
   label: 'Create role',
   fields: html`<div class="field"><label for="name">Name</label><input type="text" id="name" name="b.name" required maxlength="255" autocomplete="off"></div>
-<div class="field"><label for="description">What it is for</label><input type="text" id="description" name="b.description" maxlength="1000" autocomplete="off"></div>`,
+<div class="field"><label for="description">What it is for</label><input type="text" id="description" name="b.description" maxlength="1000" autocomplete="off"></div>${workspaceField(view, 'b.workspace', workspace)}`,
 })}</section>`,
   })
 }
 
 function roleTable(view: View, roles: readonly Json[]): Html {
   return html`<table class="cards">
-<thead><tr><th scope="col">Role</th><th scope="col">What it is for</th><th scope="col">Grants</th><th scope="col">From</th></tr></thead>
+<thead><tr><th scope="col">Role</th>${view.isWorkspacesOn ? html`<th scope="col">Workspace</th>` : undefined}<th scope="col">What it is for</th><th scope="col">Grants</th><th scope="col">From</th></tr></thead>
 <tbody>
 ${roles.map(
   (role) => html`<tr>
 <td><a href="${ownPath(view.publicUrl, `/auth/admin/roles/${encodeURIComponent(text(role, 'id'))}`)}">${text(role, 'name')}</a></td>
-<td data-label="For">${text(role, 'description') || '–'}</td>
+${view.isWorkspacesOn ? html`<td data-label="Workspace">${text(role, 'workspace') || DEFAULT_WORKSPACE}</td>\n` : undefined}<td data-label="For">${text(role, 'description') || '–'}</td>
 <td data-label="Grants">${items(role, 'grants').length}</td>
 <td data-label="From">${sourceText(role)}</td>
 </tr>
@@ -41,7 +57,8 @@ ${roles.map(
 </tbody></table>`
 }
 
-function sourceText(thing: Json): string {
+/** Where a role, grant or mapping comes from. */
+export function sourceText(thing: Json): string {
   return { policy: 'policy file', creator: 'made by its creator' }[text(thing, 'source')] ?? 'by hand'
 }
 
@@ -54,6 +71,7 @@ export async function rolePage(view: View): Promise<string> {
   return adminPage(view, '/auth/admin/roles', {
     title: text(role, 'name'),
     body: html`${text(role, 'description') === '' ? undefined : html`<p>${text(role, 'description')}</p>`}
+${text(role, 'workspace') === '' ? undefined : html`<p>Its grants count in workspace <strong>${text(role, 'workspace')}</strong>, and nowhere else.</p>`}
 ${fixed ? html`<p class="panel notice">This role comes from the policy file: its name and grants are changed there.</p>` : undefined}
 <section class="panel" aria-labelledby="grants"><h2 id="grants">Grants</h2>${grantTable(part)}${fixed ? undefined : grantForm(part)}</section>
 <section class="panel" aria-labelledby="holders"><h2 id="holders">Held by</h2>${holderTable(part)}${holderForms(part)}</section>
@@ -125,7 +143,7 @@ ${lifetimeField('lifetime')}<p class="hint line" id="pattern-hint">In a name, * 
 function holderTable({ view, id, etag, role }: Part): Html {
   const rows = [
     ...items(role, 'users').map((user) => ({
-      name: html`<a href="${ownPath(view.publicUrl, `/auth/admin/people/${encodeURIComponent(text(user, 'id'))}`)}">${text(user, 'username')}</a>`,
+      name: personLink(view, text(user, 'id'), text(user, 'username')),
       kind: 'person',
       from: sourceText(user),
       form:
@@ -141,14 +159,16 @@ function holderTable({ view, id, etag, role }: Part): Html {
           : undefined,
     })),
     ...items(role, 'groups').map((group) => ({
-      name: html`${qualified(group)}`,
+      name: view.principal.isAdmin
+        ? html`<a href="${groupAddress(view.publicUrl, group)}">${qualified(group)}</a>`
+        : html`${qualified(group)}`,
       kind: 'group',
       from: sourceText(group),
       form:
         text(group, 'source') === 'manual'
           ? actionForm(view, {
               name: 'roles.unmap_group',
-              params: { id, provider: text(group, 'provider'), group: text(group, 'name') },
+              params: { id, provider: text(group, 'provider') || NO_PROVIDER, group: text(group, 'name') },
               match: etag,
               label: 'Take away',
               spoken: `Take away from group ${qualified(group)}`,
@@ -169,12 +189,6 @@ function holderTable({ view, id, etag, role }: Part): Html {
 <tbody>
 ${rows.map(({ name, kind, from, form }) => html`<tr><td>${name}</td><td data-label="As">${kind}</td><td data-label="From">${from}</td><td class="end">${form}</td></tr>\n`)}
 </tbody></table>`
-}
-
-function qualified(thing: Json): string {
-  return text(thing, 'provider') === ''
-    ? text(thing, 'name')
-    : `${text(thing, 'provider')}:${text(thing, 'name')}`
 }
 
 function holderForms({ view, id, etag }: Part): Html {

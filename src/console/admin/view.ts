@@ -1,4 +1,6 @@
+import { NO_PROVIDER } from '../../admin/group.ts'
 import type { Principal } from '../../identity/principal.ts'
+import { DEFAULT_WORKSPACE } from '../../policy/grants.ts'
 import { ownPath } from '../assets.ts'
 import { type Html, html } from '../html.ts'
 import { page } from '../layout.ts'
@@ -8,6 +10,12 @@ import type { Consult, Json, JsonValue } from './consult.ts'
 export type View = {
   readonly publicUrl: URL
   readonly principal: Principal
+  /** True if workspaces are kept apart. */
+  readonly isWorkspacesOn: boolean
+  /** Workspaces that the person administers without administering the gateway. */
+  readonly administered: readonly string[]
+  /** Ids of the configured providers. */
+  readonly providers: readonly string[]
   /** The value every form on the page carries. */
   readonly formToken: string
   readonly consult: Consult
@@ -21,13 +29,14 @@ export type View = {
 
 /** Sections of the console, as its navigation shows them. */
 const SECTIONS = [
-  ['/auth/admin', 'Overview'],
-  ['/auth/admin/people', 'People'],
-  ['/auth/admin/roles', 'Roles'],
-  ['/auth/admin/access', 'Access'],
-  ['/auth/admin/requests', 'Requests'],
-  ['/auth/admin/audit', 'Audit'],
-  ['/auth/admin/explain', 'Explain'],
+  ['/auth/admin', 'Overview', 'admin'],
+  ['/auth/admin/people', 'People', 'admin'],
+  ['/auth/admin/groups', 'Groups', 'admin'],
+  ['/auth/admin/roles', 'Roles', 'workspace_admin'],
+  ['/auth/admin/access', 'Access', 'workspace_admin'],
+  ['/auth/admin/requests', 'Requests', 'admin'],
+  ['/auth/admin/audit', 'Audit', 'admin'],
+  ['/auth/admin/explain', 'Explain', 'workspace_admin'],
 ] as const
 
 export type Section = (typeof SECTIONS)[number][0]
@@ -45,7 +54,7 @@ export function adminPage(
     username: principal.username,
     wide: true,
     body: html`<nav class="sections" aria-label="Console"><ul>
-${SECTIONS.map(
+${SECTIONS.filter(([, , who]) => principal.isAdmin || who === 'workspace_admin').map(
   ([path, name]) =>
     html`<li><a href="${ownPath(publicUrl, path)}"${path === section ? html` aria-current="page"` : undefined}>${name}</a></li>`,
 )}
@@ -82,6 +91,19 @@ export function address(
   const given = Object.entries(query).filter((entry): entry is [string, string] => Boolean(entry[1]))
   const search = new URLSearchParams(given).toString()
   return `${ownPath(publicUrl, path)}${search === '' ? '' : `?${search}`}`
+}
+
+/** A group or username with the provider that vouches for it, if it names one. */
+export function qualified(thing: Json): string {
+  return text(thing, 'provider') === ''
+    ? text(thing, 'name')
+    : `${text(thing, 'provider')}:${text(thing, 'name')}`
+}
+
+/** The page of a group. In the query, since a group may be called `..` too. */
+export function groupAddress(publicUrl: URL, group: Json): string {
+  const provider = text(group, 'provider') || NO_PROVIDER
+  return address(publicUrl, '/auth/admin/groups', { provider, name: text(group, 'name') })
 }
 
 export type ActionForm = {
@@ -125,7 +147,15 @@ export function grantText(grant: Json): string {
     text(grant, 'match') === 'any'
       ? `every ${type}`
       : `${type} ${text(grant, 'match') === 'exact' ? pattern : `named ${pattern}`}`
-  return `${text(grant, 'level')} on ${what}`
+  const workspace = text(grant, 'workspace')
+  if (type === 'workspace') return `${text(grant, 'level')} on workspace ${workspace || DEFAULT_WORKSPACE}`
+  return `${text(grant, 'level')} on ${what}${workspace === '' ? '' : ` in workspace ${workspace}`}`
+}
+
+/** Somebody's name, as a link for those who may follow it. */
+export function personLink({ publicUrl, principal }: View, id: string, username: string): Html {
+  if (!principal.isAdmin) return html`${username}`
+  return html`<a href="${ownPath(publicUrl, `/auth/admin/people/${encodeURIComponent(id)}`)}">${username}</a>`
 }
 
 /** @returns e.g. `by group ml-team`. */
@@ -140,4 +170,9 @@ export function viaText(via: Json): string {
 
 export function option(value: string, chosen: string | undefined, label = value): Html {
   return html`<option value="${value}"${value === chosen ? html` selected` : undefined}>${label}</option>`
+}
+
+/** With commas between them. */
+export function listed(links: readonly Html[]): Html {
+  return html`${links.map((link, index) => html`${index > 0 ? ', ' : undefined}${link}`)}`
 }

@@ -4,7 +4,8 @@ import { publicIds } from './0002-public-ids.ts'
 import { jobs } from './0003-jobs.ts'
 import { accessRequests } from './0004-access-requests.ts'
 import { incidents } from './0005-incidents.ts'
-import { accessAnswers } from './0006-access-answers.ts'
+import { requestWorkspaces } from './0006-request-workspaces.ts'
+import { accessAnswers } from './0007-access-answers.ts'
 
 /** What differs between databases in a table's definition: only how a counting primary key is spelled. */
 export type ColumnDialect = 'sqlite'
@@ -17,6 +18,7 @@ export function migrations(dialect: ColumnDialect): Record<string, Migration> {
     '0003-jobs': jobs,
     '0004-access-requests': accessRequests,
     '0005-incidents': incidents,
-    '0006-access-answers': accessAnswers,
+    '0006-request-workspaces': requestWorkspaces,
+    '0007-access-answers': accessAnswers,
   }
 }

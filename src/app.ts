@@ -30,7 +30,7 @@ import { programLog } from './audit/program-log.ts'
 import { createRequestIds } from './audit/request-id.ts'
 import { type AuditSink, createAuditSink } from './audit/sink.ts'
 import type { Config } from './config.ts'
-import { assetPath } from './console/assets.ts'
+import { assetPath, shellScripts } from './console/assets.ts'
 import { createFormTokens } from './console/form-token.ts'
 import { commonHeaders, mlflowPageHeaders } from './console/headers.ts'
 import { createIdentity, type Identity } from './identity/identity.ts'
@@ -242,8 +242,8 @@ function createServices(
       const compared = comparableName(name)
       return (await store.people.list()).some(({ username }) => comparableName(username) === compared)
     },
-    shellScript: assetPath(config.publicUrl, 'session.js'),
     shellHeaders: Object.entries(mlflowPageHeaders(config.artifactScripts)).flat(),
+    shellScripts: shellScripts(config.uiBadge).map((name) => assetPath(config.publicUrl, name)),
     securityHeaders: Object.entries(commonHeaders(config.publicUrl)).flat(),
   }
   const workspaces = createWorkspaces({

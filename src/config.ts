@@ -109,6 +109,7 @@ export type Config = {
   /** A minute; 0 is no limit. */
   readonly rateLimitSignIn: number
   readonly jsonBodyLimit: number
+  readonly uiBadge: boolean
   readonly trustAuthorship: boolean
   readonly workspaces: boolean
   readonly presignedUrls: boolean
@@ -191,6 +192,7 @@ function derive(variables: GatewayVariables, source: Source, faults: FaultList):
     rateLimitAddress: variables.RATE_LIMIT_ADDRESS,
     rateLimitSignIn: variables.RATE_LIMIT_SIGN_IN,
     jsonBodyLimit: variables.JSON_BODY_LIMIT,
+    uiBadge: variables.UI_BADGE,
     trustAuthorship: variables.TRUSTED_AUTHORSHIP,
     workspaces: variables.WORKSPACES,
     webhookHosts: readHosts('WEBHOOK_ALLOWED_HOSTS', variables.WEBHOOK_ALLOWED_HOSTS, faults),

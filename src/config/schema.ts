@@ -160,6 +160,12 @@ const upstream = {
     description:
       'Seconds the tracking server may stay silent, or a client stand still in a transfer. A transfer as a whole has no limit.',
   }),
+  UI_BADGE: flag({
+    section: 'Tracking server',
+    default: true,
+    description:
+      "Shows in MLflow's own pages who is signed in, with links to their access, tokens and sign-out, and where to ask for what was refused.",
+  }),
   JSON_BODY_LIMIT: integer({
     section: 'Tracking server',
     default: 10_485_760,

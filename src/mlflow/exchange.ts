@@ -30,10 +30,10 @@ export type Services = {
   readonly trustAuthorship: boolean
   /** True if somebody the gateway knows is called so, as MLflow compares names. */
   readonly isUsername: (name: string) => Promise<boolean>
-  /** Path of the script that MLflow's page gets, as the browser sees it. */
-  readonly shellScript: string
   /** On MLflow's page, besides those of every answer. */
   readonly shellHeaders: readonly string[]
+  /** Paths of the scripts that MLflow's page gets, in order, as the browser sees them. */
+  readonly shellScripts: readonly string[]
   /** On every answer; names and values alternating, names in lower case. */
   readonly securityHeaders: readonly string[]
 }

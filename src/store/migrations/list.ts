@@ -6,6 +6,7 @@ import { accessRequests } from './0004-access-requests.ts'
 import { incidents } from './0005-incidents.ts'
 import { requestWorkspaces } from './0006-request-workspaces.ts'
 import { changeSignal } from './0007-change-signal.ts'
+import { accessAnswers } from './0008-access-answers.ts'
 
 export { CHANGES_CHANNEL } from './0007-change-signal.ts'
 
@@ -22,5 +23,6 @@ export function migrations(dialect: ColumnDialect): Record<string, Migration> {
     '0005-incidents': incidents,
     '0006-request-workspaces': requestWorkspaces,
     '0007-change-signal': changeSignal(dialect),
+    '0008-access-answers': accessAnswers,
   }
 }

@@ -39,7 +39,6 @@ import { CATALOGUE } from './mlflow/catalogue.ts'
 import type { Services } from './mlflow/exchange.ts'
 import { createLookup } from './mlflow/lookup.ts'
 import { createPageTokens } from './mlflow/page-token.ts'
-import { comparableName } from './mlflow/person-name.ts'
 import { createUnknownRoutes } from './mlflow/unknown-routes.ts'
 import { createUpstream } from './mlflow/upstream.ts'
 import { createUpstreamVersion, describeVersion, type UpstreamVersion } from './mlflow/upstream-version.ts'
@@ -238,10 +237,7 @@ function createServices(
     clientIdleTimeout: idleTimeout,
     jsonBodyLimit: config.jsonBodyLimit,
     trustAuthorship: config.trustAuthorship,
-    isUsername: async (name) => {
-      const compared = comparableName(name)
-      return (await store.people.list()).some(({ username }) => comparableName(username) === compared)
-    },
+    isUsername: store.people.isCalled,
     shellHeaders: Object.entries(mlflowPageHeaders(config.artifactScripts)).flat(),
     shellScripts: shellScripts(config.uiBadge).map((name) => assetPath(config.publicUrl, name)),
     securityHeaders: Object.entries(commonHeaders(config.publicUrl)).flat(),

@@ -49,8 +49,8 @@ export async function questionsAsked(
   const unjudged: Asked['unjudged'] = {}
   let decisions = 0
   for (let before: number | undefined; decisions < last; ) {
-    const page = await store.audit.page({ since, before, limit: PAGE })
-    for (const { event } of page) {
+    const { events, next } = await store.audit.page({ since, before, limit: PAGE })
+    for (const { event } of events) {
       // Ours and others' own routes are about no resource of MLflow's.
       if (event['event'] !== 'decision' || decisions === last) continue
       decisions += 1
@@ -58,8 +58,8 @@ export async function questionsAsked(
       if (typeof question === 'string') unjudged[question] = (unjudged[question] ?? 0) + 1
       else count(question, questions)
     }
-    if (page.length < PAGE) break
-    before = page.at(-1)?.number
+    if (next === undefined) break
+    before = next
   }
   return { decisions, questions: [...questions.values()], unjudged }
 }

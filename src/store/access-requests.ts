@@ -52,14 +52,23 @@ export type AccessRequests = {
    */
   readonly ask: (request: NewAccessRequest) => Promise<AccessRequest>
   readonly get: (id: string) => Promise<AccessRequest | undefined>
-  /** Open ones of everybody, oldest first; or all of one person, newest first. */
-  readonly list: (of?: { readonly userId: string }) => Promise<readonly AccessRequest[]>
+  /** All of one person, newest first. */
+  readonly listOf: (userId: string) => Promise<readonly AccessRequest[]>
+  /** Open ones of everybody, oldest first. */
+  readonly open: (query: OpenRequestsQuery) => Promise<readonly AccessRequest[]>
+  readonly countOpen: () => Promise<number>
   /**
    * Ends an open request; `grant` is given to who asked, in the same transaction.
    *
    * @throws {GatewayError} `ERR_NOT_FOUND` if it is not open any more.
    */
   readonly decide: (id: string, decision: AccessDecision) => Promise<void>
+}
+
+export type OpenRequestsQuery = {
+  /** After which to begin; the oldest if absent. */
+  readonly after?: Pick<AccessRequest, 'createdAt' | 'id'> | undefined
+  readonly limit: number
 }
 
 export type AccessDecision = {
@@ -76,23 +85,40 @@ export function createAccessRequests(db: Database, now: () => number): AccessReq
       const row = await selectRequests(db).where('access_requests.id', '=', id).executeTakeFirst()
       return row && toRequest(row)
     },
-    list: async (of) => {
-      const query = selectRequests(db)
-      const rows =
-        of === undefined
-          ? await query
-              .where('state', '=', 'open')
-              .orderBy('access_requests.created_at')
-              .orderBy('access_requests.id')
-              .limit(1000)
-              .execute()
-          : await query
-              .where('user_id', '=', of.userId)
-              .orderBy('access_requests.created_at', 'desc')
-              .orderBy('access_requests.id')
-              .limit(100)
-              .execute()
+    listOf: async (userId) => {
+      const own = selectRequests(db).where('user_id', '=', userId)
+      const rows = await own
+        .orderBy('access_requests.created_at', 'desc')
+        .orderBy('access_requests.id')
+        .limit(100)
+        .execute()
       return rows.map(toRequest)
+    },
+    open: async ({ after, limit }) => {
+      const rows = await selectRequests(db)
+        .where('state', '=', 'open')
+        .$if(after !== undefined, (query) =>
+          query.where(({ eb, refTuple, tuple }) =>
+            eb(
+              refTuple('access_requests.created_at', 'access_requests.id'),
+              '>',
+              tuple(after?.createdAt ?? 0, after?.id ?? ''),
+            ),
+          ),
+        )
+        .orderBy('access_requests.created_at')
+        .orderBy('access_requests.id')
+        .limit(limit)
+        .execute()
+      return rows.map(toRequest)
+    },
+    countOpen: async () => {
+      const row = await db
+        .selectFrom('access_requests')
+        .select((eb) => eb.fn.countAll<number>().as('requests'))
+        .where('state', '=', 'open')
+        .executeTakeFirstOrThrow()
+      return Number(row.requests)
     },
     decide: (id, decision) => db.transaction().execute((trx) => decide(trx, id, { ...decision, at: now() })),
   }

@@ -40,7 +40,13 @@ export async function createRole(
   at: number,
 ): Promise<RoleRecord> {
   assertRoleName(name)
-  const taken = await trx.selectFrom('roles').select('id').where('name', '=', name).executeTakeFirst()
+  const taken = await trx
+    .selectFrom('roles')
+    .select('id')
+    // No personal role is called as one made by hand may be.
+    .where('owner_user_id', 'is', null)
+    .where('name', '=', name)
+    .executeTakeFirst()
   if (taken !== undefined)
     throw new GatewayError('ERR_ALREADY_EXISTS', `There is a role named ${name} already`)
   const id = randomUUID()

@@ -7,12 +7,22 @@ import { type Rehearsal, rehearse } from './rehearsal.ts'
 import { changeRole, type RoleChange } from './role-change.ts'
 import { createRoleEdits, type RoleEdits } from './role-edits.ts'
 import { createRoleHoldings, type RoleHoldings } from './role-holdings.ts'
-import { listRoles, type RoleDetails, type RoleRecord, readRole } from './role-reads.ts'
+import {
+  countRoles,
+  idsOfRoles,
+  listRoles,
+  pageOfRoles,
+  type RoleDetails,
+  type RoleRecord,
+  type RoleSummary,
+  type RolesQuery,
+  readRole,
+} from './role-reads.ts'
 import * as writes from './role-writes.ts'
 import { type Rules, readRules } from './rules.ts'
 import type { Schema } from './schema.ts'
 
-export type { RoleDetails, RoleRecord } from './role-reads.ts'
+export type { RoleDetails, RoleRecord, RoleSummary } from './role-reads.ts'
 export type { NewGrant, NewRole } from './role-writes.ts'
 
 export type Roles = {
@@ -30,6 +40,12 @@ export type Roles = {
   readonly delete: (roleId: string) => Promise<boolean>
   /** Every role but the personal ones, by name. */
   readonly list: () => Promise<readonly RoleRecord[]>
+  /** Some of them without their grants, see {@link pageOfRoles}. */
+  readonly page: (query: RolesQuery) => Promise<readonly RoleSummary[]>
+  /** Those of that name, the personal ones left out; several only where each is in a workspace of its own. */
+  readonly idsOf: (name: string) => Promise<readonly string[]>
+  /** How many there are, the personal ones left out. */
+  readonly count: () => Promise<number>
   readonly get: (name: string) => Promise<RoleDetails | undefined>
   /** The role by its id, with who holds it; a personal one too. */
   readonly details: (id: string) => Promise<RoleDetails | undefined>
@@ -92,6 +108,9 @@ export function createRoles(db: Database, now: () => number): Roles {
     create: (role) => write((trx) => writes.createRole(trx, role, now())),
     delete: (roleId) => write((trx) => writes.deleteRole(trx, roleId, now())),
     list: () => listRoles(db),
+    page: (query) => pageOfRoles(db, query),
+    count: () => countRoles(db),
+    idsOf: (name) => idsOfRoles(db, name),
     get: (name) => readRole(db, { name }),
     details: (id) => readRole(db, { id }),
     change: (id, isCurrent, change) => write((trx) => changeRole(trx, { id, isCurrent, change, at: now() })),

@@ -42,6 +42,8 @@ export type UsersTable = {
   pending_username: string | null
   created_at: number
   last_seen_at: number | null
+  /** The username as MLflow compares names, see `comparableName`. */
+  comparable_name: string
 }
 
 /** Issuer **and** subject are the person (OIDC Core 1.0 §5.7); everything else here may change at the provider. */

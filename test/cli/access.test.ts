@@ -135,8 +135,8 @@ describe('with workspaces', () => {
   const records = async () => {
     const store = await cli.store()
     try {
-      const page = await store.audit.page({ limit: 1 })
-      return page.map(({ event }) => event)[0]
+      const { events } = await store.audit.page({ limit: 1 })
+      return events.map(({ event }) => event)[0]
     } finally {
       await store.close()
     }

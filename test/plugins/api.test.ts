@@ -503,7 +503,7 @@ describe('a request for access', () => {
       await gateway.store.accessRequests.decide(id, { state: 'withdrawn', by: 'editor' })
     }
     await gateway.store.accessRequests.ask(about)
-    const all = await gateway.store.accessRequests.list({ userId })
+    const all = await gateway.store.accessRequests.listOf(userId)
     expect(all.map(({ state }) => state).sort()).toEqual(['open', ...Array(ENDED_REQUESTS).fill('withdrawn')])
     for (const { id, state } of all)
       if (state === 'open')

@@ -68,6 +68,40 @@ function knownAbout({ about, resourceType }: AccessRequest, resource: ResourceRe
 const whereOf = ({ workspace }: AccessRequest, { config }: AdminParts) =>
   config.workspaces ? workspace : undefined
 
+/** Open requests read at a time, and looked at for one page: whoever manages little sees short pages, not slow ones. */
+const READ_AT_ONCE = 100
+const LOOKED_AT = 1000
+
+async function answerablePage(
+  caller: Caller,
+  parts: AdminParts,
+  { after, limit }: { readonly after: string | undefined; readonly limit: number },
+) {
+  const shown: ReturnType<typeof requestToWire>[] = []
+  let last = after === undefined ? undefined : positionOf(after)
+  for (let seen = 0; seen < LOOKED_AT; seen += READ_AT_ONCE) {
+    const size = Math.min(READ_AT_ONCE, limit)
+    const open = await parts.store.accessRequests.open({ after: last, limit: size })
+    const managed = await Promise.all(open.map((request) => managedResource(request, caller, parts)))
+    for (const [index, request] of open.entries()) {
+      const found = managed[index]
+      last = request
+      if (found !== undefined) shown.push(requestToWire(request, found.resource))
+      if (shown.length === limit) return { requests: shown, next: `${last.createdAt}:${last.id}` }
+    }
+    if (open.length < size) return { requests: shown, next: null }
+  }
+  return { requests: shown, next: last === undefined ? null : `${last.createdAt}:${last.id}` }
+}
+
+/** The opposite of a page's `next`. @throws {GatewayError} `ERR_INVALID_PARAMETER` */
+function positionOf(after: string): Pick<AccessRequest, 'createdAt' | 'id'> {
+  const [, createdAt, id] = /^([0-9]{1,12}):([0-9a-f-]{36})$/.exec(after) ?? []
+  if (createdAt === undefined || id === undefined)
+    throw new GatewayError('ERR_INVALID_PARAMETER', 'after takes what the page before gave as next')
+  return { createdAt: Number(createdAt), id }
+}
+
 const concerned = ({ userId, username, resourceType, key, about }: AccessRequest) => [
   { type: 'user', id: userId, name: username },
   ...(about?.key === key && about.type === resourceType ? [] : [{ type: resourceType, id: key }]),
@@ -111,20 +145,24 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
     path: '/requests',
     summary: 'Open requests that one can answer, oldest first; or, with mine, what one has asked for',
     who: 'signed_in',
-    query: Type.Object({ mine: Type.Optional(Type.Boolean()) }),
-    answer: Type.Object({ requests: Type.Array(RequestWire) }),
+    query: Type.Object({
+      mine: Type.Optional(Type.Boolean()),
+      after: Type.Optional(
+        Type.String({ description: 'Go on after this one: `next` of the page before, which may be short.' }),
+      ),
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 100 })),
+    }),
+    answer: Type.Object({
+      requests: Type.Array(RequestWire),
+      next: Type.Union([Type.String(), Type.Null()]),
+    }),
     handle: async ({ caller, query }, parts) => {
       if (query.mine === true) {
-        const own = await parts.store.accessRequests.list({ userId: caller.principal.userId })
-        return { body: { requests: own.map((each) => requestToWire(each)) } }
+        const own = await parts.store.accessRequests.listOf(caller.principal.userId)
+        return { body: { requests: own.map((each) => requestToWire(each)), next: null } }
       }
-      const open = await parts.store.accessRequests.list()
-      const shown: ReturnType<typeof requestToWire>[] = []
-      for (const request of open) {
-        const managed = await managedResource(request, caller, parts)
-        if (managed !== undefined) shown.push(requestToWire(request, managed.resource))
-      }
-      return { body: { requests: shown } }
+      const { after, limit = 100 } = query
+      return { body: await answerablePage(caller, parts, { after, limit }) }
     },
   }),
   endpoint({

@@ -57,8 +57,7 @@ function sessionTable(sessions: readonly Json[]): Html {
 
 /** `/auth/admin`: where to go from here. */
 export async function overviewPage(view: View): Promise<string> {
-  const { body: requests } = await view.consult('requests.list')
-  const { body: roles } = await view.consult('roles.list')
+  const { body: overview } = await view.consult('overview.get')
   const { body: groups } = await view.consult('groups.list', { query: { limit: 50 } })
   const { body: lockdown } = await view.consult('lockdown.get')
   const { body: counts } = await view.consult('audit.counts', {
@@ -73,11 +72,11 @@ export async function overviewPage(view: View): Promise<string> {
   return adminPage(view, '/auth/admin', {
     title: 'Administration',
     body: html`${text(lockdown, 'mode') === 'off' ? undefined : lockdownNotice(view, lockdown)}<ul class="tiles">
-${tile('/auth/admin/requests', items(requests, 'requests').length, 'requests waiting')}
+${tile('/auth/admin/requests', number(overview, 'open_requests') ?? 0, 'requests waiting')}
 ${tile('/auth/admin/audit?range=day&effect=deny', total('deny'), 'denied in a day')}
 ${tile('/auth/admin/audit?range=day', total('allow'), 'allowed in a day')}
 ${tile('/auth/admin/audit?range=day&effect=error', total('error'), 'failed in a day')}
-${tile('/auth/admin/roles', items(roles, 'roles').length, 'roles')}
+${tile('/auth/admin/roles', number(overview, 'roles') ?? 0, 'roles')}
 </ul>
 <section class="panel" aria-labelledby="groups"><h2 id="groups">Groups, and how many people are in each</h2>
 ${items(groups, 'groups').length === 0 ? html`<p class="muted">No provider has named any.</p>` : html`<ul class="tags">${items(groups, 'groups').map((group) => html`<li><a href="${groupAddress(view.publicUrl, group)}">${qualified(group)}</a> <span class="muted">${number(group, 'people')}</span></li>`)}</ul>`}

@@ -3,16 +3,19 @@ import { type Html, html } from '../html.ts'
 import { timeOf } from '../time.ts'
 import type { Json } from './consult.ts'
 import { levelField, lifetimeField } from './role-pages.ts'
-import { actionForm, adminPage, items, number, option, text, type View } from './view.ts'
+import { actionForm, address, adminPage, items, number, option, text, type View } from './view.ts'
 import { workspaceField } from './workspace-field.ts'
 
 /** `/auth/admin/requests`: who asks for what. */
 export async function requestsPage(view: View): Promise<string> {
-  const { body } = await view.consult('requests.list')
+  const { after } = view.query
+  const { body } = await view.consult('requests.list', { query: after === undefined ? {} : { after } })
   const requests = items(body, 'requests')
+  const next = text(body, 'next')
   return adminPage(view, '/auth/admin/requests', {
     title: 'Requests for access',
-    body: html`<section class="panel">${requests.length === 0 ? html`<p class="muted">Nobody waits for an answer.</p>` : answerTable(view, requests)}</section>`,
+    body: html`<section class="panel">${requests.length === 0 ? html`<p class="muted">Nobody waits for an answer.</p>` : answerTable(view, requests)}
+${next === '' ? undefined : html`<p><a class="button quiet" href="${address(view.publicUrl, '/auth/admin/requests', { after: next })}">Later requests</a></p>`}</section>`,
   })
 }
 

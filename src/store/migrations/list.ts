@@ -7,6 +7,7 @@ import { incidents } from './0005-incidents.ts'
 import { requestWorkspaces } from './0006-request-workspaces.ts'
 import { changeSignal } from './0007-change-signal.ts'
 import { accessAnswers } from './0008-access-answers.ts'
+import { scale } from './0009-scale.ts'
 
 export { CHANGES_CHANNEL } from './0007-change-signal.ts'
 
@@ -24,5 +25,6 @@ export function migrations(dialect: ColumnDialect): Record<string, Migration> {
     '0006-request-workspaces': requestWorkspaces,
     '0007-change-signal': changeSignal(dialect),
     '0008-access-answers': accessAnswers,
+    '0009-scale': scale,
   }
 }

@@ -9,6 +9,7 @@ import { roleToWire } from '../../src/admin/wire.ts'
 import { runCli } from '../../src/cli/program.ts'
 import { AUTH_ROUTES } from '../../src/mlflow-auth/routes.ts'
 import type { RoleDetails } from '../../src/store/roles.ts'
+import { SECRET } from '../config/environment.ts'
 import { startTestGateway, type TestGateway } from '../support/test-gateway.ts'
 
 let gateway: TestGateway
@@ -147,7 +148,7 @@ describe('what comes from the policy file', () => {
     const code = await runCli(
       words.map((word) => (word === 'GRANT' ? grantId() : word)),
       {
-        env: { DATABASE_URL: `sqlite:${gateway.file}` },
+        env: { DATABASE_URL: `sqlite:${gateway.file}`, GATEWAY_SECRET: SECRET },
         now: () => Math.floor(Date.now() / 1000),
         readFile: () => '',
         out: () => undefined,

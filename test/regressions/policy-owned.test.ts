@@ -19,7 +19,7 @@ const OWNED = 'comes from the policy file; change it there and apply the file'
 const READ = { resourceType: 'experiment', match: 'exact', pattern: '1', level: 'READ' } as const
 
 beforeAll(async () => {
-  gateway = await startTestGateway()
+  gateway = await startTestGateway({ env: { GATEWAY_SECRET: SECRET } })
   await gateway.store.roles.replacePolicy({
     roles: [{ name: 'written', description: 'in git', grants: [READ] }],
     groups: [{ provider: 'oidc', name: 'team', role: 'written' }],

@@ -12,7 +12,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await upstream.stop()
-  cli.clean()
+  await cli.clean()
 })
 
 const POLICY = `version: 1

@@ -21,7 +21,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await upstream.stop()
-  cli.clean()
+  await cli.clean()
 })
 
 it('tells what a file would allow and refuse, how often, and what is not judged', async () => {

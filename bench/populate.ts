@@ -7,7 +7,7 @@
  */
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { openDatabase, openRelaxed } from '../src/store/database.ts'
+import { openDatabase, openForRecords } from '../src/store/database.ts'
 import { FULL, populate, type Sizes } from './support/population.ts'
 
 const { values } = parseArgs({
@@ -35,7 +35,7 @@ if (existsSync(values.database)) throw new Error(`${values.database} is there al
 const databaseUrl = `sqlite:${values.database}`
 await (await openDatabase({ databaseUrl })).destroy()
 // Who loses the file to a power cut makes it again.
-const db = openRelaxed({ databaseUrl })
+const db = openForRecords({ databaseUrl })
 try {
   const started = performance.now()
   const onStep = (what: string) =>

@@ -11,7 +11,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { openDatabase, openRelaxed } from '../src/store/database.ts'
+import { openDatabase, openForRecords } from '../src/store/database.ts'
 import { openStore } from '../src/store/store.ts'
 import { gatewayEnvironment, type RunningGateway, startGateway } from '../test/support/gateway.ts'
 import { freePort } from '../test/support/mlflow.ts'
@@ -47,7 +47,7 @@ async function storeFile(): Promise<string> {
   const file = join(dir, 'gateway.db')
   const databaseUrl = `sqlite:${file}`
   await (await openDatabase({ databaseUrl })).destroy()
-  const db = openRelaxed({ databaseUrl })
+  const db = openForRecords({ databaseUrl })
   await populate(db, { sizes: FULL, seed: 1, at: Math.floor(Date.now() / 1000), onStep: console.log })
   await db.destroy()
   return file

@@ -39,7 +39,7 @@ export const identify = fp<IdentifyOptions>(
       return caller
     }
     const verify = async (request: FastifyRequest, reply: FastifyReply): Promise<Caller> => {
-      const address = request.socket.remoteAddress ?? ''
+      const address = request.clientAddress
       // What a cookie says is sealed and soon read; and whoever opens a page is not to wait for somebody's script.
       if (request.headers.authorization !== undefined) limits.assertMayVerify(address)
       try {
@@ -63,5 +63,5 @@ export const identify = fp<IdentifyOptions>(
     identity.start()
     app.addHook('onClose', () => identity.stop())
   },
-  { name: 'identify', fastify: '5.x' },
+  { name: 'identify', dependencies: ['client-address'], fastify: '5.x' },
 )

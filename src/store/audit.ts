@@ -94,6 +94,7 @@ export function createAuditEvents(db: Database, now: () => number): AuditEvents 
         .select((eb) => [from.as('from'), 'effect', eb.fn.countAll<number>().as('events')])
         .groupBy([from, 'effect'])
         .orderBy(from)
+        .orderBy('effect')
         .execute()
       return rows.map((row) => ({ ...row, events: Number(row.events) }))
     },

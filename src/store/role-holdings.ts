@@ -46,7 +46,7 @@ export type NamedSo = { readonly users: readonly ProviderName[]; readonly groups
 /** Roles and who holds them, for many people in few statements; `people.membership` is the same for one. */
 export function createRoleHoldings(db: Database, now: () => number): RoleHoldings {
   const placed = async (ids?: Iterable<string>): Promise<readonly PlacedRole[]> => {
-    const query = db.selectFrom('roles').selectAll().orderBy('name')
+    const query = db.selectFrom('roles').selectAll().orderBy('name').orderBy('workspace')
     const rows = await (ids === undefined ? query : query.where('id', 'in', [...new Set(ids)])).execute()
     const at = now()
     return (await withGrants(db, rows)).flatMap((role, index) => {
@@ -62,7 +62,12 @@ export function createRoleHoldings(db: Database, now: () => number): RoleHolding
     findAll: (roleIds) => placed(roleIds),
     listAll: () => placed(),
     holdings: async (providers, of) => {
-      const held = db.selectFrom(selectHoldings(db, providers).as('held')).selectAll().orderBy('userId')
+      const held = db
+        .selectFrom(selectHoldings(db, providers).as('held'))
+        .selectAll()
+        .orderBy('userId')
+        .orderBy('roleId')
+        .orderBy('kind')
       if (of === undefined) return held.execute()
       if ('userIds' in of) return held.where('userId', 'in', [...of.userIds]).execute()
       return 'userId' in of

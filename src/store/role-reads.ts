@@ -37,6 +37,7 @@ export async function listRoles(db: Database): Promise<readonly RoleRecord[]> {
     .selectAll()
     .where('owner_user_id', 'is', null)
     .orderBy('name')
+    .orderBy('workspace')
     .execute()
   return withGrants(db, rows)
 }
@@ -141,12 +142,14 @@ export async function readRole(
     .select(['provider', 'group_name as name', 'source'])
     .where('role_id', '=', row.id)
     .orderBy('group_name')
+    .orderBy('provider')
     .execute()
   const names = await db
     .selectFrom('user_roles_by_name')
     .select(['provider', 'username as name', 'source'])
     .where('role_id', '=', row.id)
     .orderBy('username')
+    .orderBy('provider')
     .execute()
   return { ...role, users, groups, names }
 }

@@ -3,6 +3,7 @@ import { type Carry, createCarry } from './carry.ts'
 import type { Database } from './database.ts'
 import type { StoredGrant } from './grant-row.ts'
 import { type PolicyContent, readPolicy, replacePolicy } from './policy.ts'
+import { type Rehearsal, rehearse } from './rehearsal.ts'
 import { changeRole, type RoleChange } from './role-change.ts'
 import { createRoleEdits, type RoleEdits } from './role-edits.ts'
 import { createRoleHoldings, type RoleHoldings } from './role-holdings.ts'
@@ -18,6 +19,7 @@ import {
   readRole,
 } from './role-reads.ts'
 import * as writes from './role-writes.ts'
+import { type Rules, readRules } from './rules.ts'
 import type { Schema } from './schema.ts'
 
 export type { RoleDetails, RoleRecord, RoleSummary } from './role-reads.ts'
@@ -89,6 +91,12 @@ export type Roles = {
   readonly replacePolicy: (policy: PolicyContent) => Promise<boolean>
   /** What came from the policy file, as it stands now. */
   readonly policy: () => Promise<PolicyContent>
+  /** What people can do, and could once the policy were applied, see {@link rehearse}; nothing is changed. */
+  readonly rehearse: (
+    rehearsal: Pick<Rehearsal, 'policy' | 'userIds' | 'providers'>,
+  ) => ReturnType<typeof rehearse>
+  /** Everything that says who may do what: the policy file's part, and what was done by hand. */
+  readonly rules: () => Promise<Rules>
   readonly carry: Carry
 } & RoleEdits &
   RoleHoldings
@@ -117,6 +125,8 @@ export function createRoles(db: Database, now: () => number): Roles {
     personal: (userId) => write((trx) => writes.personalRole(trx, userId, now())),
     replacePolicy: (policy) => write((trx) => replacePolicy(trx, policy, now())),
     policy: () => db.transaction().setAccessMode('read only').execute(readPolicy),
+    rehearse: (rehearsal) => rehearse(db, { ...rehearsal, at: now() }),
+    rules: () => db.transaction().setAccessMode('read only').execute(readRules),
     carry: createCarry(db, now),
     ...createRoleEdits(db, now),
     ...createRoleHoldings(db, now),

@@ -2,7 +2,7 @@ import { type AccessRequests, createAccessRequests } from './access-requests.ts'
 import { type AuditEvents, createAuditEvents } from './audit.ts'
 import { type AuditSnapshot, readSnapshot } from './audit-snapshot.ts'
 import { type Changes, createChanges } from './changes.ts'
-import { type DatabaseOptions, openDatabase, openRelaxed } from './database.ts'
+import { type DatabaseOptions, openChangeSignal, openDatabase, openForRecords } from './database.ts'
 import { createGroups, type Groups } from './groups.ts'
 import { createJobs, type Jobs } from './jobs.ts'
 import { createKeys, type Keys } from './keys.ts'
@@ -51,24 +51,24 @@ export type Store = {
  */
 export async function openStore({ now, ...options }: StoreOptions): Promise<Store> {
   const db = await openDatabase(options)
-  const relaxed = openRelaxed(options)
+  const records = openForRecords(options)
   return {
     people: createPeople(db, now),
     groups: createGroups(db, now),
     roles: createRoles(db, now),
     publicIds: createPublicIds(db),
     // What only tells when a token was last used must not have reads wait while another process holds the write lock.
-    tokens: { ...createTokens(db, now), touch: createTokens(relaxed, now).touch },
+    tokens: { ...createTokens(db, now), touch: createTokens(records, now).touch },
     sessions: createSessions(db, now),
     keys: createKeys(db, now),
     lockdowns: createLockdowns(db, now),
-    audit: createAuditEvents(relaxed, now),
-    readAudit: (use) => readSnapshot(relaxed, use),
-    changes: createChanges(db, now),
+    audit: createAuditEvents(records, now),
+    readAudit: (use) => readSnapshot(records, use),
+    changes: createChanges(db, now, (onSignal) => openChangeSignal(options, onSignal)),
     accessRequests: createAccessRequests(db, now),
     jobs: createJobs(db, now),
     close: async () => {
-      await relaxed.destroy()
+      await records.destroy()
       await db.destroy()
     },
   }

@@ -9,7 +9,7 @@ let cli: CliFixture
 
 beforeAll(async () => {
   const upstream = await startUpstream(mlflowStandIn())
-  cli = cliFixture()
+  cli = await cliFixture()
   Object.assign(cli.env, {
     NODE_ENV: 'development',
     GATEWAY_SECRET: SECRET,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { pageOf } from '../../src/store/audit-query.ts'
-import { openRelaxed } from '../../src/store/database.ts'
+import { openForRecords } from '../../src/store/database.ts'
 import { chained, TEST_KEY, testChain } from '../audit/test-chain.ts'
 import { openTemporaryStore } from './temporary-store.ts'
 
@@ -58,7 +58,7 @@ describe('audit events', () => {
     const [rare, chain] = [{ ...event(3), effect: 'error' }, testChain()]
     const others = Array.from({ length: 20 }, (_, at) => event(4 + at))
     await store.audit.append(chain, chained(chain, [event(1), event(2), rare, ...others]))
-    const db = openRelaxed({ databaseUrl })
+    const db = openForRecords({ databaseUrl })
     const pages: unknown[] = []
     let before: number | undefined
     for (let turn = 0; turn < 9; turn++) {

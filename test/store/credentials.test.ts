@@ -75,13 +75,10 @@ describe('a session', () => {
   )
 
   it('leaves nothing of its data behind when it ends', async () => {
-    const { store, expiry, path } = await withAlice()
+    const { store, expiry, database } = await withAlice()
     await store.sessions.set(id, 'refresh token', expiry)
     await store.sessions.destroy(id)
-    const { default: SQLite } = await import('better-sqlite3')
-    const database = new SQLite(path, { readonly: true })
-    expect(database.prepare('select data from sessions').pluck().all()).toEqual([''])
-    database.close()
+    expect(await database.query('select data from sessions')).toEqual([{ data: '' }])
   })
 
   it('goes at pruning once it has expired; one that was ended stays until its absolute expiry', async () => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { probeId } from '../../bench/support/population/probes.ts'
 import { populate, type Sizes } from '../../bench/support/population.ts'
 import { pagesFor } from '../../bench/support/scale/pages.ts'
-import { openRelaxed } from '../../src/store/database.ts'
+import { openForRecords } from '../../src/store/database.ts'
 import { openStore } from '../../src/store/store.ts'
 import type { Ask } from '../support/spoken-request.ts'
 import { startTestGateway, type TestGateway } from '../support/test-gateway.ts'
@@ -39,7 +39,7 @@ beforeAll(async () => {
     pollMs: 600_000,
     mlflow: { 'GET /api/2.0/mlflow/experiments/search': { body: { experiments: EXPERIMENTS } } },
   })
-  const db = openRelaxed({ databaseUrl: `sqlite:${gateway.file}` })
+  const db = openForRecords({ databaseUrl: gateway.database.databaseUrl })
   await populate(db, { sizes: SIZES, seed: 1, at: Math.floor(Date.now() / 1000) })
   await db.destroy()
 }, 120_000)
@@ -57,7 +57,7 @@ function planOf(database: SQLite.Database, sql: string): readonly string[] {
 }
 
 function scansOf(ran: readonly string[]): readonly string[] {
-  const database = new SQLite(gateway.file, { readonly: true })
+  const database = new SQLite(gateway.database.databaseUrl.replace('sqlite:', ''), { readonly: true })
   try {
     const selects = [...new Set(ran)].filter((sql) => /^(?:select|with)/.test(sql))
     const steps = selects.flatMap((sql) => planOf(database, sql))
@@ -93,7 +93,7 @@ describe('with a large company in the store', () => {
   it('the first request of somebody who was not in memory reads no table that grows', async () => {
     const ran: string[] = []
     const store = await openStore({
-      ...{ databaseUrl: `sqlite:${gateway.file}`, now: () => Math.floor(Date.now() / 1000) },
+      ...{ databaseUrl: gateway.database.databaseUrl, now: () => Math.floor(Date.now() / 1000) },
       onStatement: (sql) => ran.push(sql),
     })
     ran.length = 0

@@ -70,7 +70,7 @@ export async function makeRequests(
         ...{ key: String(1 + chance.number(experiments)), level: 'READ' as const, note: 'For the review' },
         state: isOpen ? ('open' as const) : chance.of(['granted', 'declined', 'withdrawn'] as const),
         created_at: at - chance.number(30 * 86_400),
-        ...{ decided_at: isOpen ? null : at, decided_by: isOpen ? null : 'admin' },
+        ...{ decided_at: isOpen ? null : at, decided_by: isOpen ? null : 'admin', answer: '' },
       }
     }),
   )

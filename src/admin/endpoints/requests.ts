@@ -3,60 +3,33 @@ import { GatewayError } from '../../errors.ts'
 import type { Caller } from '../../identity/caller.ts'
 import { enter } from '../../identity/caller.ts'
 import { workspaceNamed } from '../../mlflow-auth/workspace.ts'
-import { satisfies } from '../../policy/access.ts'
-import { DEFAULT_WORKSPACE, type Level, RESOURCE_TYPES, type ResourceType } from '../../policy/grants.ts'
+import { type ResourceRef, satisfies } from '../../policy/access.ts'
+import { ASKED_LEVELS, ASKED_TYPES, nounOf } from '../../policy/asked.ts'
+import { DEFAULT_WORKSPACE, type Level } from '../../policy/grants.ts'
 import type { AccessRequest } from '../../store/access-requests.ts'
+import { askedAbout, managedAbout } from '../asked-about.ts'
 import { type AdminParts, type Endpoint, endpoint } from '../endpoint.ts'
 import { assertNotWider } from '../limits.ts'
 import { readNewGrant } from '../new-grant.ts'
-import { InWorkspace, partsIn, WorkspaceWire, workspaceToWire } from '../place.ts'
-import { managedBy } from '../resource.ts'
+import { InWorkspace, partsIn } from '../place.ts'
+import { RequestWire, requestToWire } from '../request-wire.ts'
+import { assertExists } from '../resource.ts'
 
 const Id = Type.Object({ id: Type.String() })
-const AskedLevel = Type.Enum(['READ', 'USE', 'EDIT', 'MANAGE'])
+const AskedLevel = Type.Enum([...ASKED_LEVELS])
+/** No control characters, no halves of a character: PostgreSQL stores neither. */
+const TEXT = '^[^\\p{Cc}\\p{Cs}]*$'
+const Words = Type.String({ maxLength: 1000, pattern: TEXT })
+const Answer = Type.String({ maxLength: 1000, pattern: TEXT, description: 'What to tell who asked.' })
 
-const RequestWire = Type.Object({
-  id: Type.String(),
-  user_id: Type.String(),
-  username: Type.String(),
-  resource_type: Type.String(),
-  key: Type.String(),
-  name: Type.Union([Type.String(), Type.Null()], { description: 'For those who may see it.' }),
-  ...WorkspaceWire,
-  level: Type.String(),
-  note: Type.String(),
-  state: Type.Enum(['open', 'granted', 'declined', 'withdrawn']),
-  created_at: Type.Integer(),
-  decided_at: Type.Union([Type.Integer(), Type.Null()]),
-  decided_by: Type.Union([Type.String(), Type.Null()]),
-})
-
-function requestToWire(request: AccessRequest, name?: string) {
-  return {
-    id: request.id,
-    user_id: request.userId,
-    username: request.username,
-    resource_type: request.resourceType,
-    key: request.key,
-    name: name ?? null,
-    ...workspaceToWire(request.workspace),
-    level: request.level,
-    note: request.note,
-    state: request.state,
-    created_at: request.createdAt,
-    decided_at: request.decidedAt ?? null,
-    decided_by: request.decidedBy ?? null,
-  }
-}
-
-/** What a request is about, if the caller manages it there. */
+/** What a request is about, if the caller manages it there. What there is not is for administrators to decline. */
 async function managedResource(request: AccessRequest, caller: Caller, everywhere: AdminParts) {
   const { workspace } = request
   // What is left from when workspaces were kept apart is about nothing that anybody could reach.
   if (workspace !== DEFAULT_WORKSPACE && !everywhere.config.workspaces) return undefined
   const placed = enter(workspace, caller)
   const parts = partsIn(workspace, everywhere)
-  const resource = placed && (await managedBy(placed, request.resourceType, request.key, parts))
+  const resource = placed && (await managedAbout(request, placed, parts))
   return resource && { resource, parts }
 }
 
@@ -75,6 +48,20 @@ function assertAsked(level: Level, request: AccessRequest): void {
   if (satisfies(request.level, level)) return
   const message = `What is asked for is ${request.level}: grant that or less; to give more, grant it on the resource itself`
   throw new GatewayError('ERR_INVALID_PARAMETER', message, { reason: 'more_than_asked' })
+}
+
+/**
+ * What is there to be granted: what is made under an id later would be theirs to see.
+ *
+ * @throws {GatewayError} `ERR_NOT_FOUND`
+ */
+function knownAbout({ about, resourceType }: AccessRequest, resource: ResourceRef) {
+  if (about === undefined) {
+    const message = `There is no such ${nounOf(resourceType)}: decline the request, and say so`
+    throw new GatewayError('ERR_NOT_FOUND', message)
+  }
+  assertExists(resource)
+  return about
 }
 
 /** For the record. */
@@ -99,7 +86,7 @@ async function answerablePage(
     for (const [index, request] of open.entries()) {
       const found = managed[index]
       last = request
-      if (found !== undefined) shown.push(requestToWire(request, found.resource.name))
+      if (found !== undefined) shown.push(requestToWire(request, found.resource))
       if (shown.length === limit) return { requests: shown, next: `${last.createdAt}:${last.id}` }
     }
     if (open.length < size) return { requests: shown, next: null }
@@ -115,9 +102,10 @@ function positionOf(after: string): Pick<AccessRequest, 'createdAt' | 'id'> {
   return { createdAt: Number(createdAt), id }
 }
 
-const about = ({ userId, username, resourceType, key }: AccessRequest) => [
+const concerned = ({ userId, username, resourceType, key, about }: AccessRequest) => [
   { type: 'user', id: userId, name: username },
-  { type: resourceType, id: key },
+  ...(about?.key === key && about.type === resourceType ? [] : [{ type: resourceType, id: key }]),
+  ...(about === undefined ? [] : [{ type: about.type, id: about.key }]),
 ]
 
 export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
@@ -129,10 +117,10 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
     who: 'signed_in',
     body: Type.Object(
       {
-        resource_type: Type.Enum([...RESOURCE_TYPES]),
-        key: Type.String({ minLength: 1, maxLength: 1000 }),
+        resource_type: Type.Enum([...ASKED_TYPES]),
+        key: Type.String({ minLength: 1, maxLength: 1000, pattern: TEXT }),
         level: AskedLevel,
-        note: Type.Optional(Type.String({ maxLength: 1000 })),
+        note: Type.Optional(Words),
         ...InWorkspace,
       },
       { additionalProperties: false },
@@ -141,14 +129,14 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
     event: 'access_requested',
     handle: async ({ caller, body }, parts) => {
       // Whether there is such a thing is not told: a request for nothing is one that nobody answers.
-      const { resource_type, key, level, note = '' } = body
+      const { resource_type: resourceType, key, level, note = '' } = body
       const { userId } = caller.principal
-      const resourceType = resource_type as ResourceType
       const workspace = workspaceNamed(body.workspace ?? DEFAULT_WORKSPACE, parts.config)
-      const asked = { userId, resourceType, key, level, note, workspace }
+      const about = await askedAbout(resourceType, key, partsIn(workspace, parts).lookup)
+      const asked = { userId, resourceType, key, about, level, note, workspace }
       const made = await parts.store.accessRequests.ask(asked)
       const where = whereOf(made, parts)
-      return { status: 201, body: requestToWire(made), resources: about(made), workspace: where }
+      return { status: 201, body: requestToWire(made), resources: concerned(made), workspace: where }
     },
   }),
   endpoint({
@@ -185,25 +173,31 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
     who: 'signed_in',
     params: Id,
     body: Type.Object(
-      { level: Type.Optional(AskedLevel), expires_at: Type.Optional(Type.Integer()) },
+      {
+        level: Type.Optional(AskedLevel),
+        expires_at: Type.Optional(Type.Integer()),
+        answer: Type.Optional(Answer),
+      },
       { additionalProperties: false },
     ),
     event: 'access_answered',
     handle: async ({ caller, params, body }, everywhere) => {
       const { request, resource, parts } = await answerable(params.id, caller, everywhere)
       assertAsked(body.level ?? request.level, request)
+      const about = knownAbout(request, resource)
+      const { answer, ...given } = body
       const wanted = {
-        ...{ resource_type: request.resourceType, match: 'exact', pattern: request.key },
-        ...{ level: request.level, ...body },
+        ...{ resource_type: about.type, match: 'exact', pattern: about.key },
+        ...{ level: request.level, ...given },
       } as const
       const asked = readNewGrant(wanted as Parameters<typeof readNewGrant>[0], parts.now())
       const grant = { ...asked, workspace: request.workspace }
       await assertNotWider(caller, resource, grant, parts)
       const by = caller.principal.username
       await parts.store.accessRequests.decide(params.id, {
-        ...{ state: 'granted', by, grant: { ...grant, source: 'manual', createdBy: by } },
+        ...{ state: 'granted', by, answer, grant: { ...grant, source: 'manual', createdBy: by } },
       })
-      return { resources: about(request), workspace: whereOf(request, parts) }
+      return { resources: concerned(request), workspace: whereOf(request, parts) }
     },
   }),
   endpoint({
@@ -213,11 +207,13 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
     summary: 'Decline what was asked for',
     who: 'signed_in',
     params: Id,
+    body: Type.Object({ answer: Type.Optional(Answer) }, { additionalProperties: false }),
     event: 'access_answered',
-    handle: async ({ caller, params }, parts) => {
+    handle: async ({ caller, params, body: { answer } }, parts) => {
       const { request } = await answerable(params.id, caller, parts)
-      await parts.store.accessRequests.decide(params.id, { state: 'declined', by: caller.principal.username })
-      return { resources: about(request), workspace: whereOf(request, parts) }
+      const by = caller.principal.username
+      await parts.store.accessRequests.decide(params.id, { state: 'declined', by, answer })
+      return { resources: concerned(request), workspace: whereOf(request, parts) }
     },
   }),
   endpoint({
@@ -234,7 +230,7 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
       if (request?.userId !== caller.principal.userId)
         throw new GatewayError('ERR_NOT_FOUND', 'You have made no such request')
       await store.accessRequests.decide(params.id, { state: 'withdrawn', by: caller.principal.username })
-      return { resources: about(request), workspace: whereOf(request, parts) }
+      return { resources: concerned(request), workspace: whereOf(request, parts) }
     },
   }),
 ]

@@ -122,6 +122,20 @@ const keeping = {
     description: 'Where people, roles, sessions and audit events are kept.',
     secret: true,
   }),
+  REDIS_URL: optionalText({
+    section: 'Store and secrets',
+    pattern: '^rediss?://.+$',
+    expect: 'redis://host:port or rediss://host:port (TLS), with :password@ before the host',
+    description:
+      'Keeps browser sessions in Redis 6.2 or later, and counts sign-ins and refused credentials there for all replicas. Left out: sessions are in the database, and each replica counts by itself.',
+    example: 'rediss://:password@redis.internal:6379',
+    secret: true,
+  }),
+  REDIS_CA_FILE: optionalText({
+    section: 'Store and secrets',
+    description: "Certificates (PEM) of those who may vouch for Redis. Left out: the system's.",
+    example: '/etc/ssl/private-ca.pem',
+  }),
   GATEWAY_SECRET: text({
     section: 'Store and secrets',
     description:

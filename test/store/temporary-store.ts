@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { SignIn } from '../../src/store/people.ts'
-import { openStore, type Store } from '../../src/store/store.ts'
+import { openStore, type Store, type StoreOptions } from '../../src/store/store.ts'
 import { OIDC } from './provider.ts'
 
 export { OIDC } from './provider.ts'
@@ -19,7 +19,7 @@ export type TemporaryStore = {
 }
 
 /** A store on a file of its own, both gone when the test ends. */
-export async function openTemporaryStore(): Promise<TemporaryStore> {
+export async function openTemporaryStore(redis?: StoreOptions['redis']): Promise<TemporaryStore> {
   const path = join(temporaryFolder(), 'gateway.db')
   const databaseUrl = `sqlite:${path}`
   const clock = { now: 1_800_000_000 }
@@ -27,6 +27,7 @@ export async function openTemporaryStore(): Promise<TemporaryStore> {
   const store = await openStore({
     databaseUrl,
     now: () => clock.now,
+    redis,
     onStatement: (sql) => statements.push(sql),
   })
   onTestFinished(() => store.close())

@@ -28,6 +28,7 @@ VOLUME /data
 # node; as a number, so that Kubernetes can tell it is not root.
 USER 1000:1000
 EXPOSE 8080
+# Below https and the PROXY protocol, what can be asked from here is whether connections are taken.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
-    CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+    CMD ["node", "-e", "const { PORT, TLS_CERT_FILE, PROXY_PROTOCOL } = process.env; const end = (well) => process.exit(well ? 0 : 1); if (TLS_CERT_FILE || PROXY_PROTOCOL === 'true') net.connect(PORT, '127.0.0.1', () => end(true)).on('error', () => end(false)); else fetch(`http://127.0.0.1:${PORT}/healthz`).then((r) => end(r.ok), () => end(false))"]
 CMD ["node", "dist/src/server.js"]

@@ -29,7 +29,7 @@ setup: $(NODE_MODULES) $(MLFLOW) ## install everything the other targets need
 demo: $(NODE_MODULES) $(MLFLOW) ## gateway, MLflow and an OpenID Provider on this machine; Ctrl-C ends them (DEMO_PORT=8080)
 	@exec node test/demo/demo.ts
 
-test: $(NODE_MODULES) $(MLFLOW) $(OLDER_MLFLOW) system ## every check: types, lint, unit, plugins, end to end
+test: $(NODE_MODULES) $(MLFLOW) $(OLDER_MLFLOW) system ## every check: types, lint, unit, plugins, PostgreSQL, end to end
 	@exec node test/run.ts
 
 versions: $(NODE_MODULES) $(MLFLOW) $(OLDER_MLFLOW) ## every supported MLflow, with its own Python client
@@ -78,4 +78,4 @@ endef
 
 # --- Packages of the system ----------------------------------------------------------------------------------------
 system:
-	@deploy/setup/packages.sh chromium=chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf=fonts-dejavu-core /usr/sbin/nginx=nginx-light /usr/sbin/haproxy=haproxy openssl=openssl
+	@deploy/setup/packages.sh chromium=chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf=fonts-dejavu-core /usr/sbin/nginx=nginx-light /usr/sbin/haproxy=haproxy openssl=openssl /usr/lib/postgresql=postgresql

@@ -1,8 +1,25 @@
 import { defineConfig } from 'vitest/config'
 
+/** What the store decides about, and so has to hold on either database. */
+const ON_THE_STORE = [
+  'test/{store,policy,plugins,cli,mlflow-auth,postgres}/**/*.test.ts',
+  'test/identity/keyring.test.ts',
+  'test/mlflow/{effects,list-visibility}.test.ts',
+  'test/regressions/{incident,outlived-right,store-trouble-as-refusal,unbounded-growth}.test.ts',
+]
+
+/** A SQLite file damaged in SQLite's own words, its query plans, the file itself. */
+const ON_SQLITE = ['test/audit/verify.test.ts', 'test/store/{scale,sqlite}.test.ts']
+
+/** With TEST_DATABASE=postgres all of `unit` runs on PostgreSQL; gateways in processes of their own are on SQLite there too. */
+const everywhere = process.env['TEST_DATABASE'] === 'postgres'
+
+const postgresSetup = ['test/support/postgres-setup.ts']
+
 /**
- * Two suites: `unit` (also plugins and regressions: real parts, loopback servers, seconds) and `e2e` (a real MLflow, a
- * real OpenID Provider, a real browser; one file at a time, after the others).
+ * Three suites: `unit` (also plugins and regressions: real parts, loopback servers, seconds), `postgres` (of those, what
+ * touches the store, on a real PostgreSQL) and `e2e` (a real MLflow, a real OpenID Provider, a real browser; one file at
+ * a time, after the others).
  */
 export default defineConfig({
   test: {
@@ -13,9 +30,23 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**'],
+          exclude: ['test/e2e/**', ...(everywhere ? ON_SQLITE : ['test/postgres/**'])],
           testTimeout: 20_000,
           hookTimeout: 30_000,
+          ...(everywhere && { globalSetup: postgresSetup }),
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'postgres',
+          include: ON_THE_STORE,
+          exclude: ON_SQLITE,
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          env: { TEST_DATABASE: 'postgres' },
+          globalSetup: postgresSetup,
           sequence: { groupOrder: 0 },
         },
       },

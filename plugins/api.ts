@@ -85,7 +85,8 @@ function documentHead(publicUrl: URL): NonNullable<FastifyDynamicSwaggerOptions[
 /** Checks a part of a request; texts of a query become numbers where the schema says so, nothing is dropped or added. */
 function validator(schema: TSchema, httpPart: string) {
   return (value: unknown) => {
-    const read = httpPart === 'body' ? value : Value.Convert(schema, asLists(schema, value))
+    // Without a body it is one without fields.
+    const read = httpPart === 'body' ? (value ?? {}) : Value.Convert(schema, asLists(schema, value))
     if (Value.Check(schema, read)) return { value: read }
     const [first] = Value.Errors(schema, read)
     const where = `${httpPart === 'querystring' ? 'query' : httpPart}${first?.instancePath ?? ''}`

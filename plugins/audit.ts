@@ -38,7 +38,7 @@ export const audit = fp<AuditOptions>(
       if (sink.dropped() > 0) app.log.warn({ dropped: sink.dropped() }, 'audit events were dropped')
     })
   },
-  { name: 'audit', fastify: '5.x' },
+  { name: 'audit', dependencies: ['client-address'], fastify: '5.x' },
 )
 
 /** What a route of ours knows of an event; the rest is read off the request. */
@@ -72,6 +72,6 @@ export function eventOf(request: FastifyRequest, reply: FastifyReply, event: Own
     bytesIn: 0,
     bytesOut: 0,
     durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
-    remoteAddress: request.socket.remoteAddress ?? '',
+    remoteAddress: request.clientAddress,
   }
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { commonHeaders } from '../src/console/headers.ts'
 import { wantsPage } from '../src/console/navigation.ts'
 import { renderRefusal } from '../src/console/refusal.ts'
 import { type ErrorCode, GatewayError, isGatewayError } from '../src/errors.ts'
@@ -41,7 +42,12 @@ export function frameworkErrors(options: ErrorsOptions) {
  * For Fastify's `clientErrorHandler` option: bytes that are no HTTP request, so there is nothing to log but the kind.
  * The connection ends, since where the next request would begin is unknown (RFC 9112 §9.5).
  */
-export function clientErrorHandler(fault: Error & { code?: string }, socket: Socket): void {
+export function clientErrorHandler({ publicUrl }: ErrorsOptions) {
+  const common = Object.entries(commonHeaders(publicUrl)).map(([name, value]) => `${name}: ${value}`)
+  return (fault: Error & { code?: string }, socket: Socket): void => answerFault(fault, socket, common)
+}
+
+function answerFault(fault: Error & { code?: string }, socket: Socket, common: readonly string[]): void {
   if (fault.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return
@@ -57,6 +63,7 @@ export function clientErrorHandler(fault: Error & { code?: string }, socket: Soc
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Cache-Control: no-store',
     'Connection: close',
+    ...common,
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { AuditEvent } from '../src/audit/event.ts'
+import { type AuditEvent, MOST_ASKED } from '../src/audit/event.ts'
 import { GatewayError, isGatewayError } from '../src/errors.ts'
 import type { Limits } from '../src/limits/limits.ts'
 import { type Candidate, readTarget, type Target } from '../src/mlflow/call.ts'
@@ -98,7 +98,7 @@ async function handle(
     request: request.raw,
     response: reply.raw,
     requestId: request.id,
-    remoteAddress: request.socket.remoteAddress ?? '',
+    remoteAddress: request.clientAddress,
     bytesOut: 0,
   }
   const { limits } = options
@@ -207,7 +207,7 @@ function touched(demands: readonly Demand[]): AuditEvent['resources'] {
 }
 
 function eventOf(exchange: Exchange, reply: FastifyReply, outcome: Outcome): AuditEvent {
-  const { caller, demands, request } = exchange
+  const { caller, demands, asked, request } = exchange
   return {
     at: new Date().toISOString(),
     requestId: exchange.requestId,
@@ -225,6 +225,7 @@ function eventOf(exchange: Exchange, reply: FastifyReply, outcome: Outcome): Aud
     path: exchange.path ?? '',
     workspace: exchange.workspace,
     resources: demands && touched(demands),
+    asked: asked && asked.length <= MOST_ASKED ? asked : undefined,
     ...outcome,
     bytesIn: Number(request.headers['content-length'] ?? 0),
     bytesOut: exchange.bytesOut,

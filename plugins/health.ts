@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import fp from 'fastify-plugin'
 
 declare module 'fastify' {
@@ -23,6 +24,8 @@ export type HealthOptions = {
   readonly required: Readonly<Record<string, HealthPart>>
   /** Parts the gateway can do without for a while: shown, but still ready without them. */
   readonly optional?: HealthOptions['required'] | undefined
+  /** Who may read more than ready or not; everybody if absent. */
+  readonly isPermitted?: ((request: IncomingMessage) => boolean) | undefined
   /** Milliseconds. */
   readonly nowMs?: (() => number) | undefined
   readonly timeoutMs?: number | undefined
@@ -36,7 +39,8 @@ type Readiness = { readonly ready: boolean; readonly parts: Readonly<Record<stri
 const KEEP_MS = 1000
 
 /**
- * `GET /healthz`: the process answers. `GET /readyz`: 200 if all required parts work, else 503, with each part's state.
+ * `GET /healthz`: the process answers. `GET /readyz`: 200 if all required parts work, else 503, with each part's state;
+ * 503 at once when the gateway is about to end.
  * Open to anybody on any host name, since probes come by address; so they say no more than which part fails and how, and of the tracking
  * server its version and what of it the gateway does not know.
  */
@@ -52,13 +56,16 @@ export const health = fp<HealthOptions>(
       reply.header('cache-control', 'no-store')
       return { status: 'ok' }
     })
-    app.get('/readyz', { config }, async (_request, reply) => {
+    app.get('/readyz', { config }, async (request, reply) => {
+      reply.header('cache-control', 'no-store')
+      if (app.isDraining()) return reply.code(503).send({ status: 'closing' })
       const { ready, parts } = await readiness()
-      reply.code(ready ? 200 : 503).header('cache-control', 'no-store')
-      return { status: ready ? 'ready' : 'not ready', parts }
+      const tells = options.isPermitted?.(request.raw) ?? true
+      reply.code(ready ? 200 : 503)
+      return { status: ready ? 'ready' : 'not ready', ...(tells ? { parts } : {}) }
     })
   },
-  { name: 'health', fastify: '5.x' },
+  { name: 'health', dependencies: ['drain'], fastify: '5.x' },
 )
 
 function keepShortly(look: () => Promise<Readiness>, nowMs: () => number): () => Promise<Readiness> {

@@ -39,13 +39,13 @@ export const identify = fp<IdentifyOptions>(
       return caller
     }
     const verify = async (request: FastifyRequest, reply: FastifyReply): Promise<Caller> => {
-      const address = request.socket.remoteAddress ?? ''
+      const address = request.clientAddress
       // What a cookie says is sealed and soon read; and whoever opens a page is not to wait for somebody's script.
-      if (request.headers.authorization !== undefined) limits.assertMayVerify(address)
+      if (request.headers.authorization !== undefined) await limits.assertMayVerify(address)
       try {
         return await identity.identify(request.raw.rawHeaders, reply)
       } catch (fault) {
-        if (isGatewayError(fault, 'ERR_INVALID_TOKEN')) limits.noteRefused(address)
+        if (isGatewayError(fault, 'ERR_INVALID_TOKEN')) await limits.noteRefused(address)
         throw fault
       }
     }
@@ -63,5 +63,5 @@ export const identify = fp<IdentifyOptions>(
     identity.start()
     app.addHook('onClose', () => identity.stop())
   },
-  { name: 'identify', fastify: '5.x' },
+  { name: 'identify', dependencies: ['client-address'], fastify: '5.x' },
 )

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { FastifyReply } from 'fastify'
 import fp from 'fastify-plugin'
 import { commonHeaders, pageHeaders } from '../src/console/headers.ts'
 import { createHostCheck } from '../src/console/host-check.ts'
@@ -21,21 +22,21 @@ export type SecurityOptions = {
 
 /**
  * Refuses requests that are not for this host, before anything else looks at them, and puts the security headers on
- * every answer of a route of ours under `/auth`. Register it before all routes and all plugins that identify.
+ * every answer of ours. Register it before all routes and all plugins that identify.
  */
 export const security = fp<SecurityOptions>(
   async (app, { publicUrl, allowedHosts, formTargets }) => {
     const isAllowed = createHostCheck(allowedHosts)
+    const common = commonHeaders(publicUrl)
     app.addHook('onRequest', (request, reply, next) => {
       reply.header('x-request-id', request.id)
       if (request.routeOptions.config.anyHost === true) return next()
       next(refuseHost(request.raw, isAllowed, publicUrl))
     })
     app.addHook('onSend', (request, reply, payload, next) => {
-      // By the route, not by what was sent: MLflow's own pages under any other route keep their headers.
-      if (request.routeOptions.url?.startsWith('/auth') !== true) return next(null, payload)
-      const type = reply.getHeader('content-type')
-      const headers = isHtml(type) ? pageHeaders(publicUrl, formTargets()) : commonHeaders(publicUrl)
+      // MLflow's own answers do not come by here.
+      const isPage = request.routeOptions.url?.startsWith('/auth') === true && isHtml(reply)
+      const headers = isPage ? pageHeaders(publicUrl, formTargets()) : common
       for (const [name, value] of Object.entries(headers))
         if (!reply.hasHeader(name)) reply.header(name, value)
       next(null, payload)
@@ -74,6 +75,7 @@ function countHosts(rawHeaders: readonly string[]): number {
   return count
 }
 
-function isHtml(type: number | string | string[] | undefined): boolean {
+function isHtml(reply: FastifyReply): boolean {
+  const type = reply.getHeader('content-type')
   return typeof type === 'string' && type.startsWith('text/html')
 }

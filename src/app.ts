@@ -1,14 +1,17 @@
-import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { type FastifyInstance, type FastifyServerOptions, fastify, LogController } from 'fastify'
 import { admin } from '../plugins/admin.ts'
+import { allowedNetworks } from '../plugins/allowed-networks.ts'
 import { api } from '../plugins/api.ts'
 import { audit } from '../plugins/audit.ts'
+import { clientAddress } from '../plugins/client-address.ts'
 import { console } from '../plugins/console.ts'
+import { drain } from '../plugins/drain.ts'
 import { clientErrorHandler, errors, frameworkErrors } from '../plugins/errors.ts'
 import { gateway } from '../plugins/gateway.ts'
-import { health } from '../plugins/health.ts'
+import { type HealthPart, health } from '../plugins/health.ts'
 import { housekeeping } from '../plugins/housekeeping.ts'
+import { httpsRedirect } from '../plugins/https-redirect.ts'
 import { identify } from '../plugins/identify.ts'
 import { login } from '../plugins/login.ts'
 import { metrics } from '../plugins/metrics.ts'
@@ -20,13 +23,14 @@ import { upstreamVersion } from '../plugins/upstream-version.ts'
 import type { AdminParts } from './admin/endpoint.ts'
 import { ENDPOINTS } from './admin/endpoints.ts'
 import { type Chain, type ChainKey, createChain, createChainKey } from './audit/chain.ts'
+import { policyAppliedEvent } from './audit/event.ts'
 import { createMeasurements, type Measurements } from './audit/measurements.ts'
 import { createMetrics } from './audit/metrics.ts'
 import { programLog } from './audit/program-log.ts'
 import { createRequestIds } from './audit/request-id.ts'
 import { type AuditSink, createAuditSink } from './audit/sink.ts'
 import type { Config } from './config.ts'
-import { assetPath } from './console/assets.ts'
+import { assetPath, shellScripts } from './console/assets.ts'
 import { createFormTokens } from './console/form-token.ts'
 import { commonHeaders, mlflowPageHeaders } from './console/headers.ts'
 import { createIdentity, type Identity } from './identity/identity.ts'
@@ -35,14 +39,16 @@ import { CATALOGUE } from './mlflow/catalogue.ts'
 import type { Services } from './mlflow/exchange.ts'
 import { createLookup } from './mlflow/lookup.ts'
 import { createPageTokens } from './mlflow/page-token.ts'
-import { comparableName } from './mlflow/person-name.ts'
 import { createUnknownRoutes } from './mlflow/unknown-routes.ts'
 import { createUpstream } from './mlflow/upstream.ts'
 import { createUpstreamVersion, describeVersion, type UpstreamVersion } from './mlflow/upstream-version.ts'
 import { createWorkspaces, type Workspaces } from './mlflow/workspace.ts'
+import { createListener } from './network/listener.ts'
+import { certificatePart, createTransport, type Transport } from './network/transport.ts'
 import { createDirectory, type Directory } from './policy/directory.ts'
 import { followLockdown, type Lockdown } from './policy/lockdown.ts'
-import { applyPolicy, parsePolicy } from './policy/policy-file.ts'
+import { applyPolicy } from './policy/policy-file.ts'
+import { createPolicyWatch, type PolicyWatch } from './policy/policy-watch.ts'
 import { openStore, type Store } from './store/store.ts'
 
 const DAY = 86_400
@@ -69,6 +75,8 @@ export type AppDependencies = {
   readonly nowMs?: (() => number) | undefined
   /** How often changes made by other processes are looked for. */
   readonly pollMs?: number | undefined
+  /** How often the policy file is looked at. */
+  readonly policyPollMs?: number | undefined
 }
 
 /**
@@ -80,18 +88,30 @@ export type AppDependencies = {
 export async function buildApp(dependencies: AppDependencies): Promise<FastifyInstance> {
   const { config } = dependencies
   const now = dependencies.now ?? (() => Math.floor(Date.now() / 1000))
-  const app = createServer(dependencies)
+  const transport = createTransport({
+    ...{ config, now },
+    log: {
+      info: (fields, message) => app.log.info(fields, message),
+      warn: (fields, message) => app.log.warn(fields, message),
+    },
+  })
+  const app = createServer(dependencies, transport)
   const onFault = (fault: unknown) => app.log.warn({ err: fault }, 'something in the background failed')
 
   const store = await openStore({
     databaseUrl: config.databaseUrl,
+    postgres: config.postgres,
+    redis: config.redis && { ...config.redis, onState: (state, fault) => noteRedis(app, state, fault) },
     now,
     onStatement: dependencies.onStatement,
   })
   app.addHook('onClose', () => store.close())
-  await applyPolicyFile(config, store)
   const { pollMs = 500 } = dependencies
-  const directory = createDirectory({ store, config, now, pollMs, onError: onFault })
+  const directory = createDirectory({
+    ...{ store, config, now, pollMs },
+    outageGrace: config.storeOutageGrace,
+    onError: onFault,
+  })
   await directory.refresh()
   directory.start()
   app.addHook('onClose', async () => directory.stop())
@@ -113,42 +133,79 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   const chainKey = createChainKey(config.gatewaySecret)
   const chain = createChain(chainKey, `gateway@${hostname()}`)
   const sink = await createAuditSink({ ...sinkOptions(config, store, chain), onFault })
-  const limits = createLimits({ config, nowMs: dependencies.nowMs ?? (() => performance.now()) })
+  const limits = createLimits({
+    config,
+    redis: store.redis,
+    nowMs: dependencies.nowMs ?? (() => performance.now()),
+  })
 
-  const running = { directory, lockdown, identity, services, workspaces, version, measurements, limits, sink }
+  const policy = policyWatch(app, dependencies, { store, directory })
+  const running = {
+    directory,
+    lockdown,
+    identity,
+    services,
+    workspaces,
+    version,
+    measurements,
+    limits,
+    sink,
+    policy,
+    transport,
+  }
   await registerPlugins(app, { config, store, chainKey, ...running, now })
+  await policy?.applyNow()
+  if (config.policyWatch) policy?.start()
   return app
 }
 
-function createServer({ config, logger }: AppDependencies): FastifyInstance {
+function createServer({ config, logger }: AppDependencies, { listener }: Transport): FastifyInstance {
   const { publicUrl } = config
   const app = fastify({
     logger: logger ?? programLog(config.logLevel),
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: createRequestIds(),
-    // Forwarded headers decide nothing here: URLs come from the configuration, addresses from the socket.
+    serverFactory: (handler, { keepAliveTimeout = 0 }) =>
+      Object.assign(createListener(handler, listener), { keepAliveTimeout, requestTimeout: 0 }),
+    // Forwarded headers decide nothing here: URLs come from the configuration, addresses from `request.clientAddress`.
     trustProxy: false,
     routerOptions: { maxParamLength: 4096 },
     frameworkErrors: frameworkErrors({ publicUrl }),
-    clientErrorHandler,
+    clientErrorHandler: clientErrorHandler({ publicUrl }),
     forceCloseConnections: 'idle',
-    // An upload may take as long as it moves; what is idle is ended by the timeouts of its own step.
-    requestTimeout: 0,
+    // Whoever still has a connection is answered on it.
+    return503OnClosing: false,
   })
   // Nothing reads a body unless its own scope says how: not for an unknown address, not for a stranger.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
-  // Whether the body is wanted is decided first (RFC 9110 §10.1.1); Node would invite it at once.
-  app.server.on('checkContinue', (request, response) => app.server.emit('request', request, response))
   return app
 }
 
-async function applyPolicyFile({ policyFile, providers }: Config, store: Store): Promise<void> {
-  if (policyFile === undefined) return
-  const policy = parsePolicy(await readFile(policyFile, 'utf8'), {
-    providerIds: providers.map(({ id }) => id),
+/** Follows the policy file, if there is one. */
+function policyWatch(
+  app: FastifyInstance,
+  { config, policyPollMs: pollMs }: AppDependencies,
+  { store, directory }: { readonly store: Store; readonly directory: Directory },
+): PolicyWatch | undefined {
+  const { policyFile: path, providers } = config
+  if (path === undefined) return undefined
+  const requestId = createRequestIds()
+  const watch = createPolicyWatch({
+    ...{ path, pollMs, providerIds: providers.map(({ id }) => id) },
+    apply: async (policy) => {
+      const changed = await applyPolicy(store, policy)
+      await directory.refresh()
+      return changed
+    },
+    onApplied: ({ digest }) => {
+      app.audit.record(policyAppliedEvent(requestId(), digest))
+      app.log.info({ digest }, 'the policy file is in force')
+    },
+    onFault: (problem) => app.log.error(`the policy file is not in force as it is now: ${problem}`),
   })
-  await applyPolicy(store, policy)
+  app.addHook('onClose', async () => watch.stop())
+  return watch
 }
 
 type Made = {
@@ -163,13 +220,14 @@ function createServices(
   directory: Directory,
   { upstreamAnswered: onAnswer, lookups: use }: Measurements,
 ): Made {
-  const { upstreamUrl: url, upstreamHost: host, upstreamTimeout: idleTimeout } = config
-  const upstream = createUpstream({ url, host, idleTimeout, onAnswer, onConnect: () => version.readSoon() })
+  const { upstreamUrl: url, upstreamHost: host, upstreamTls: tls, upstreamTimeout: idleTimeout } = config
+  const reached = { url, host, tls, idleTimeout, onAnswer }
+  const upstream = createUpstream({ ...reached, onConnect: () => version.readSoon() })
   const version = createUpstreamVersion({ upstream })
   const lookup = createLookup({ upstream, use })
   const services: Services = {
     upstream,
-    publicUpstream: createUpstream({ url, host, idleTimeout, onAnswer, connections: PUBLIC_CONNECTIONS }),
+    publicUpstream: createUpstream({ ...reached, connections: PUBLIC_CONNECTIONS }),
     lookup,
     pageTokens: createPageTokens(config.gatewaySecret),
     effects: {
@@ -184,12 +242,9 @@ function createServices(
     clientIdleTimeout: idleTimeout,
     jsonBodyLimit: config.jsonBodyLimit,
     trustAuthorship: config.trustAuthorship,
-    isUsername: async (name) => {
-      const compared = comparableName(name)
-      return (await store.people.list()).some(({ username }) => comparableName(username) === compared)
-    },
-    shellScript: assetPath(config.publicUrl, 'session.js'),
+    isUsername: store.people.isCalled,
     shellHeaders: Object.entries(mlflowPageHeaders(config.artifactScripts)).flat(),
+    shellScripts: shellScripts(config.uiBadge).map((name) => assetPath(config.publicUrl, name)),
     securityHeaders: Object.entries(commonHeaders(config.publicUrl)).flat(),
   }
   const workspaces = createWorkspaces({
@@ -229,14 +284,17 @@ type Parts = {
   readonly limits: Limits
   readonly measurements: Measurements
   readonly sink: AuditSink
+  readonly policy: PolicyWatch | undefined
+  readonly transport: Transport
   readonly now: () => number
 }
 
 async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void> {
   const { config, store, directory, lockdown, identity, services, workspaces, version, limits, sink, now } =
     parts
-  const { measurements } = parts
+  const { measurements, policy, transport } = parts
   const { publicUrl, metricsPort } = config
+  const { certificate, isPermitted } = transport
   const unknown = createUnknownRoutes(CATALOGUE)
   const counters = createMetrics({
     auditDropped: sink.dropped,
@@ -250,9 +308,14 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
       sessions: store.sessions.count,
       accessTokens: store.tokens.count,
     },
+    policyFileOk: policy && (() => policy.state().ok),
+    certificateExpiry: certificate && (() => certificate.current().expiresAt - now()),
   })
   await app.register(errors, { publicUrl })
+  await app.register(clientAddress, transport)
   await app.register(audit, { sink, observers: [counters.observe] })
+  if (isPermitted !== undefined) await app.register(allowedNetworks, { isPermitted })
+  await app.register(drain, transport)
   await app.register(housekeeping, {
     tasks: {
       sessions: () => store.sessions.prune(now()),
@@ -272,6 +335,12 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
   await app.register(health, {
     required: {
       store: { check: store.changes.latest, reason: 'the database does not answer' },
+      changes: {
+        check: async () => {
+          if (!directory.isCurrent()) throw new Error('the feed is old')
+        },
+        reason: 'what other gateways have changed cannot be read, so that nothing in memory counts',
+      },
       upstream: {
         check: () => assertHealthy(services),
         reason: 'the tracking server does not answer',
@@ -280,7 +349,11 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
     },
     optional: {
       lockdown: { check: async () => {}, reason: '', detail: () => describeLockdown(lockdown) },
+      ...(policy && { policy_file: healthOfPolicy(policy) }),
+      ...certificatePart(certificate, now),
+      ...(store.redis && { redis: { check: store.redis.ping, reason: 'Redis does not answer' } }),
     },
+    isPermitted,
   })
   await app.register(upstreamVersion, { version })
   await app.register(identify, { identity, limits, lockdown })
@@ -321,8 +394,30 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
     followVersion: version.follow,
     onAllowed: measurements.allowed,
   })
+  await serveHttps(app, parts)
   if (metricsPort !== undefined)
     await app.register(metrics, { metrics: counters, port: metricsPort, host: config.host })
+}
+
+/** Follows the certificate's files while the gateway listens, and redirects to it by http if that is wanted. */
+async function serveHttps(app: FastifyInstance, { config, transport, now }: Parts): Promise<void> {
+  const { certificate, listener } = transport
+  const { httpRedirectPort: port, publicUrl, host } = config
+  if (certificate !== undefined) {
+    if (certificate.current().expiresAt <= now()) app.log.warn('the certificate in TLS_CERT_FILE has expired')
+    app.addHook('onReady', async () => certificate.start())
+    app.addHook('onClose', async () => certificate.stop())
+  }
+  if (port !== undefined) await app.register(httpsRedirect, { publicUrl, host, port, listener })
+}
+
+function noteRedis(app: FastifyInstance, state: 'lost' | 'back', fault: unknown): void {
+  if (state === 'back') app.log.info('Redis answers again')
+  else
+    app.log.warn(
+      { err: fault },
+      'Redis does not answer: nobody can sign in, and each replica counts by itself',
+    )
 }
 
 function adminParts({ store, config, now, services, workspaces, identity }: Parts): AdminParts {
@@ -350,6 +445,20 @@ async function refreshAll({ directory, lockdown, identity }: Parts): Promise<voi
 function describeLockdown(lockdown: Lockdown): object {
   const state = lockdown.current()
   return state === undefined ? { mode: 'off' } : { mode: state.mode, since: state.since }
+}
+
+/** Anybody may read it: how many faults and where, but none of their words. */
+function healthOfPolicy({ state }: PolicyWatch): HealthPart {
+  return {
+    check: async () => {
+      if (!state().ok) throw new Error('faulty')
+    },
+    reason: 'the policy file is faulty or gone; what it said before stays in force, and the log says more',
+    detail: () => {
+      const current = state()
+      return current.ok ? {} : { faults: current.faults, lines: current.lines }
+    },
+  }
 }
 
 async function assertHealthy({ upstream }: Services): Promise<void> {

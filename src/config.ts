@@ -1,13 +1,23 @@
 import { readFileSync } from 'node:fs'
 import { checkAgreement } from './config/agreement.ts'
-import { isLoopback, parseAllowedHost, readPlainUrl } from './config/checks.ts'
+import { isLoopback, parseAllowedHost, readHosts, readPlainUrl } from './config/checks.ts'
+import { readDatabase, type StoreAddress } from './config/database.ts'
 import { ConfigError, createFaultList, type FaultList } from './config/fault.ts'
+import { type NetworkConfig, readNetwork } from './config/network.ts'
+import {
+  checkVerification,
+  readTls,
+  readUpstreamTls,
+  type TlsConfig,
+  type UpstreamTls,
+} from './config/pem-files.ts'
 import { oidcPrefixes, readProviders } from './config/providers.ts'
 import { qualifyName } from './config/qualified-name.ts'
 import { GatewaySchema, type GatewayVariables } from './config/schema.ts'
 import { checkSpelling } from './config/spelling.ts'
 import { readVariables, type Source } from './config/variables.ts'
 import { listWarnings } from './config/warnings.ts'
+import type { PostgresSettings } from './store/postgres-pool.ts'
 
 export { ConfigError, type Fault } from './config/fault.ts'
 
@@ -40,6 +50,10 @@ export type ProviderConfig = {
   readonly serviceAccounts: readonly string[]
   /** True only if the issuer is plain http and ALLOW_HTTP_ISSUER permits it. */
   readonly allowHttpIssuer: boolean
+  /** Hosts that may be called besides the issuer's own. As {@link Config.allowedHosts}. */
+  readonly allowedHosts: readonly string[]
+  /** PEM of the authorities that alone may vouch for the provider; undefined: those that Node ships. */
+  readonly authorities: string | undefined
 }
 
 /** The checked configuration. Durations are in seconds, sizes in bytes unless the name says otherwise. */
@@ -53,13 +67,25 @@ export type Config = {
   readonly allowedHosts: readonly string[]
   /** How long requests in flight may take to finish after SIGTERM. */
   readonly shutdownGrace: number
+  /** How long all goes on as before after SIGTERM, but for readiness. */
+  readonly shutdownDelay: number
+  /** Undefined: plain http. */
+  readonly tls: TlsConfig | undefined
+  readonly httpRedirectPort: number | undefined
+  readonly network: NetworkConfig
   /** The tracking server. Pathname as {@link Config.publicUrl}'s; never holds a user name or password. */
   readonly upstreamUrl: URL
   /** `Host` of every request to the tracking server. */
   readonly upstreamHost: string
+  readonly upstreamTls: UpstreamTls
   /** How long the upstream may stay silent. Not a limit on the whole transfer. */
   readonly upstreamTimeout: number
   readonly databaseUrl: string
+  readonly postgres: PostgresSettings
+  /** Where sessions are, if not in the database. */
+  readonly redis: StoreAddress['redis']
+  /** How long what is in memory counts while the store cannot be read. */
+  readonly storeOutageGrace: number
   /** Key material for everything sealed or signed by us: at least 32 characters, no placeholder. */
   readonly gatewaySecret: string
   /** At least one. Ids and issuers are unique. */
@@ -71,6 +97,7 @@ export type Config = {
   /** What a signed-in person may do with a resource that no grant of theirs covers. */
   readonly defaultPermission: 'NO_PERMISSIONS' | 'READ' | 'USE' | 'EDIT'
   readonly policyFile: string | undefined
+  readonly policyWatch: boolean
   readonly sessionIdleTtl: number
   readonly sessionAbsoluteTtl: number
   readonly sessionTokenTtl: number
@@ -84,6 +111,7 @@ export type Config = {
   /** A minute; 0 is no limit. */
   readonly rateLimitSignIn: number
   readonly jsonBodyLimit: number
+  readonly uiBadge: boolean
   readonly trustAuthorship: boolean
   readonly workspaces: boolean
   readonly presignedUrls: boolean
@@ -117,6 +145,7 @@ export function readConfig(env: Source['env'], readFile: Source['readFile'] = re
   const variables = readVariables(GatewaySchema, '', source, faults)
   const config = derive(variables, source, faults)
   checkAgreement(config, variables, faults)
+  checkVerification(source, faults)
   checkSpelling(source, oidcPrefixes(variables), faults)
   if (faults.all().length > 0) throw new ConfigError(faults.all())
   return { ...config, warnings: listWarnings(config, variables) }
@@ -139,16 +168,23 @@ function derive(variables: GatewayVariables, source: Source, faults: FaultList):
     port: variables.PORT,
     allowedHosts: readAllowedHosts(variables.ALLOWED_HOSTS, publicUrl, faults),
     shutdownGrace: variables.SHUTDOWN_GRACE,
+    shutdownDelay: variables.SHUTDOWN_DELAY,
+    tls: readTls(variables, source, faults),
+    httpRedirectPort: variables.HTTP_REDIRECT_PORT,
+    network: readNetwork(variables, faults),
     upstreamUrl,
     upstreamHost: readUpstreamHost(variables.UPSTREAM_HOST, upstreamUrl, faults),
+    upstreamTls: readUpstreamTls(variables, source, faults),
     upstreamTimeout: variables.UPSTREAM_TIMEOUT,
-    databaseUrl: variables.DATABASE_URL,
+    ...readDatabase(variables, source, faults),
+    storeOutageGrace: variables.STORE_OUTAGE_GRACE,
     gatewaySecret: variables.GATEWAY_SECRET,
     providers,
     adminUsers: readNames('ADMIN_USERS', variables.ADMIN_USERS, ids, faults),
     adminGroups: readNames('ADMIN_GROUPS', variables.ADMIN_GROUPS, ids, faults),
     defaultPermission: variables.DEFAULT_PERMISSION,
     policyFile: readablePath('POLICY_FILE', variables.POLICY_FILE, source, faults),
+    policyWatch: variables.POLICY_WATCH,
     sessionIdleTtl: variables.SESSION_IDLE_TTL,
     sessionAbsoluteTtl: variables.SESSION_ABSOLUTE_TTL,
     sessionTokenTtl: variables.SESSION_TOKEN_TTL,
@@ -158,6 +194,7 @@ function derive(variables: GatewayVariables, source: Source, faults: FaultList):
     rateLimitAddress: variables.RATE_LIMIT_ADDRESS,
     rateLimitSignIn: variables.RATE_LIMIT_SIGN_IN,
     jsonBodyLimit: variables.JSON_BODY_LIMIT,
+    uiBadge: variables.UI_BADGE,
     trustAuthorship: variables.TRUSTED_AUTHORSHIP,
     workspaces: variables.WORKSPACES,
     webhookHosts: readHosts('WEBHOOK_ALLOWED_HOSTS', variables.WEBHOOK_ALLOWED_HOSTS, faults),
@@ -179,7 +216,7 @@ function derive(variables: GatewayVariables, source: Source, faults: FaultList):
  * MLflow from 3.5 on refuses host names that it was not told of, such as a Compose service's, but takes `localhost`
  * (field report 48). An https upstream is behind something that goes by the name.
  */
-function readUpstreamHost(entry: string | undefined, url: URL, faults: FaultList): string {
+export function readUpstreamHost(entry: string | undefined, url: URL, faults: FaultList): string {
   if (entry === undefined) return url.protocol === 'https:' ? url.host : 'localhost'
   const host = parseAllowedHost(entry)
   if (host === undefined) {
@@ -196,16 +233,6 @@ function readUpstreamHost(entry: string | undefined, url: URL, faults: FaultList
 function readAllowedHosts(entries: readonly string[], publicUrl: URL, faults: FaultList): readonly string[] {
   const own = isLoopback(publicUrl.hostname) ? ['localhost', '127.0.0.1', '[::1]'] : []
   return [...new Set([publicUrl.hostname, ...own, ...readHosts('ALLOWED_HOSTS', entries, faults)])]
-}
-
-function readHosts(name: string, entries: readonly string[], faults: FaultList): readonly string[] {
-  return entries.flatMap((entry) => {
-    const host = parseAllowedHost(entry)
-    if (host === undefined) {
-      faults.add(name, 'holds an entry that is no host name', 'Set it to names such as mlflow.internal:8443.')
-    }
-    return host ?? []
-  })
 }
 
 function readNames(

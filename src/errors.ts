@@ -1,3 +1,5 @@
+import type { MissingAccess } from './policy/asked.ts'
+
 /**
  * Every way the gateway says no, as one closed table: the HTTP status, the OAuth error code (RFC 6750 §3.1) for
  * `WWW-Authenticate`, and MLflow's own error code for the JSON body.
@@ -51,6 +53,8 @@ export type GatewayErrorOptions = {
   readonly reason?: string
   /** Seconds until it may be tried again: `Retry-After` (RFC 9110 §10.2.3). */
   readonly retryAfter?: number
+  /** The right that would have allowed it. Shown: it holds nothing but what the request said and the refusal says. */
+  readonly missing?: MissingAccess | undefined
 }
 
 /** The only error the gateway raises on purpose; `plugins/errors.ts` is the only place that renders it. */
@@ -58,6 +62,7 @@ export class GatewayError extends Error {
   readonly code: ErrorCode
   readonly reason: string | undefined
   readonly retryAfter: number | undefined
+  readonly missing: MissingAccess | undefined
 
   /** @param message A sentence for the caller: what happened, why, what to do. Holds no secret and no upstream address. */
   constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
@@ -66,6 +71,7 @@ export class GatewayError extends Error {
     this.code = code
     this.reason = options.reason
     this.retryAfter = options.retryAfter
+    this.missing = options.missing
   }
 
   get refusal(): Refusal {

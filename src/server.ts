@@ -12,13 +12,18 @@ async function main(): Promise<void> {
   const config = readConfig(process.env)
   const app = await buildApp({ config })
   for (const warning of config.warnings) app.log.warn(warning)
-  closeOnSignal(app, config.shutdownGrace)
+  closeOnSignal(app, config)
   await listen(app, config)
 }
 
 async function listen(app: FastifyInstance, config: Config): Promise<void> {
   try {
-    await app.listen({ host: config.host, port: config.port })
+    await app.listen({
+      host: config.host,
+      port: config.port,
+      listenTextResolver: (address) =>
+        `Server listening at ${config.tls === undefined ? address : address.replace(/^http:/, 'https:')}`,
+    })
   } catch (error) {
     await app.close()
     throw error
@@ -26,15 +31,22 @@ async function listen(app: FastifyInstance, config: Config): Promise<void> {
 }
 
 /**
- * On SIGTERM or SIGINT: no new connections, requests in flight may finish, then the process ends by itself with 0.
- * What still runs after `grace` seconds is cut off. A second signal ends the process at once.
+ * On SIGTERM or SIGINT: not ready from now on, but everything goes on for `shutdownDelay` seconds; then no new
+ * connections, requests in flight may finish, and the process ends by itself with 0. What still runs after
+ * `shutdownGrace` seconds more is cut off. A second signal ends the process at once.
  */
-function closeOnSignal(app: FastifyInstance, grace: number): void {
-  let closing = false
-  const close = (signal: NodeJS.Signals) => {
-    if (closing) process.exit(1)
-    closing = true
-    app.log.info({ signal, grace }, 'closing')
+function closeOnSignal(app: FastifyInstance, { shutdownDelay: delay, shutdownGrace: grace }: Config): void {
+  let isEnding = false
+  const end = (signal: NodeJS.Signals) => {
+    if (isEnding) process.exit(1)
+    isEnding = true
+    app.drain()
+    app.log.info({ signal, delay, grace }, delay > 0 ? 'not ready any more' : 'closing')
+    if (delay > 0) setTimeout(close, delay * 1_000)
+    else close()
+  }
+  const close = () => {
+    if (delay > 0) app.log.info({ grace }, 'closing')
     // A connection whose last answer has just been sent would stay open, and the process with it, as keep-alive allows.
     const sweep = setInterval(() => app.server.closeIdleConnections(), SWEEP_MS)
     const cutOff = setTimeout(() => app.server.closeAllConnections(), grace * 1_000)
@@ -46,8 +58,8 @@ function closeOnSignal(app: FastifyInstance, grace: number): void {
         clearTimeout(cutOff)
       })
   }
-  process.on('SIGTERM', close)
-  process.on('SIGINT', close)
+  process.on('SIGTERM', end)
+  process.on('SIGINT', end)
 }
 
 /** Only the message: an error object may hold a request, and a request holds credentials. */

@@ -12,7 +12,8 @@ import { endProcess, gatewayEnvironment, startGateway } from '../../test/support
 import { freePort } from '../../test/support/mlflow.ts'
 import type { Usage } from './report-usage.ts'
 
-const REPORT_USAGE = fileURLToPath(new URL('./report-usage.ts', import.meta.url))
+/** What `readUsage` needs Node to load with `--import`. */
+export const REPORT_USAGE = fileURLToPath(new URL('./report-usage.ts', import.meta.url))
 const BARE_PROXY = fileURLToPath(new URL('./bare-proxy.ts', import.meta.url))
 
 /** A server that is measured. */
@@ -25,7 +26,7 @@ export type Subject = {
 }
 
 /** What the process says it has used. */
-export async function readUsage(subject: Subject): Promise<Usage> {
+export async function readUsage(subject: Pick<Subject, 'process'>): Promise<Usage> {
   const answer = once(subject.process, 'message') as Promise<[Usage]>
   subject.process.send('usage')
   const [usage] = await answer

@@ -13,7 +13,7 @@ for name in gateway_database_url gateway_secret keycloak_password oidc_client_se
   fi
   value=$(head -c 36 /dev/urandom | base64 | tr '+/' '-_' | tr -d '\n')
   if [ "$name" = gateway_database_url ]; then
-    value="postgres://gateway:$value@postgres:5432/gateway"
+    value="postgres://gateway:$value@postgres:5432/gateway?sslmode=disable"
   fi
   printf '%s' "$value" >"$name"
   chmod 0444 "$name"

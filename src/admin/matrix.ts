@@ -1,7 +1,7 @@
-import { type Access, compileAccess, type ResourceRef } from '../policy/access.ts'
-import { qualifiedNames } from '../policy/admins.ts'
+import { compileAccess, type ResourceRef } from '../policy/access.ts'
 import { DEFAULT_WORKSPACE, type Level } from '../policy/grants.ts'
-import { defaultLevelIn, type MemberConfig } from '../policy/member.ts'
+import { createMemberCompiler, defaultLevelIn, type MemberConfig } from '../policy/member.ts'
+import type { Membership } from '../store/membership.ts'
 import type { Person } from '../store/person.ts'
 import type { Store } from '../store/store.ts'
 
@@ -14,7 +14,7 @@ export type MatrixRow = {
 }
 
 export type MatrixParts = {
-  readonly store: Pick<Store, 'people' | 'roles'>
+  readonly store: Pick<Store, 'people'>
   readonly config: MemberConfig
   /** The workspace that the resources are in; the default one if absent. */
   readonly workspace?: string | undefined
@@ -23,46 +23,56 @@ export type MatrixParts = {
 }
 
 /**
- * What each of these people holds on each of these resources, those alike in one row: so many people can be looked at at
- * once. Few statements, however many people; accesses are compiled once for each set of roles.
+ * What each of these people holds on each of these experiments, those alike in one row: so many people can be looked at at
+ * once. A constant number of statements, however many people; accesses are compiled once for each set of roles.
  */
 export async function accessMatrix(
-  people: readonly Person[],
-  resources: readonly ResourceRef[],
+  people: readonly Pick<Person, 'id'>[],
+  experiments: readonly ResourceRef[],
   { store, config, now, workspace = DEFAULT_WORKSPACE }: MatrixParts,
 ): Promise<readonly MatrixRow[]> {
-  const [first] = people
-  if (first === undefined) return []
-  const userIds = people.map(({ id }) => id)
-  const held = Map.groupBy(await store.roles.holdings(config.providers, { userIds }), ({ userId }) => userId)
-  const found = await store.roles.findAll(new Set([...held.values()].flat().map(({ roleId }) => roleId)))
-  // One person's own role is one in each workspace.
-  const roles = new Map(
-    found.filter((role) => role.workspace === workspace).map((role) => [role.id, role] as const),
-  )
-  const admins = await store.roles.namedSo({
-    users: qualifiedNames(config.adminUsers, config),
-    groups: qualifiedNames(config.adminGroups, config),
+  const memberships = await store.people.memberships({
+    userIds: people.map(({ id }) => id),
+    providers: config.providers,
+    about: { type: 'experiment', keys: experiments.flatMap(({ key }) => key ?? []), workspace },
   })
-  const membership = await store.people.membership(first.id, config.providers)
-  const everybodys = defaultLevelIn(workspace, membership ?? {}, config.defaultPermission)
-  const compiled = new Map<string, Access>()
+  const compile = createMemberCompiler(config, now)
+  const levelsOf = createLevels(experiments, { config, now: now(), workspace })
   const rows = new Map<string, { people: Person[]; isAdmin: boolean; levels: readonly Level[] }>()
-  for (const person of people) {
-    const isAdmin = admins.has(person.id)
-    const roleIds = [...new Set((held.get(person.id) ?? []).map(({ roleId }) => roleId))].toSorted()
-    const set = roleIds.join(' ')
-    const there = roleIds.flatMap((id) => roles.get(id) ?? [])
-    // Elsewhere than in the default workspace, who holds nothing has not even what everybody has.
-    const isThere = workspace === DEFAULT_WORKSPACE || there.some(({ grants }) => grants.length > 0)
-    const defaultLevel = isThere ? everybodys : 'NO_PERMISSIONS'
-    const access = compiled.get(set) ?? compileAccess(there, { defaultLevel, now: now(), workspace })
-    compiled.set(set, access)
-    const levels = resources.map((resource): Level => (isAdmin ? 'MANAGE' : access.levelOf(resource)))
+  for (const held of memberships) {
+    const member = compile({ ...held, roles: [] })?.member
+    const isAdmin = member?.principal.isAdmin ?? false
+    // Nothing for who is locked out, whatever they hold.
+    const levels = member === undefined ? experiments.map(() => NOTHING) : levelsOf(held, isAdmin)
     const key = JSON.stringify([isAdmin, levels])
     const row = rows.get(key) ?? { people: [], isAdmin, levels }
-    row.people.push(person)
+    row.people.push(held.person)
     rows.set(key, row)
   }
   return [...rows.values()]
+}
+
+const NOTHING: Level = 'NO_PERMISSIONS'
+
+function createLevels(
+  experiments: readonly ResourceRef[],
+  {
+    config,
+    now,
+    workspace,
+  }: { readonly config: MemberConfig; readonly now: number; readonly workspace: string },
+): (held: Membership, isAdmin: boolean) => readonly Level[] {
+  const compiled = new Map<string, readonly Level[]>()
+  return (held, isAdmin) => {
+    if (isAdmin) return experiments.map((): Level => 'MANAGE')
+    const { roles } = held
+    const set = roles.map(({ id }) => id).join(' ')
+    // Elsewhere than in the default workspace, who holds nothing has not even what everybody has.
+    const isThere = workspace === DEFAULT_WORKSPACE || roles.some(({ grants }) => grants.length > 0)
+    const defaultLevel = isThere ? defaultLevelIn(workspace, held, config.defaultPermission) : NOTHING
+    const access = compiled.has(set) ? undefined : compileAccess(roles, { defaultLevel, now, workspace })
+    const levels = compiled.get(set) ?? experiments.map((each) => access?.levelOf(each) ?? NOTHING)
+    compiled.set(set, levels)
+    return levels
+  }
 }

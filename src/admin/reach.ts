@@ -2,8 +2,11 @@ import type { ResourceRef } from '../policy/access.ts'
 import { qualifiedNames } from '../policy/admins.ts'
 import type { Demand } from '../policy/decide.ts'
 import { type ConsideredGrant, explain } from '../policy/explain.ts'
-import { DEFAULT_WORKSPACE, type Level } from '../policy/grants.ts'
+import { compileGlob } from '../policy/glob.ts'
+import { DEFAULT_WORKSPACE, type Grant, type Level, type ResourceType } from '../policy/grants.ts'
 import { createMemberCompiler, defaultLevelIn, type MemberConfig } from '../policy/member.ts'
+import type { Membership } from '../store/membership.ts'
+import type { About } from '../store/memberships.ts'
 import type { Store } from '../store/store.ts'
 
 /** What somebody holds on a resource, and through what. */
@@ -61,34 +64,64 @@ export async function whoReaches(
     after,
     limit,
   })
+  const place = workspace ?? DEFAULT_WORKSPACE
+  const memberships = await store.people.memberships({
+    userIds: candidates.map(({ id }) => id),
+    providers: config.providers,
+    about: aboutOf(resource, place),
+  })
   const compile = createMemberCompiler(config, now)
-  const people: Reach[] = []
   const options = { defaultPermission: config.defaultPermission, now: at, workspace }
-  let byDefault: Level | undefined
-  for (const { id, username } of candidates) {
-    const membership = await store.people.membership(id, config.providers)
-    const member = membership && compile(membership)?.member
-    if (membership === undefined || member === undefined) continue
-    byDefault ??= defaultLevelIn(workspace ?? DEFAULT_WORKSPACE, membership, config.defaultPermission)
-    const { isAdmin } = member.principal
-    const demand: Demand = { action: 'read', resource }
-    const [found] = explain([demand], membership, options)
-    if (found === undefined) continue
-    const through = found.grants.filter(({ decides }) => decides)
-    if (isAdmin || through.length > 0) {
-      people.push({
-        userId: id,
-        username,
-        level: isAdmin ? 'MANAGE' : found.held,
-        isAdmin,
-        through: isAdmin ? [] : through,
-      })
-    }
-  }
+  const speaks = speaksOf(resource, place)
+  const people = memberships.flatMap((held): Reach | readonly [] => {
+    const roles = held.roles.map((role) => ({ ...role, grants: role.grants.filter(speaks) }))
+    return reachOf(resource, { ...held, roles }, { compile, options })
+  })
   const last = candidates.at(-1)
   return {
     people,
-    byDefault: byDefault ?? defaultLevelIn(workspace ?? DEFAULT_WORKSPACE, {}, config.defaultPermission),
+    byDefault: defaultLevelIn(place, memberships[0] ?? {}, config.defaultPermission),
     next: candidates.length === limit ? last?.username : undefined,
   }
+}
+
+function aboutOf({ type, key }: ResourceRef, workspace: string): About {
+  // Nothing but administrators reaches the server: no grant is on it, so none is found.
+  return { type: type as ResourceType, keys: key === undefined ? [] : [key], workspace }
+}
+
+/**
+ * Tells name patterns that match from those that do not, each looked at once however many roles have it. Elsewhere than in
+ * the default workspace any grant makes a member, so all stay.
+ */
+function speaksOf({ name }: ResourceRef, workspace: string): (grant: Grant) => boolean {
+  if (workspace !== DEFAULT_WORKSPACE) return () => true
+  const known = new Map<string, boolean>()
+  return ({ match, pattern }) => {
+    if (match !== 'name') return true
+    const matches = known.get(pattern) ?? (name !== undefined && compileGlob(pattern)(name))
+    known.set(pattern, matches)
+    return matches
+  }
+}
+
+type Judging = {
+  readonly compile: ReturnType<typeof createMemberCompiler>
+  readonly options: Parameters<typeof explain>[2]
+}
+
+/** @returns Nothing for somebody who is locked out, or has nothing but the default. */
+function reachOf(
+  resource: ResourceRef,
+  membership: Membership,
+  { compile, options }: Judging,
+): Reach | readonly [] {
+  const member = compile(membership)?.member
+  const demand: Demand = { action: 'read', resource }
+  const [found] = explain([demand], membership, options)
+  if (member === undefined || found === undefined) return []
+  const { isAdmin, userId, username } = member.principal
+  const through = found.grants.filter(({ decides }) => decides)
+  if (isAdmin) return { userId, username, level: 'MANAGE', isAdmin, through: [] }
+  return through.length === 0 ? [] : { userId, username, level: found.held, isAdmin, through }
 }

@@ -4,7 +4,7 @@ import { GRANT_TYPES, type Grant } from '../policy/grants.ts'
 import type { StoredGrant } from '../store/grant-row.ts'
 import type { RoleVia } from '../store/membership.ts'
 import type { Person } from '../store/person.ts'
-import type { RoleDetails, RoleRecord } from '../store/roles.ts'
+import type { RoleDetails, RoleSummary } from '../store/roles.ts'
 import type { SessionRecord } from '../store/sessions.ts'
 import type { TokenRecord } from '../store/tokens.ts'
 import { WorkspaceWire, workspaceToWire } from './place.ts'
@@ -16,6 +16,13 @@ import { WorkspaceWire, workspaceToWire } from './place.ts'
 const Time = Type.Integer({ description: 'Seconds since the epoch.' })
 const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 const strict = { additionalProperties: false } as const
+
+/** How a list is asked for in pages, and where the next one begins; `null` after the last. */
+export const Paging = {
+  after: Type.Optional(Type.String({ description: 'Go on after this one: `next` of the page before.' })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 100 })),
+}
+export const Next = { next: Type.Union([Type.String(), Type.Null()]) }
 
 export const LevelSchema = Type.Enum(['READ', 'USE', 'EDIT', 'MANAGE', 'DENY'])
 export const GrantTypeSchema = Type.Enum([...GRANT_TYPES])
@@ -91,14 +98,14 @@ export const RoleSummaryWire = Type.Object({
   description: orNull(Type.String()),
   ...WorkspaceWire,
   source: Type.String({ description: 'policy: changed in the policy file only.' }),
-  grants: Type.Array(GrantWire),
+  grant_count: Type.Integer(),
 })
 
-export function roleSummaryToWire({ id, name, description, workspace, source, grants }: RoleRecord) {
+export function roleSummaryToWire({ id, name, description, workspace, source, grantCount }: RoleSummary) {
   return {
     ...{ id, name, description: description ?? null },
     ...workspaceToWire(workspace),
-    ...{ source, grants: grants.map(grantToWire) },
+    ...{ source, grant_count: grantCount },
   }
 }
 
@@ -106,14 +113,16 @@ const HeldBy = { source: Type.String() }
 
 export const RoleWire = Type.Object({
   ...RoleSummaryWire.properties,
+  grants: Type.Array(GrantWire),
   users: Type.Array(Type.Object({ id: Type.String(), username: Type.String(), ...HeldBy })),
   groups: Type.Array(Type.Object({ provider: Type.String(), name: Type.String(), ...HeldBy })),
   names: Type.Array(Type.Object({ provider: Type.String(), name: Type.String(), ...HeldBy })),
 })
 
 export function roleToWire(role: RoleDetails) {
-  const { users, groups, names } = role
-  return { ...roleSummaryToWire(role), users, groups, names }
+  const { users, groups, names, grants } = role
+  const summary = roleSummaryToWire({ ...role, grantCount: grants.length })
+  return { ...summary, grants: grants.map(grantToWire), users, groups, names }
 }
 
 export const PersonSummaryWire = Type.Object({

@@ -1,4 +1,8 @@
 import type { CredentialKind } from '../identity/principal.ts'
+import type { Demand } from '../policy/decide.ts'
+
+/** Demands kept in one event. */
+export const MOST_ASKED = 100
 
 /** What an event is about: a decision on a request, or something a person did to a credential, a role or a policy. */
 export type AuditEventKind =
@@ -50,6 +54,11 @@ export type AuditEvent = {
   /** Where it was, with `WORKSPACES`. */
   readonly workspace?: string | undefined
   readonly resources?: readonly AuditedResource[] | undefined
+  /**
+   * What was asked of the caller's grants, to judge it again under another policy; absent for administrators, of whom
+   * nothing is asked, and beyond {@link MOST_ASKED}.
+   */
+  readonly asked?: readonly Demand[] | undefined
   readonly effect: 'allow' | 'deny' | 'error'
   /** Why, as a word to count by: `no_grant`, `level_too_low`, `expired`, ... */
   readonly reason?: string | undefined
@@ -57,6 +66,19 @@ export type AuditEvent = {
   readonly bytesIn: number
   readonly bytesOut: number
   readonly durationMs: number
-  /** Address of the socket's other end; never one a header claims. */
+  /** Address of the client: the connection's other end, or whom a trusted proxy there speaks for. */
   readonly remoteAddress: string
+}
+
+/**
+ * A policy file was put in force, by nobody's request.
+ *
+ * @param digest SHA-256 of the file, hexadecimal: tells which version of it.
+ */
+export function policyAppliedEvent(requestId: string, digest: string): AuditEvent {
+  return {
+    ...{ at: new Date().toISOString(), requestId, event: 'policy_applied', provider: 'policy file' },
+    ...{ method: 'FILE', path: 'POLICY_FILE', resources: [{ type: 'policy_file', id: digest }] },
+    ...{ effect: 'allow', status: 0, bytesIn: 0, bytesOut: 0, durationMs: 0, remoteAddress: '' },
+  }
 }

@@ -16,6 +16,10 @@ export type MetricSources = {
   readonly upstreamVersion: () => string | undefined
   readonly measurements: Measurements
   readonly operating: OperatingSources
+  /** False while the policy file is not what is in force; absent where there is none. */
+  readonly policyFileOk?: (() => boolean) | undefined
+  /** Seconds until the certificate that is served expires; absent without one. */
+  readonly certificateExpiry?: (() => number) | undefined
 }
 
 export type Metrics = {
@@ -101,6 +105,7 @@ function observeDurations(registry: Registry): (event: AuditEvent) => void {
 
 function readSources(registry: Registry, sources: MetricSources): void {
   const { auditDropped, cacheSizes, unknownRoutes, upstreamVersion, lockdown } = sources
+  const { policyFileOk, certificateExpiry } = sources
   new Gauge({
     name: 'gateway_lockdown',
     help: '1 for the lockdown that is in force',
@@ -110,6 +115,7 @@ function readSources(registry: Registry, sources: MetricSources): void {
       for (const mode of ['closed', 'read_only']) this.set({ mode }, lockdown() === mode ? 1 : 0)
     },
   })
+  if (policyFileOk !== undefined) tellOfPolicy(registry, policyFileOk)
   new Counter({
     name: 'gateway_audit_dropped_total',
     help: 'Audit events that did not reach one of their destinations',
@@ -145,6 +151,29 @@ function readSources(registry: Registry, sources: MetricSources): void {
     collect() {
       this.reset()
       this.set({ version: upstreamVersion() ?? 'unknown' }, 1)
+    },
+  })
+  if (certificateExpiry !== undefined) tellOfCertificate(registry, certificateExpiry)
+}
+
+function tellOfCertificate(registry: Registry, certificateExpiry: () => number): void {
+  new Gauge({
+    name: 'gateway_tls_certificate_expiry_seconds',
+    help: 'Seconds until the certificate that is served expires; negative since it has',
+    registers: [registry],
+    collect() {
+      this.set(certificateExpiry())
+    },
+  })
+}
+
+function tellOfPolicy(registry: Registry, policyFileOk: () => boolean): void {
+  new Gauge({
+    name: 'gateway_policy_file_ok',
+    help: '1 while the policy file is in force as it is; 0 while it is faulty or gone, and what it said before counts',
+    registers: [registry],
+    collect() {
+      this.set(policyFileOk() ? 1 : 0)
     },
   })
 }

@@ -31,12 +31,3 @@ export async function findRole(store: Pick<Store, 'roles'>, name: string): Promi
     throw new GatewayError('ERR_NOT_FOUND', `There is no role ${name}. See them with: role list`)
   return role
 }
-
-/** What the policy file says is changed there, or the next start would undo it. @throws {GatewayError} */
-export function assertByHand(thing: { readonly source: string }, what: string): void {
-  if (thing.source !== 'policy') return
-  throw new GatewayError(
-    'ERR_INVALID_PARAMETER',
-    `${what} comes from the policy file; change it there and apply the file`,
-  )
-}

@@ -11,6 +11,8 @@ import { lockdownCommands } from './lockdown.ts'
 import { policyCommands } from './policy.ts'
 import { roleCommands } from './role.ts'
 import { sessionCommands } from './sessions.ts'
+import { addSimulateCommand } from './simulate.ts'
+import { storeCommands } from './store.ts'
 import { tokenCommands } from './token.ts'
 import { userCommands } from './user.ts'
 
@@ -48,10 +50,12 @@ function createProgram(cli: Cli): Command {
     sessionCommands,
     lockdownCommands,
     auditCommands,
+    storeCommands,
     catalogueCommands,
   ]
   for (const commands of groups) program.addCommand(commands(cli))
   addAccessCommands(cli, program)
+  addSimulateCommand(cli, program)
   settle(program, cli)
   return program
 }

@@ -14,7 +14,7 @@ import type { StoredGrant } from '../store/grant-row.ts'
 import { COMMAND_LINE, recordRoleChange } from './act.ts'
 import { addCommand, type Cli, type Outcome, UsageError } from './command.ts'
 import { readDuration } from './duration.ts'
-import { assertByHand, findRole } from './lookup.ts'
+import { findRole } from './lookup.ts'
 import { withRecord } from './store-access.ts'
 
 const LEVELS: readonly Level[] = ['READ', 'USE', 'EDIT', 'MANAGE', 'DENY']
@@ -64,7 +64,6 @@ export function addGrantCommands(cli: Cli, group: Command): void {
             `Role ${name} has no grant ${id}. See them with: role show ${name}`,
           )
         }
-        assertByHand(found, 'This grant')
         await store.roles.revokeGrant(id)
         await recordRoleChange(cli, store, { command: 'role revoke', role })
         return { text: `Role ${name} no longer has ${describeGrant(found)}.\n`, json: { id, revoked: true } }

@@ -6,7 +6,7 @@ import { DEFAULT_WORKSPACE, describeGrant } from '../policy/grants.ts'
 import type { RoleDetails, RoleRecord } from '../store/roles.ts'
 import { recordRoleChange } from './act.ts'
 import { addCommand, type Cli, createGroup, minuteOf, type Outcome, table } from './command.ts'
-import { assertByHand, findPerson, findRole } from './lookup.ts'
+import { findPerson, findRole } from './lookup.ts'
 import { addGrantCommands, grantToJson, sourceOf } from './role-grant.ts'
 import { hasWorkspaces, withRecord, withStore } from './store-access.ts'
 
@@ -37,7 +37,6 @@ export function roleCommands(cli: Cli): Command {
     run: ([name = '']) =>
       withRecord(cli, async (store) => {
         const role = await findRole(store, name)
-        assertByHand(role, `Role ${name}`)
         await store.roles.delete(role.id)
         await recordRoleChange(cli, store, { command: 'role delete', role })
         return { text: `Role ${name} is deleted.\n`, json: { id: role.id, deleted: true } }

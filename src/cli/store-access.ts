@@ -4,35 +4,49 @@ import { type Static, type TObject, Type } from 'typebox'
 import type { AdminParts } from '../admin/endpoint.ts'
 import { type Chain, createChain, createChainKey } from '../audit/chain.ts'
 import { readPlainUrl } from '../config/checks.ts'
+import { type DatabaseVariables, readDatabase, type StoreAddress } from '../config/database.ts'
 import { ConfigError, createFaultList } from '../config/fault.ts'
 import { GatewaySchema } from '../config/schema.ts'
 import { readVariables } from '../config/variables.ts'
-import { type Config, readConfig } from '../config.ts'
+import { type Config, readConfig, readUpstreamHost } from '../config.ts'
 import { type AccessTokens, createAccessTokens } from '../identity/access-token.ts'
 import { ownIssuer } from '../identity/gateway-token.ts'
 import { assertSecret, createKeyring, type Keyring } from '../identity/keyring.ts'
 import { createLookup, type Lookup } from '../mlflow/lookup.ts'
-import { createUpstream } from '../mlflow/upstream.ts'
+import { createUpstream, type Upstream } from '../mlflow/upstream.ts'
 import { sentTo } from '../mlflow/workspace.ts'
+import type { PolicySetting } from '../policy/policy-findings.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { COMMAND_LINE } from './act.ts'
 import type { Cli } from './command.ts'
 
-const { DATABASE_URL, GATEWAY_SECRET, ACCESS_TOKEN_MAX_TTL, PUBLIC_URL } = GatewaySchema.properties
-const WorkspaceVariables = Type.Object({ WORKSPACES: GatewaySchema.properties.WORKSPACES })
-const StoreVariables = Type.Object({ DATABASE_URL })
-const SecretVariables = Type.Object({ DATABASE_URL, GATEWAY_SECRET })
-const KeyringVariables = Type.Object({ DATABASE_URL, GATEWAY_SECRET, ACCESS_TOKEN_MAX_TTL })
-const TokenVariables = Type.Object({ DATABASE_URL, GATEWAY_SECRET, ACCESS_TOKEN_MAX_TTL, PUBLIC_URL })
+const { GATEWAY_SECRET, ACCESS_TOKEN_MAX_TTL, PUBLIC_URL, ...others } = GatewaySchema.properties
+const database = {
+  DATABASE_URL: others.DATABASE_URL,
+  DATABASE_CA_FILE: others.DATABASE_CA_FILE,
+  DATABASE_POOL_SIZE: others.DATABASE_POOL_SIZE,
+  DATABASE_CONNECT_TIMEOUT: others.DATABASE_CONNECT_TIMEOUT,
+  DATABASE_STATEMENT_TIMEOUT: others.DATABASE_STATEMENT_TIMEOUT,
+  REDIS_URL: others.REDIS_URL,
+  REDIS_CA_FILE: others.REDIS_CA_FILE,
+  ALLOW_PLAINTEXT_DATABASE: others.ALLOW_PLAINTEXT_DATABASE,
+}
+const WorkspaceVariables = Type.Object({ WORKSPACES: others.WORKSPACES })
+const { UPSTREAM_URL, UPSTREAM_HOST, UPSTREAM_TIMEOUT } = others
+const UpstreamVariables = Type.Object({ UPSTREAM_URL, UPSTREAM_HOST, UPSTREAM_TIMEOUT })
+const StoreVariables = Type.Object(database)
+const SecretVariables = Type.Object({ ...database, GATEWAY_SECRET })
+const KeyringVariables = Type.Object({ ...database, GATEWAY_SECRET, ACCESS_TOKEN_MAX_TTL })
+const TokenVariables = Type.Object({ ...database, GATEWAY_SECRET, ACCESS_TOKEN_MAX_TTL, PUBLIC_URL })
 
 /**
- * Runs `use` with the store the server uses. Needs `DATABASE_URL` only. The server may be running: it follows what is
+ * Runs `use` with the store the server uses. Needs `DATABASE_URL` and what goes with it only. The server may be running: it follows what is
  * changed here by its feed of changes.
  *
  * @throws {ConfigError}
  */
 export async function withStore<T>(cli: Cli, use: (store: Store) => Promise<T>): Promise<T> {
-  return openAndUse(cli, readNeeded(cli, StoreVariables).DATABASE_URL, use)
+  return openAndUse(cli, databaseOf(cli, readNeeded(cli, StoreVariables)), use)
 }
 
 /** The store, and the chain that what is done with it goes on record in. */
@@ -40,8 +54,9 @@ export type RecordedStore = Store & { readonly chain: Chain }
 
 /** As {@link withStore}, for what changes something: the record of it is chained, so it needs `GATEWAY_SECRET` too. */
 export async function withRecord<T>(cli: Cli, use: (store: RecordedStore) => Promise<T>): Promise<T> {
-  const { DATABASE_URL: databaseUrl, GATEWAY_SECRET: secret } = readNeeded(cli, SecretVariables)
-  return openAndUse(cli, databaseUrl, async (store) => {
+  const variables = readNeeded(cli, SecretVariables)
+  const { GATEWAY_SECRET: secret } = variables
+  return openAndUse(cli, databaseOf(cli, variables), async (store) => {
     await assertSecret(store, secret)
     const chain = createChain(createChainKey(secret), `${COMMAND_LINE}@${hostname()}`)
     try {
@@ -54,8 +69,8 @@ export async function withRecord<T>(cli: Cli, use: (store: RecordedStore) => Pro
 
 /** As {@link withStore}, with the secret: for what only looks at the chains. */
 export async function withSecret<T>(cli: Cli, use: (store: Store, secret: string) => Promise<T>): Promise<T> {
-  const { DATABASE_URL: databaseUrl, GATEWAY_SECRET: secret } = readNeeded(cli, SecretVariables)
-  return openAndUse(cli, databaseUrl, (store) => use(store, secret))
+  const variables = readNeeded(cli, SecretVariables)
+  return openAndUse(cli, databaseOf(cli, variables), (store) => use(store, variables.GATEWAY_SECRET))
 }
 
 /** `GATEWAY_SECRET`, for what needs no store. @throws {ConfigError} */
@@ -113,7 +128,7 @@ export async function withGateway<T>(cli: Cli, use: (gateway: Gateway) => Promis
     return { upstream: there, lookup: createLookup({ upstream: there }) }
   }
   try {
-    return await openAndUse(cli, config.databaseUrl, (store) =>
+    return await openAndUse(cli, config, (store) =>
       use({ store, lookup: createLookup({ upstream }), servicesIn, config, now: cli.now }),
     )
   } finally {
@@ -124,6 +139,39 @@ export async function withGateway<T>(cli: Cli, use: (gateway: Gateway) => Promis
 /** True if workspaces are kept apart, as the server reads it. @throws {ConfigError} */
 export function hasWorkspaces(cli: Cli): boolean {
   return readNeeded(cli, WorkspaceVariables).WORKSPACES
+}
+
+/**
+ * Runs `use` with the tracking server. Needs `UPSTREAM_URL`, and no store.
+ *
+ * @throws {ConfigError}
+ */
+export async function withUpstream<T>(cli: Cli, use: (upstream: Upstream) => Promise<T>): Promise<T> {
+  const variables = readNeeded(cli, UpstreamVariables)
+  const faults = createFaultList()
+  const url = readPlainUrl('UPSTREAM_URL', variables.UPSTREAM_URL, faults)
+  const host = readUpstreamHost(variables.UPSTREAM_HOST, url, faults)
+  if (faults.all().length > 0) throw new ConfigError(faults.all())
+  const upstream = createUpstream({ url, host, idleTimeout: variables.UPSTREAM_TIMEOUT })
+  try {
+    return await use(upstream)
+  } finally {
+    await upstream.close()
+  }
+}
+
+/** What of the configuration decides on what a policy file can do; undefined where no gateway is configured. */
+export function policySetting(cli: Cli): PolicySetting | undefined {
+  const { env } = cli
+  if (!env['OIDC_ISSUER'] && !env['OIDC_PROVIDERS'] && !env['GOOGLE_CLIENT_ID']) return undefined
+  const workspaces = hasWorkspaces(cli)
+  const claimOf = (id: string) => {
+    if (id === 'google') return undefined
+    return (
+      env[env['OIDC_PROVIDERS'] ? `OIDC_${id.toUpperCase()}_GROUPS_CLAIM` : 'OIDC_GROUPS_CLAIM'] || undefined
+    )
+  }
+  return { workspaces, providers: providerIds(cli).map((id) => ({ id, groupsClaim: claimOf(id) })) }
 }
 
 /** Ids of the configured providers, for names that are written without one; as the server derives them. */
@@ -152,12 +200,29 @@ function openKeyring(
   return createKeyring({ store, secret, now, tokenMaxTtl })
 }
 
-async function openAndUse<T>(cli: Cli, databaseUrl: string, use: (store: Store) => Promise<T>): Promise<T> {
+/** The variables that say where the store is. @throws {ConfigError} */
+export function readDatabaseVariables(cli: Cli): DatabaseVariables {
+  return readNeeded(cli, StoreVariables)
+}
+
+/** What opens the store that the variables name. @throws {ConfigError} */
+export function databaseOf({ env, readFile }: Cli, variables: DatabaseVariables): StoreAddress {
+  const faults = createFaultList()
+  const database = readDatabase(variables, { env, readFile }, faults)
+  if (faults.all().length > 0) throw new ConfigError(faults.all())
+  return database
+}
+
+async function openAndUse<T>(
+  cli: Cli,
+  { databaseUrl, postgres, redis }: StoreAddress,
+  use: (store: Store) => Promise<T>,
+): Promise<T> {
   // A relative path in another working directory is the usual way to end up with an empty store.
   const path = databaseUrl.replace(/^sqlite:/, '')
-  if (!existsSync(path))
+  if (databaseUrl !== path && !existsSync(path))
     cli.err(`note: there was no database at ${path}; an empty one is made (DATABASE_URL)\n`)
-  const store = await openStore({ databaseUrl, now: cli.now })
+  const store = await openStore({ databaseUrl, postgres, redis, now: cli.now })
   try {
     return await use(store)
   } finally {

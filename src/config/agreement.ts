@@ -14,6 +14,14 @@ export function checkAgreement(config: Config, variables: GatewayVariables, faul
     const remedy = 'Use https. Where that cannot be, ALLOW_HTTP_PUBLIC_URL=true permits it.'
     faults.add('PUBLIC_URL', 'is plain http, so that cookies and tokens can be read on the way', remedy)
   }
+  if (protocol === 'http:' && variables.TLS_CERT_FILE !== undefined) {
+    const remedy = 'Begin it with https, or remove TLS_CERT_FILE.'
+    faults.add('PUBLIC_URL', 'is plain http although TLS_CERT_FILE is set', remedy)
+  }
+  if (protocol === 'http:' && config.httpRedirectPort !== undefined) {
+    const remedy = 'Begin PUBLIC_URL with https, or remove it.'
+    faults.add('HTTP_REDIRECT_PORT', 'is set although PUBLIC_URL is plain http', remedy)
+  }
   if (config.upstreamUrl.origin === origin) {
     faults.add(
       'UPSTREAM_URL',
@@ -27,11 +35,18 @@ export function checkAgreement(config: Config, variables: GatewayVariables, faul
   if (config.sessionTokenTtl > config.sessionIdleTtl) {
     faults.add('SESSION_TOKEN_TTL', 'is longer than SESSION_IDLE_TTL', 'Make it at most as long.')
   }
-  if (config.metricsPort !== undefined && config.metricsPort !== 0 && config.metricsPort === config.port) {
+  if (isSamePort(config.metricsPort, config.port)) {
     faults.add('METRICS_PORT', 'is the same as PORT', 'Choose another port: metrics are not for the public.')
+  }
+  if ([config.port, config.metricsPort].some((other) => isSamePort(config.httpRedirectPort, other))) {
+    faults.add('HTTP_REDIRECT_PORT', 'is the same as PORT or METRICS_PORT', 'Choose another port.')
   }
   if (!config.auditStdout && config.auditFile === undefined && config.auditStoreDays === 0) {
     const remedy = 'Leave it true, or set AUDIT_FILE, or AUDIT_STORE_DAYS to more than 0.'
     faults.add('AUDIT_STDOUT', 'is false and no other place is left for audit events', remedy)
   }
+}
+
+function isSamePort(port: number | undefined, other: number | undefined): boolean {
+  return port !== undefined && port !== 0 && port === other
 }

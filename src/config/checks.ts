@@ -40,6 +40,17 @@ export function parseAllowedHost(entry: string): string | undefined {
   return match === null ? undefined : `${match[1]}${match[2] ?? ''}`
 }
 
+/** The entries as {@link parseAllowedHost} has them; those that are no hosts become faults. */
+export function readHosts(name: string, entries: readonly string[], faults: FaultList): readonly string[] {
+  return entries.flatMap((entry) => {
+    const host = parseAllowedHost(entry)
+    if (host === undefined) {
+      faults.add(name, 'holds an entry that is no host name', 'Set it to names such as mlflow.internal:8443.')
+    }
+    return host ?? []
+  })
+}
+
 const PLACEHOLDER_WORDS =
   /change.?me|change.?it|placeholder|replace|example|password|your.secret|my.secret|secret.key/i
 

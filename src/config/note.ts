@@ -3,6 +3,8 @@ import { Type } from 'typebox'
 /** Headings of the documentation, in its order. */
 export const SECTIONS = [
   'Serving',
+  'HTTPS',
+  'Proxies and networks',
   'Tracking server',
   'Store and secrets',
   'Sign-in with an OpenID Provider',

@@ -82,6 +82,18 @@ export const ProviderSchema = Type.Object({
     default: true,
     description: 'Whether JWTs of this issuer are accepted as bearer tokens.',
   }),
+  ALLOWED_HOSTS: list({
+    section: 'Sign-in with an OpenID Provider',
+    description:
+      "Further hosts that the gateway may call for this provider, comma-separated. Always allowed: the issuer's own and, for Google and Entra ID, their well-known ones.",
+    example: 'your-pool.auth.eu-central-1.amazoncognito.com',
+  }),
+  CA_FILE: optionalText({
+    section: 'Sign-in with an OpenID Provider',
+    description:
+      "PEM file with the authorities, and no others, that the provider's certificates may be from. Left out: those that Node ships.",
+    example: '/etc/mlflow-auth-gateway/internal-ca.crt',
+  }),
 })
 
 /** The variables of Google, without their prefix `GOOGLE_`. Setting CLIENT_ID switches the provider on. */

@@ -1,6 +1,7 @@
 import type { Config, ProviderConfig } from '../config.ts'
-import { isLoopback, parseIssuer } from './checks.ts'
+import { isLoopback, parseIssuer, readHosts } from './checks.ts'
 import type { FaultList } from './fault.ts'
+import { readAuthorityFile } from './pem-files.ts'
 import { GoogleSchema, ProviderSchema } from './provider-schema.ts'
 import type { GatewayVariables } from './schema.ts'
 import { readVariables, type Source, variablesOf } from './variables.ts'
@@ -75,6 +76,8 @@ function readOpenIdProvider(
     hostedDomain: undefined,
     serviceAccounts: [],
     allowHttpIssuer: protocol === 'http:' && allowHttpIssuer,
+    allowedHosts: readHosts(`${prefix}ALLOWED_HOSTS`, variables.ALLOWED_HOSTS, faults),
+    authorities: readAuthorityFile(`${prefix}CA_FILE`, variables.CA_FILE, source, faults),
   }
 }
 
@@ -98,6 +101,8 @@ function readGoogle(environment: Config['environment'], source: Source, faults: 
     hostedDomain: variables.HOSTED_DOMAIN,
     serviceAccounts: variables.SERVICE_ACCOUNTS,
     allowHttpIssuer: standIn !== undefined,
+    allowedHosts: [],
+    authorities: undefined,
   }
 }
 

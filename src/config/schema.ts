@@ -42,11 +42,81 @@ const serving = {
     maximum: 3_600,
     description: 'Seconds that requests in flight may take to finish after SIGTERM or SIGINT.',
   }),
+  SHUTDOWN_DELAY: integer({
+    section: 'Serving',
+    default: 0,
+    minimum: 0,
+    maximum: 600,
+    description:
+      'Seconds between SIGTERM, when `/readyz` turns 503, and the end of new connections: as long as a load balancer takes to notice. 5 in Kubernetes.',
+  }),
   ALLOW_HTTP_PUBLIC_URL: flag({
     section: 'Serving',
     default: false,
     description:
       'Permits an `http:` PUBLIC_URL on a host other than loopback. Cookies and tokens then cross the network readable.',
+  }),
+}
+
+const https = {
+  TLS_CERT_FILE: optionalText({
+    section: 'HTTPS',
+    description:
+      'PEM file with the certificate to serve https with, then its chain. Left out: plain http, for a proxy on the same machine that holds the certificate. A renewed file is served within 10 seconds.',
+    example: '/etc/mlflow-auth-gateway/tls.crt',
+  }),
+  TLS_KEY_FILE: optionalText({
+    section: 'HTTPS',
+    description: 'PEM file with its private key, not encrypted.',
+    example: '/etc/mlflow-auth-gateway/tls.key',
+  }),
+  TLS_CLIENT_CERTS: oneOf(['off', 'request', 'require'], {
+    section: 'HTTPS',
+    default: 'off',
+    description:
+      'Certificates of clients. `require`: no connection without one; `request`: none with a wrong one. They open the connection only: who somebody is, is never taken from them.',
+  }),
+  TLS_CLIENT_CA_FILE: optionalText({
+    section: 'HTTPS',
+    description: 'PEM file with the authorities that certificates of clients must be from.',
+    example: '/etc/mlflow-auth-gateway/clients-ca.crt',
+  }),
+  HTTP_REDIRECT_PORT: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 65_535,
+      section: 'HTTPS',
+      description:
+        'Plain-http port, on HOST, that only redirects browsers to PUBLIC_URL. Requests with a body or a credential are refused there.',
+      example: '8081',
+    } satisfies Note & { minimum: number; maximum: number }),
+  ),
+}
+
+const network = {
+  TRUSTED_PROXIES: list({
+    section: 'Proxies and networks',
+    description:
+      'Proxies whose word counts for the address of a client (in audit lines, rate limits and ALLOWED_NETWORKS, and for nothing else): addresses, networks, `loopback`. List proxies only, never a network that people are in.',
+    example: 'loopback,10.0.0.5,fd00:1::/64',
+  }),
+  CLIENT_ADDRESS_HEADER: oneOf(['X-Forwarded-For', 'Forwarded'], {
+    section: 'Proxies and networks',
+    default: 'X-Forwarded-For',
+    description:
+      'The header that these proxies append the address to. Any other may have been sent by the client.',
+  }),
+  PROXY_PROTOCOL: flag({
+    section: 'Proxies and networks',
+    default: false,
+    description:
+      'Connections of TRUSTED_PROXIES begin with the header of the PROXY protocol, version 1 or 2; those without are closed.',
+  }),
+  ALLOWED_NETWORKS: list({
+    section: 'Proxies and networks',
+    description:
+      'Networks that requests may come from, written like TRUSTED_PROXIES. All others get 403, save for the bare state at /healthz and /readyz. Unset: any.',
+    example: '10.0.0.0/8,192.168.7.0/24',
   }),
 }
 
@@ -65,6 +135,23 @@ const upstream = {
     expect: 'a host name, with its port if it needs one',
     example: 'mlflow.internal:5000',
   }),
+  UPSTREAM_CA_FILE: optionalText({
+    section: 'Tracking server',
+    description:
+      "PEM file with the authorities, and no others, that the tracking server's certificate may be from. Unset: those that Node ships.",
+    example: '/etc/mlflow-auth-gateway/internal-ca.crt',
+  }),
+  UPSTREAM_CERT_FILE: optionalText({
+    section: 'Tracking server',
+    description:
+      'PEM file with the certificate that the gateway shows to the tracking server. Read at start.',
+    example: '/etc/mlflow-auth-gateway/upstream.crt',
+  }),
+  UPSTREAM_KEY_FILE: optionalText({
+    section: 'Tracking server',
+    description: 'PEM file with its private key, not encrypted.',
+    example: '/etc/mlflow-auth-gateway/upstream.key',
+  }),
   UPSTREAM_TIMEOUT: integer({
     section: 'Tracking server',
     default: 120,
@@ -72,6 +159,12 @@ const upstream = {
     maximum: 86_400,
     description:
       'Seconds the tracking server may stay silent, or a client stand still in a transfer. A transfer as a whole has no limit.',
+  }),
+  UI_BADGE: flag({
+    section: 'Tracking server',
+    default: true,
+    description:
+      "Shows in MLflow's own pages who is signed in, with links to their access, tokens and sign-out, and where to ask for what was refused.",
   }),
   JSON_BODY_LIMIT: integer({
     section: 'Tracking server',
@@ -117,15 +210,62 @@ const keeping = {
   DATABASE_URL: text({
     section: 'Store and secrets',
     default: 'sqlite:./gateway.db',
-    pattern: '^sqlite:.+$',
-    expect: 'sqlite: and the path of a file (PostgreSQL is not supported yet)',
-    description: 'Where people, roles, sessions and audit events are kept.',
+    pattern: '^(?:sqlite:|postgres(?:ql)?://).+$',
+    expect:
+      'sqlite: and the path of a file, or postgres://USER:PASSWORD@HOST:5432/DATABASE?sslmode=verify-full',
+    description:
+      'Where people, roles, sessions and audit events are kept: `sqlite:PATH` for a single gateway, ' +
+      '`postgres://USER:PASSWORD@HOST:5432/DATABASE` for any number of them. `sslmode` is verify-full unless the URL says ' +
+      'verify-ca, require or disable, or PostgreSQL is on this machine.',
     secret: true,
+  }),
+  DATABASE_CA_FILE: optionalText({
+    section: 'Store and secrets',
+    description:
+      "PEM file with the authorities that PostgreSQL's certificate may come from, instead of the machine's own.",
+    expect: 'the path of a readable file',
+  }),
+  DATABASE_POOL_SIZE: integer({
+    section: 'Store and secrets',
+    default: 10,
+    minimum: 1,
+    maximum: 200,
+    description:
+      'Most connections to PostgreSQL for requests. Each gateway opens up to three more: two write audit events, one listens for changes.',
+  }),
+  DATABASE_CONNECT_TIMEOUT: integer({
+    section: 'Store and secrets',
+    default: 5,
+    minimum: 1,
+    maximum: 60,
+    description: 'Seconds that a connection to PostgreSQL may take, also to become free.',
+  }),
+  DATABASE_STATEMENT_TIMEOUT: integer({
+    section: 'Store and secrets',
+    default: 10,
+    minimum: 1,
+    maximum: 600,
+    description: 'Seconds that PostgreSQL may take for one statement.',
+  }),
+  ALLOW_PLAINTEXT_DATABASE: flag({
+    section: 'Store and secrets',
+    default: false,
+    description:
+      'Permits `sslmode=disable` to a PostgreSQL, and `redis://` to a Redis, on another machine. Its password and all the gateway keeps then cross the network readable.',
+    danger: 'the password of the database and everything kept in it may cross the network readable',
+  }),
+  STORE_OUTAGE_GRACE: integer({
+    section: 'Store and secrets',
+    default: 5,
+    minimum: 1,
+    maximum: 300,
+    description:
+      'Seconds that what is in memory still counts while the store cannot be read: then requests are refused (503) and /readyz says so. What is revoked elsewhere meanwhile counts for that long.',
   }),
   REDIS_URL: optionalText({
     section: 'Store and secrets',
     pattern: '^rediss?://.+$',
-    expect: 'redis://host:port or rediss://host:port (TLS), with :password@ before the host',
+    expect: 'rediss://:PASSWORD@HOST:6379, or redis:// without TLS',
     description:
       'Keeps browser sessions in Redis 6.2 or later, and counts sign-ins and refused credentials there for all replicas. Left out: sessions are in the database, and each replica counts by itself.',
     example: 'rediss://:password@redis.internal:6379',
@@ -133,8 +273,9 @@ const keeping = {
   }),
   REDIS_CA_FILE: optionalText({
     section: 'Store and secrets',
-    description: "Certificates (PEM) of those who may vouch for Redis. Left out: the system's.",
-    example: '/etc/ssl/private-ca.pem',
+    description:
+      "PEM file with the authorities that Redis' certificate may come from, instead of the machine's own.",
+    expect: 'the path of a readable file',
   }),
   GATEWAY_SECRET: text({
     section: 'Store and secrets',
@@ -184,8 +325,14 @@ const permissions = {
   }),
   POLICY_FILE: optionalText({
     section: 'People and permissions',
-    description: 'YAML file with roles and group mappings.',
+    description: 'YAML file with roles and group mappings, applied at start.',
     example: './policy.yaml',
+  }),
+  POLICY_WATCH: flag({
+    section: 'People and permissions',
+    default: true,
+    description:
+      'Applies POLICY_FILE again whenever it changes. A file that is faulty or gone changes nothing; the log, `/readyz` and `gateway_policy_file_ok` say so.',
   }),
 }
 
@@ -317,6 +464,8 @@ const records = {
 /** Every variable but those of the providers. */
 export const GatewaySchema = Type.Object({
   ...serving,
+  ...https,
+  ...network,
   ...upstream,
   ...keeping,
   ...signIn,

@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts'
+import { parseDatabaseUrl, staysHere } from '../store/database-url.ts'
 import { isLoopback } from './checks.ts'
 import { GatewaySchema, type GatewayVariables } from './schema.ts'
 import { variablesOf } from './variables.ts'
@@ -20,11 +21,25 @@ function transportWarnings(config: Config): string[] {
   } else if (protocol === 'http:' && config.environment === 'production') {
     warnings.push('PUBLIC_URL is a loopback address: nobody can sign in from another machine')
   }
+  if (config.network.trustedProxies.some(({ prefix }) => prefix === 0)) {
+    warnings.push('TRUSTED_PROXIES holds every address: anybody can claim any address in audit lines')
+  }
+  warnings.push(...databaseWarnings(config))
   for (const { id, kind } of config.providers.filter(({ allowHttpIssuer }) => allowHttpIssuer)) {
     const name = kind === 'google' ? 'GOOGLE_ISSUER_FOR_TESTS_ONLY is set' : 'ALLOW_HTTP_ISSUER is on'
     warnings.push(`${name}: whoever sits between the gateway and the provider ${id} can sign in as anybody`)
   }
   return warnings
+}
+
+function databaseWarnings({ databaseUrl }: Config): string[] {
+  const address = parseDatabaseUrl(databaseUrl)
+  if (address.kind === 'sqlite' || staysHere(address) || address.sslMode === 'verify-full') return []
+  if (address.sslMode === 'disable') return []
+  const who = address.sslMode === 'require' ? 'anybody' : 'anybody with a certificate of that authority'
+  return [
+    `DATABASE_URL has sslmode=${address.sslMode}: ${who} on the way can pose as the database; use verify-full`,
+  ]
 }
 
 function accessWarnings(config: Config): string[] {

@@ -28,6 +28,11 @@ export function assetPath(publicUrl: URL, name: string): string {
   return `${ownPath(publicUrl, '/auth/assets/')}${name}?v=${ASSETS.get(name)?.hash ?? ''}`
 }
 
+/** The scripts that MLflow's own page gets, in order. */
+export function shellScripts(withBadge: boolean): readonly (keyof typeof SCRIPTS)[] {
+  return withBadge ? ['session.js', 'badge.js'] : ['session.js']
+}
+
 function asset(type: string, body: string): Asset {
   return { type, body, hash: createHash('sha256').update(body).digest('base64url').slice(0, 22) }
 }

@@ -1,6 +1,8 @@
 import type { ErrorCode, GatewayError } from '../errors.ts'
 import { mlflowError, wwwAuthenticate } from '../mlflow/wire.ts'
+import { askPath } from './ask-link.ts'
 import { ownPath } from './assets.ts'
+import { ASK_HEADER } from './badge.ts'
 import { commonHeaders, pageHeaders } from './headers.ts'
 import { type Html, html } from './html.ts'
 import { page } from './layout.ts'
@@ -41,6 +43,7 @@ export function renderRefusal(error: GatewayError, context: RefusalContext): Ref
       ...(asPage ? pageHeaders(context.publicUrl) : jsonHeaders(context.publicUrl)),
       ...(challenge === undefined ? {} : { 'www-authenticate': challenge }),
       ...(error.code === 'ERR_TOO_MANY_REQUESTS' ? { 'retry-after': String(error.retryAfter ?? 1) } : {}),
+      ...(error.missing === undefined ? {} : { [ASK_HEADER]: askPath(context.publicUrl, error.missing) }),
       'content-length': String(Buffer.byteLength(body)),
       'x-request-id': context.requestId,
     },
@@ -77,7 +80,8 @@ function toSignIn(context: RefusalContext): RefusalResponse {
 }
 
 function refusalPage(error: GatewayError, context: RefusalContext): string {
-  const { title, advice } = WORDS[error.code]
+  const { title } = WORDS[error.code]
+  const advice = error.missing === undefined ? WORDS[error.code].advice : ASK
   return page({
     title,
     publicUrl: context.publicUrl,
@@ -99,7 +103,9 @@ const SIGN_IN_HELPS: ReadonlySet<ErrorCode> = new Set(['ERR_SIGN_IN_FAILED', 'ER
 
 function ways(error: GatewayError, { publicUrl, username }: RefusalContext): Html {
   const signIn = error.refusal.status === 401 || SIGN_IN_HELPS.has(error.code)
+  const { missing } = error
   return html`<p class="actions">
+${missing === undefined ? undefined : html`<a class="button" href="${askPath(publicUrl, missing)}">Ask for access</a>`}
 ${signIn ? html`<a class="button" href="${ownPath(publicUrl, '/auth/login')}">Sign in</a>` : undefined}
 <a class="button quiet" href="${ownPath(publicUrl, '/')}">Back to MLflow</a>
 ${username !== undefined && error.refusal.status === 403 ? html`<a class="button quiet" href="${ownPath(publicUrl, '/auth/logout')}">Sign in as somebody else</a>` : undefined}
@@ -117,6 +123,8 @@ const NOT_ALLOWED: Words = {
   advice:
     'Ask the owner, or the people who run this server, for the access that is missing, and give them the request id below.',
 }
+const ASK =
+  'If you need it, ask for it: whoever manages it, and the people who run this server, see what you ask for.'
 const NOT_READABLE: Words = {
   title: 'This request cannot be read',
   advice: 'Check the address, or go back and try again.',

@@ -1,3 +1,5 @@
+import { ASK_HEADER, BADGE_SCRIPT, TELL_REFUSED } from './badge.ts'
+
 /**
  * The scripts of our own pages, by file name; each page works without them. Written for the browser, so plain text
  * here: nothing of it runs in the gateway.
@@ -26,7 +28,8 @@ for (const source of document.querySelectorAll('[data-copy]')) {
 `,
   /**
    * Runs in MLflow's own page: when the session has ended, signs in again and comes back to the same place (field report
-   * 67), and a page that the browser kept aside is loaded anew, so that going back after signing out shows nothing.
+   * 67), and a page that the browser kept aside is loaded anew, so that going back after signing out shows nothing. What an answer says of
+   * how to ask for what it refused goes to the badge.
    */
   'session.js': `'use strict'
 {
@@ -38,20 +41,28 @@ for (const source of document.querySelectorAll('[data-copy]')) {
     login.searchParams.set('return_to', location.pathname + location.search + location.hash)
     location.assign(login)
   }
+  ${TELL_REFUSED}
+  const heard = (url, status, askedFor, place) => {
+    if (status < 400 || !url.startsWith(location.origin + '/')) return
+    if (status === 401) signIn()
+    else tell(askedFor('${ASK_HEADER}'), place)
+  }
   const send = window.fetch
   window.fetch = async (...args) => {
+    const place = here()
     const response = await send(...args)
-    if (response.status === 401 && response.url.startsWith(location.origin + '/')) signIn()
+    heard(response.url, response.status, (name) => response.headers.get(name), place)
     return response
   }
   const open = XMLHttpRequest.prototype.open
   XMLHttpRequest.prototype.open = function (...args) {
-    this.addEventListener('load', () => {
-      if (this.status === 401 && this.responseURL.startsWith(location.origin + '/')) signIn()
-    })
+    const place = here()
+    this.addEventListener('load', () =>
+      heard(this.responseURL, this.status, (name) => this.getResponseHeader(name), place))
     return open.apply(this, args)
   }
   addEventListener('pageshow', (event) => { if (event.persisted) location.reload() })
 }
 `,
+  'badge.js': BADGE_SCRIPT,
 } as const satisfies Record<string, string>

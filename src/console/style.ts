@@ -1,10 +1,5 @@
-/**
- * The one stylesheet of our own pages. Colours meet WCAG 2.2 AA in both schemes (text 4.5:1, controls 3:1); a test
- * computes the ratios from the variables below. No inline styles anywhere: the pages' CSP forbids them.
- */
-export const STYLE = `:root {
-  color-scheme: light dark;
-  --ground: #f4f6f8;
+/** The colours of everything of ours that people see, as custom properties, on a light ground. */
+export const LIGHT = `  --ground: #f4f6f8;
   --panel: #ffffff;
   --text: #1a1f25;
   --muted: #55606b;
@@ -21,27 +16,38 @@ export const STYLE = `:root {
   --edit: #f7e3b5;
   --manage: #dfd3f3;
   --deny: #f6d3d0;
-}
+`
+
+/** The same on a dark one. */
+export const DARK = `  --ground: #14181c;
+  --panel: #1d2329;
+  --text: #e8ebee;
+  --muted: #a9b3bd;
+  --line: #39424b;
+  --control: #7f8b97;
+  --link: #86bdf7;
+  --accent: #86bdf7;
+  --on-accent: #0d1620;
+  --danger: #ff9d94;
+  --good: #7fd6a2;
+  --code: #12161a;
+  --read: #1c3a56;
+  --use: #16423a;
+  --edit: #4d3c0b;
+  --manage: #40305e;
+  --deny: #55211d;
+`
+
+/**
+ * The one stylesheet of our own pages. Colours meet WCAG 2.2 AA in both schemes (text 4.5:1, controls 3:1); a test
+ * computes the ratios from the variables above. No inline styles anywhere: the pages' CSP forbids them.
+ */
+export const STYLE = `:root {
+  color-scheme: light dark;
+${LIGHT}}
 @media (prefers-color-scheme: dark) {
   :root {
-    --ground: #14181c;
-    --panel: #1d2329;
-    --text: #e8ebee;
-    --muted: #a9b3bd;
-    --line: #39424b;
-    --control: #7f8b97;
-    --link: #86bdf7;
-    --accent: #86bdf7;
-    --on-accent: #0d1620;
-    --danger: #ff9d94;
-    --good: #7fd6a2;
-    --code: #12161a;
-    --read: #1c3a56;
-    --use: #16423a;
-    --edit: #4d3c0b;
-    --manage: #40305e;
-    --deny: #55211d;
-  }
+${DARK}  }
 }
 *, *::before, *::after { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; }
@@ -77,8 +83,8 @@ p { margin: 0 0 1rem; overflow-wrap: anywhere; }
 .muted { color: var(--muted); }
 .small { font-size: 0.875rem; }
 .notice { border-left: 4px solid var(--accent); }
-.notice.bad { border-left-color: var(--danger); }
-.notice.good { border-left-color: var(--good); }
+.notice.bad { border-left-color: var(--danger); color: var(--text); }
+.notice.good { border-left-color: var(--good); color: var(--text); }
 dl.facts { display: grid; grid-template-columns: minmax(7rem, 12rem) 1fr; gap: 0.5rem 1rem; margin: 0 0 1rem; }
 dl.facts dt { color: var(--muted); }
 dl.facts dd { margin: 0; overflow-wrap: anywhere; }
@@ -131,7 +137,7 @@ td.end, th.end { text-align: right; padding-right: 0; }
 }
 body.wide main, body.wide .top > div { max-width: 100rem; }
 .hint.line { flex: 1 1 100%; margin: 0; color: var(--muted); font-size: 0.875rem; order: 1; }
-h3 { font-size: 1rem; line-height: 1.3; margin: 1.25rem 0 0.75rem; }
+h3 { font-size: 1rem; line-height: 1.3; margin: 1.25rem 0 0.75rem; overflow-wrap: anywhere; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .good { color: var(--good); }
 .bad { color: var(--danger); }
@@ -143,6 +149,7 @@ form.search, form.fields { display: flex; flex-wrap: wrap; gap: 0.75rem 1rem; al
 form.search .field, form.fields .field { flex: 1 1 12rem; max-width: 26rem; margin: 0; }
 .actions form.fields { flex: 1 1 20rem; }
 .split { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(18rem, 100%), 1fr)); gap: 1.25rem; margin-top: 1.25rem; }
+article.request .actions form.fields { flex-basis: 100%; }
 article.request + article.request { border-top: 1px solid var(--line); padding-top: 1rem; }
 .tiles { list-style: none; display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: 1rem; margin: 0 0 1.25rem; padding: 0; }
 .tile { display: block; background: var(--panel); border: 1px solid var(--line); border-radius: 10px; padding: 1rem 1.25rem; text-decoration: none; color: var(--muted); }

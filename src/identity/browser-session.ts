@@ -19,18 +19,32 @@ export type BrowserSession = {
   readonly idToken?: string | undefined
 }
 
+/** A session as it was read. */
+export type FoundSession = BrowserSession & {
+  /** The row's data, to tell whether it is still that. */
+  readonly stored: string
+}
+
 /** `sid` is the store's id of a session, see `sessionStoreId`. */
 export type BrowserSessions = {
   /** @returns `undefined` if it has ended or expired. */
-  read(sid: string): Promise<BrowserSession | undefined>
+  read(sid: string): Promise<FoundSession | undefined>
   /** Makes or saves the session and puts off its idle expiry. @returns False if it has ended meanwhile. */
   write(sid: string, session: BrowserSession): Promise<boolean>
+  /**
+   * Notes that the provider is being asked until then, for one request among those of all replicas.
+   *
+   * @returns False if the session has ended, or somebody has saved it since it was read.
+   */
+  claim(sid: string, session: FoundSession, until: number): Promise<boolean>
+  /** Puts off the idle expiry, whatever others have saved. @returns False if the session has ended meanwhile. */
+  extend(sid: string): Promise<boolean>
   /** Ends it on every replica. */
   end(sid: string): Promise<void>
 }
 
 export type BrowserSessionOptions = {
-  readonly store: { readonly sessions: Pick<Sessions, 'get' | 'set' | 'destroy'> }
+  readonly store: { readonly sessions: Pick<Sessions, 'get' | 'set' | 'swap' | 'extend' | 'destroy'> }
   /** `GATEWAY_SECRET`. */
   readonly secret: string
   readonly now: () => number
@@ -47,13 +61,16 @@ export function createBrowserSessions(options: BrowserSessionOptions): BrowserSe
       const row = await sessions.get(sid)
       if (row === undefined) return undefined
       const { userId, absoluteExpiresAt } = row
-      return { userId, absoluteExpiresAt, ...decode(row.data, sid, sealer) }
+      return { userId, absoluteExpiresAt, ...decode(row.data, sid, sealer), stored: row.data }
     },
     write(sid, session) {
       const { userId, absoluteExpiresAt } = session
       const idleExpiresAt = options.now() + options.idleTtl
       return sessions.set(sid, encode(session, sid, sealer), { userId, idleExpiresAt, absoluteExpiresAt })
     },
+    claim: (sid, session, refreshingUntil) =>
+      sessions.swap(sid, { from: session.stored, to: encode({ ...session, refreshingUntil }, sid, sealer) }),
+    extend: (sid) => sessions.extend(sid, options.now() + options.idleTtl),
     async end(sid) {
       await sessions.destroy(sid)
     },

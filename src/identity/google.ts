@@ -16,6 +16,7 @@ import {
   signInFailed,
   unreachable,
 } from './provider.ts'
+import { createEgress } from './provider-fetch.ts'
 
 const TIMEOUT_MS = 10_000
 
@@ -57,13 +58,14 @@ export function createGoogle(options: ProviderOptions): Provider {
 
 /** @param config With another issuer than Google's (the loopback stand-in of tests) all endpoints are there. */
 function createClient({ config, fetch }: ProviderOptions): OAuth2Client {
+  const egress = createEgress(config, fetch)
   const base = config.issuer === GOOGLE_ISSUER ? undefined : config.issuer.replace(/\/$/, '')
   return new OAuth2Client({
     clientId: config.clientId,
     ...(config.clientSecret === undefined ? {} : { clientSecret: config.clientSecret }),
     issuers: GOOGLE_ISSUERS,
     // One exchange per code: a second try would fail for a reason of its own and hide the first (field report 54).
-    transporterOptions: { fetchImplementation: fetch, retryConfig: { retry: 0 }, timeout: TIMEOUT_MS },
+    transporterOptions: { fetchImplementation: egress.fetch, retryConfig: { retry: 0 }, timeout: TIMEOUT_MS },
     ...(base === undefined
       ? {}
       : {

@@ -1,5 +1,6 @@
 import * as client from 'openid-client'
 import type { ProviderConfig } from '../config.ts'
+import { GatewayError } from '../errors.ts'
 import { toRefusal } from './openid-fault.ts'
 import { readSignIn, type Tokens } from './openid-sign-in.ts'
 import {
@@ -10,6 +11,7 @@ import {
   type Provider,
   unreachable,
 } from './provider.ts'
+import { createEgress, type Egress } from './provider-fetch.ts'
 import { createIssuerKeys, verifyProviderToken } from './provider-token.ts'
 import { createSingleFlight } from './single-flight.ts'
 
@@ -32,10 +34,11 @@ export type ProviderOptions = {
 /** A provider that speaks OpenID Connect: discovery, authorization code with PKCE, refresh, RP-initiated logout. */
 export function createOpenidProvider(options: ProviderOptions): Provider {
   const { config } = options
-  const { discover, known } = createDiscovery(options)
+  const egress = createEgress(config, options.fetch)
+  const { discover, known } = createDiscovery(options, egress)
   const keys = createIssuerKeys({
     label: config.label,
-    fetch: options.fetch,
+    fetch: egress.fetch,
     now: options.now,
     metadata: async () => {
       const { issuer, jwks_uri: jwksUri = '' } = (await discover()).serverMetadata()
@@ -85,21 +88,21 @@ type Discovery = {
 }
 
 /** Discovers on first use and keeps the answer; a failure is not kept. */
-function createDiscovery({ config, fetch, now }: ProviderOptions): Discovery {
+function createDiscovery({ config, now }: ProviderOptions, egress: Egress): Discovery {
   let known: client.Configuration | undefined
   const once = createSingleFlight<client.Configuration>()
   const backoff = createBackoff(config.label, RETRY_AFTER, now)
   const discover = async () => {
     backoff.assertReady()
     try {
-      known = await client.discovery(
+      const found = await client.discovery(
         new URL(config.issuer),
         config.clientId,
         { [client.clockTolerance]: PROVIDER_CLOCK_TOLERANCE },
         clientAuthentication(config.clientSecret),
         {
           [client.customFetch]: (url, { body, signal, ...init }) =>
-            fetch(url, { ...init, body: body ?? null, signal: signal ?? null }),
+            egress.fetch(url, { ...init, body: body ?? null, signal: signal ?? null }),
           timeout: TIMEOUT,
           execute: [
             // OIDC Core 1.0 §3.1.3.7 lets a client trust TLS instead; the signature is checked all the same.
@@ -108,13 +111,36 @@ function createDiscovery({ config, fetch, now }: ProviderOptions): Discovery {
           ],
         },
       )
+      assertPermitted(found.serverMetadata(), config, egress)
+      known = found
       return known
     } catch (fault) {
       backoff.failed()
+      if (fault instanceof GatewayError) throw fault
       throw unreachable(config.label, fault)
     }
   }
   return { known: () => known, discover: async () => known ?? once('', discover) }
+}
+
+/** What the gateway itself calls; the other endpoints are for browsers. */
+const CALLED = ['token_endpoint', 'jwks_uri', 'userinfo_endpoint'] as const
+
+/** @throws {GatewayError} If the provider names an address that may not be called; which one is in the log. */
+function assertPermitted(metadata: client.ServerMetadata, { label }: ProviderConfig, egress: Egress): void {
+  for (const name of CALLED) {
+    const url = metadata[name]
+    if (url === undefined || egress.permits(url)) continue
+    const host = URL.parse(url)?.host ?? 'no host at all'
+    const cause = new Error(
+      `${name} is at ${host.slice(0, 200)}: if that is right, add it to OIDC_ALLOWED_HOSTS (or the provider's own)`,
+    )
+    throw new GatewayError(
+      'ERR_PROVIDER_UNREACHABLE',
+      `${label} cannot be used: it names a host that this gateway may not call; tell an administrator`,
+      { cause, reason: 'host_not_allowed' },
+    )
+  }
 }
 
 /** Where an issuer is a bare origin, the slash at its end is the provider's choice; which one counts it announces. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isGatewayError } from '../errors.ts'
 import type { Directory } from '../policy/directory.ts'
 import type { People } from '../store/people.ts'
-import type { BrowserSession, BrowserSessions } from './browser-session.ts'
+import type { BrowserSession, BrowserSessions, FoundSession } from './browser-session.ts'
 import type { Provider, SignIn } from './provider.ts'
 import type { SessionCookies } from './session-cookie.ts'
 import type { SessionClaims, SessionTokens } from './session-token.ts'
@@ -62,36 +62,44 @@ async function renewOnce(sid: string, options: RenewalOptions): Promise<Renewed 
   const { sessions, tokens, now, tokenTtl } = options
   const found = await sessions.read(sid)
   if (found === undefined) return undefined
-  const session = await refreshGroups(sid, found, options)
-  if (session === undefined || !(await sessions.write(sid, session))) return undefined
+  const session = isDue(found, options) ? await refreshGroups(sid, found, options) : found
+  // Not written back as it was read: another replica may have saved a newer refresh token since.
+  if (session === undefined || !(await sessions.extend(sid))) return undefined
   const claims = { userId: session.userId, sid, expiresAt: tokenExpiry(session, now(), tokenTtl) }
   return { ...claims, token: await tokens.issue(claims) }
 }
 
-/** @returns The session with what the provider says now; `undefined` if the provider has ended it. */
+/** True if nobody has asked the provider lately, and nobody is about to. */
+function isDue(session: BrowserSession, { providers, now, tokenTtl }: RenewalOptions): boolean {
+  const isFresh = session.groupsReadAt + tokenTtl > now()
+  const isBeingAsked = (session.refreshingUntil ?? 0) > now()
+  return !providers.has(session.provider) || !(isFresh || isBeingAsked)
+}
+
+/** @returns The session as saved, with what the provider says now; `undefined` if the provider has ended it. */
 async function refreshGroups(
   sid: string,
-  session: BrowserSession,
+  session: FoundSession,
   options: RenewalOptions,
 ): Promise<BrowserSession | undefined> {
-  const { sessions, now, tokenTtl } = options
+  const { sessions, now } = options
   const provider = options.providers.get(session.provider)
   if (provider === undefined) return undefined
   const { refreshToken } = session
-  const isFresh = session.groupsReadAt + tokenTtl > now()
-  const isBeingAsked = (session.refreshingUntil ?? 0) > now()
-  if (refreshToken === undefined || isFresh || isBeingAsked) return session
-  if (!(await sessions.write(sid, { ...session, refreshingUntil: now() + REFRESH_LEASE }))) return undefined
+  if (refreshToken === undefined) return session
+  if (!(await sessions.claim(sid, session, now() + REFRESH_LEASE))) return sessions.read(sid)
   try {
     const signIn = await provider.refresh(refreshToken, session.subject)
-    return await adopt(session, signIn, options)
+    const adopted = await adopt(session, signIn, options)
+    return (await sessions.write(sid, adopted)) ? adopted : undefined
   } catch (fault) {
     if (isGatewayError(fault, 'ERR_STORE_UNAVAILABLE')) throw fault
     if (isGatewayError(fault, 'ERR_SIGN_IN_FAILED') && fault.reason === 'invalid_grant') {
       return secondLook(sid, session, options)
     }
     options.onFault?.(fault)
-    return { ...session, refreshingUntil: undefined }
+    const unasked = { ...session, refreshingUntil: undefined }
+    return (await sessions.write(sid, unasked)) ? unasked : undefined
   }
 }
 

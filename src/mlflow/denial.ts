@@ -1,15 +1,8 @@
 import { GatewayError } from '../errors.ts'
 import type { Access } from '../policy/access.ts'
-import type { Decision } from '../policy/decide.ts'
+import { nounOf } from '../policy/asked.ts'
 import { type Call, select } from './call.ts'
-import type { Operation } from './operation.ts'
-
-type Denied = Decision & { effect: 'deny' }
-
-/** How people call what a grant can be on. */
-function nounOf(type: string): string {
-  return type.replace('mcp_', 'MCP ').replaceAll('_', ' ')
-}
+import { type Denied, isOnTier, judgesPath, missingAccess } from './missing-access.ts'
 
 /** How a thing is called that the caller may not see: its name alone does not tell which of the two it is. */
 function unseen(type: string): string {
@@ -17,19 +10,23 @@ function unseen(type: string): string {
 }
 
 /**
- * The refusal for a decision. It names what is missing, and nothing that the caller did not know: ids that were looked
+ * The refusal for a decision, in a workspace where they are kept apart. It names what is missing, and nothing that the caller did not know: ids that were looked
  * up and levels that others hold stay here, so a thing that exists and one that does not are refused in the same words.
  */
-export function refusalFor(decision: Denied, call: Call, access: Access): GatewayError {
+export function refusalFor(decision: Denied, call: Call, access: Access, workspace?: string): GatewayError {
   const { operation } = call
+  const missing = missingAccess(decision, call, access)
+  const options = {
+    reason: decision.reason,
+    missing: missing && (workspace === undefined ? missing : { ...missing, workspace }),
+  }
   if (operation.hidden !== undefined) {
     const need = operation.needs.find((each) => each.kind === 'resource')
     const value = need?.kind === 'resource' ? (select(call, need.locator.selector)[0] ?? '') : ''
-    return new GatewayError('ERR_NOT_FOUND', operation.hidden(value), { reason: decision.reason })
+    return new GatewayError('ERR_NOT_FOUND', operation.hidden(value), options)
   }
-  return new GatewayError('ERR_PERMISSION_DENIED', `Permission denied: ${sentence(decision, call, access)}`, {
-    reason: decision.reason,
-  })
+  const message = `Permission denied: ${sentence(decision, call, access)}`
+  return new GatewayError('ERR_PERMISSION_DENIED', message, options)
 }
 
 function sentence(decision: Denied, { operation }: Call, access: Access): string {
@@ -50,8 +47,8 @@ function sentence(decision: Denied, { operation }: Call, access: Access): string
       patterns.length === 0 ? 'under no name at all' : `under these names only: ${patterns.join(', ')}`
     return `${operation.name} asks for ${needed} on the name ${JSON.stringify(name ?? key ?? '')}; you may create ${nounOf(type)}s ${where}`
   }
-  if (demand.resource.tier !== undefined && access.levelOfAll(demand.resource.tier) === held) {
-    const of = nounOf(demand.resource.tier)
+  if (isOnTier(decision, access)) {
+    const of = nounOf(demand.resource.tier ?? '')
     return `${operation.name} asks for ${needed} on every ${of}, and a grant on all of them gives you ${held}; ask an administrator`
   }
   const what =
@@ -60,12 +57,4 @@ function sentence(decision: Denied, { operation }: Call, access: Access): string
       : `the ${unseen(type)}`
   const have = reason === 'level_too_low' ? `, you have ${held}` : ''
   return `${operation.name} asks for ${needed} on ${what}${have}; ask an administrator, or somebody with MANAGE on it, to grant it`
-}
-
-function judgesPath({ needs }: Operation): boolean {
-  return needs.some(
-    (need) =>
-      need.kind === 'resource' &&
-      (need.locator.kind === 'artifact_path' || need.locator.kind === 'model_source'),
-  )
 }

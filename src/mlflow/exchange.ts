@@ -30,10 +30,10 @@ export type Services = {
   readonly trustAuthorship: boolean
   /** True if somebody the gateway knows is called so, as MLflow compares names. */
   readonly isUsername: (name: string) => Promise<boolean>
-  /** Path of the script that MLflow's page gets, as the browser sees it. */
-  readonly shellScript: string
   /** On MLflow's page, besides those of every answer. */
   readonly shellHeaders: readonly string[]
+  /** Paths of the scripts that MLflow's page gets, in order, as the browser sees them. */
+  readonly shellScripts: readonly string[]
   /** On every answer; names and values alternating, names in lower case. */
   readonly securityHeaders: readonly string[]
 }
@@ -43,7 +43,7 @@ export type Exchange = {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly requestId: string
-  /** Address of the socket's other end, taken at the start: a request whose client has gone has no socket. */
+  /** Address of the client, as far as a trusted proxy or the connection tells. */
   readonly remoteAddress: string
   operation?: Operation
   /** The workspace that the request names; absent while workspaces are off. */
@@ -53,6 +53,8 @@ export type Exchange = {
   /** Absent on what is open to anybody. */
   caller?: Caller
   demands?: readonly Demand[]
+  /** All that was asked of the caller's grants, whether they met it or not; of administrators nothing is. */
+  asked?: readonly Demand[]
   /** A renewed session token on its way to the browser. */
   setCookie?: readonly string[]
   bytesOut: number

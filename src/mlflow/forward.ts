@@ -126,13 +126,13 @@ async function queried(
   return { ...response, bytes: Buffer.from(JSON.stringify(answer)) }
 }
 
-/** MLflow's page with a script of ours in its head. Not conditional: the page is small, and another one than MLflow's. */
+/** MLflow's page with scripts of ours in its head. Not conditional: the page is small, and another one than MLflow's. */
 async function shell(exchange: Exchange, call: Call, services: Services): Promise<UpstreamResponse> {
   const request = { ...upstreamRequest(exchange, call), method: 'GET', headers: ['accept', 'text/html'] }
   const { status, headers, bytes } = await services.upstream.send(request)
   const { etag: _etag, 'last-modified': _modified, 'accept-ranges': _ranges, ...kept } = headers
-  const script = `<script src="${services.shellScript}"></script>`
-  const page = bytes.toString('utf8').replace('<head>', () => `<head>${script}`)
+  const scripts = services.shellScripts.map((path) => `<script src="${path}"></script>`).join('')
+  const page = bytes.toString('utf8').replace('<head>', () => `<head>${scripts}`)
   return { status, headers: kept, bytes: Buffer.from(page) }
 }
 

@@ -35,7 +35,7 @@ export function requestHeaders(request: IncomingMessage, own: readonly string[])
 
 /**
  * Response headers of MLflow, or of a provider it asked, that do not leave: hop-by-hop (RFC 9110 §7.6.1), CORS, cookies,
- * its own address, and what a proxy in front of us or the browser would obey as ours.
+ * its own address, and what a proxy in front of us, the browser or our own script would obey as ours.
  */
 const WITHHELD = new Set([
   'access-control-allow-credentials',
@@ -71,6 +71,7 @@ const WITHHELD = new Set([
   'x-accel-expires',
   'x-accel-limit-rate',
   'x-accel-redirect',
+  'x-ask-for-access',
   'x-powered-by',
   'x-sendfile',
 ])

@@ -129,9 +129,10 @@ export async function judge(exchange: Exchange, call: Call, services: Services):
       ownsJob: (jobId) => services.jobs.isOwner(userId, jobId),
       operationNamed,
     })
+    if (!isAdmin) exchange.asked = exchange.demands
     const isOpen = isAdmin || exchange.demands.length === 0
     const decision = isOpen ? ALLOW : decide(exchange.demands, caller.access)
-    if (decision.effect === 'deny') throw refusalFor(decision, call, caller.access)
+    if (decision.effect === 'deny') throw refusalFor(decision, call, caller.access, services.workspace)
     if (holding !== undefined) exchange.demands = metBy(exchange.demands, holding)
   }
   await checkNames(call, services)

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Dispatcher, Pool } from 'undici'
+import type { UpstreamTls } from '../config/pem-files.ts'
 import { GatewayError } from '../errors.ts'
 import { relay } from './relay.ts'
 
@@ -51,6 +52,8 @@ export type UpstreamOptions = {
   readonly url: URL
   /** `Host` of every request; the URL's own if absent. */
   readonly host?: string | undefined
+  /** How an https server is known, and what is shown to it. */
+  readonly tls?: UpstreamTls | undefined
   /** Seconds without a byte from MLflow before it counts as too slow. There is no total limit. */
   readonly idleTimeout: number
   /** Most bytes of an answer that is read whole. */
@@ -71,7 +74,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     pipelining: 1,
     headersTimeout: idleTimeoutMs,
     bodyTimeout: idleTimeoutMs,
-    connect: { timeout: Math.min(idleTimeoutMs, 10_000) },
+    connect: { timeout: Math.min(idleTimeoutMs, 10_000), ...tlsOptions(options.tls) },
   })
   if (options.onConnect !== undefined) pool.on('connect', options.onConnect)
   const host = options.host ?? options.url.host
@@ -128,6 +131,13 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       }
     },
     close: () => pool.destroy(),
+  }
+}
+
+function tlsOptions({ authorities, certificate }: Partial<UpstreamTls> = {}) {
+  return {
+    ...(authorities === undefined ? {} : { ca: authorities }),
+    ...(certificate === undefined ? {} : { cert: certificate.cert, key: certificate.key }),
   }
 }
 

@@ -1,4 +1,3 @@
-import { compileGlob } from './glob.ts'
 import {
   DEFAULT_WORKSPACE,
   type Grant,
@@ -7,6 +6,7 @@ import {
   type ResourceType,
   type Tier,
 } from './grants.ts'
+import { createNameIndex, type NameIndex, type NameRule } from './name-index.ts'
 
 /** A named set of grants, as the store hands it over. */
 export type Role = { readonly id: string; readonly name: string; readonly grants: readonly Grant[] }
@@ -58,15 +58,10 @@ function stronger(a: Level, b: Level): Level {
   return RANK[a] >= RANK[b] ? a : b
 }
 
-type NameRule = {
-  readonly matches: (name: string) => boolean
-  readonly pattern: string
-  readonly level: Level
-}
-
 class TypeIndex {
   readonly exact = new Map<string, Level>()
-  readonly names: NameRule[] = []
+  readonly names: NameRule<Level>[] = []
+  #byName: NameIndex<Level> | undefined
   /** The best grant on all of the type. */
   granted: Level | undefined
   readonly #floor: Level
@@ -83,22 +78,22 @@ class TypeIndex {
     if (grant.match === 'any') this.granted = stronger(this.granted ?? 'NO_PERMISSIONS', grant.level)
     else if (grant.match === 'exact') {
       this.exact.set(grant.pattern, stronger(this.exact.get(grant.pattern) ?? 'NO_PERMISSIONS', grant.level))
-    } else
-      this.names.push({ matches: compileGlob(grant.pattern), pattern: grant.pattern, level: grant.level })
+    } else this.names.push({ pattern: grant.pattern, value: grant.level })
   }
 
   levelOf(key: string | undefined, name: string | undefined): Level {
     let level = this.any
     if (key !== undefined) level = stronger(level, this.exact.get(key) ?? 'NO_PERMISSIONS')
-    if (name !== undefined) {
-      for (const rule of this.names) if (rule.matches(name)) level = stronger(level, rule.level)
+    if (name !== undefined && this.names.length > 0) {
+      this.#byName ??= createNameIndex(this.names)
+      for (const held of this.#byName(name)) level = stronger(level, held)
     }
     return level
   }
 
   uniform(): Level | undefined {
     if (this.any === 'DENY') return 'DENY'
-    const narrower = [...this.exact.values(), ...this.names.map((rule) => rule.level)]
+    const narrower = [...this.exact.values(), ...this.names.map(({ value }) => value)]
     return narrower.some((level) => RANK[level] > RANK[this.any]) ? undefined : this.any
   }
 }
@@ -159,8 +154,8 @@ export function compileAccess(
     uniform: (type) => index(type).uniform(),
     patterns: (type, level) => {
       const named = index(type)
-        .names.filter((rule) => satisfies(rule.level, level))
-        .map((rule) => rule.pattern)
+        .names.filter(({ value }) => satisfies(value, level))
+        .map(({ pattern }) => pattern)
       return satisfies(index(type).any, level) ? ['*', ...named] : named
     },
   }

@@ -28,9 +28,19 @@ export type ChangeFeed = {
   readonly lastReadAt: () => number | undefined
 }
 
+/** The last change that was followed, as far as it is known what it was. */
+type Position = Pick<Change, 'seq'> & Partial<Change>
+
+function isSame(
+  change: Change | undefined,
+  { seq, kind = change?.kind, key = change?.key }: Position,
+): boolean {
+  return change?.seq === seq && change.kind === kind && change.key === key
+}
+
 /** Reads the store's changes from where it last stopped, one read at a time. */
 export function createChangeFeed({ changes, now, follow }: ChangeFeedOptions): ChangeFeed {
-  let position: number | undefined
+  let position: Position | undefined
   let lastReadAt: number | undefined
   let running: Promise<void> | undefined
   let queued: Promise<void> | undefined
@@ -39,15 +49,27 @@ export function createChangeFeed({ changes, now, follow }: ChangeFeedOptions): C
     const startedAt = now()
     if (position === undefined || startedAt - (lastReadAt ?? 0) > CHANGES_KEPT / 2) {
       // First read, or some changes may be gone unread: whatever is in memory cannot be trusted.
-      position = await changes.latest()
-      for (const kind of EVERY_KIND) follow({ kind, key: '*' })
+      await forgetAll()
     } else {
-      for (const change of await changes.since(position)) {
-        position = change.seq
-        follow(change)
-      }
+      await followFrom(position)
     }
     lastReadAt = startedAt
+  }
+
+  const forgetAll = async () => {
+    position = { seq: await changes.latest() }
+    for (const kind of EVERY_KIND) follow({ kind, key: '*' })
+  }
+
+  const followFrom = async (last: Position) => {
+    const isFirst = last.seq === 0
+    const read = await changes.since(isFirst ? 0 : last.seq - 1)
+    // Not the history it was: a standby took over without the latest changes, or a backup. Its numbers mean other things.
+    if (!isFirst && !isSame(read[0], last)) return forgetAll()
+    for (const change of isFirst ? read : read.slice(1)) {
+      position = change
+      follow(change)
+    }
   }
 
   const read = (): Promise<void> => {
@@ -69,16 +91,16 @@ export function createChangeFeed({ changes, now, follow }: ChangeFeedOptions): C
   return { read, lastReadAt: () => lastReadAt }
 }
 
-/** Runs `step` every `pollMs` between `start` and `stop`, one at a time; does not keep the process alive. */
+/** Runs `step` between `start` and `stop`, one at a time, with `pauseMs` in between; does not keep the process alive. */
 export function createPoll(
   step: () => Promise<void>,
-  pollMs: number,
+  pauseMs: () => number,
 ): { readonly start: () => void; readonly stop: () => void } {
   let timer: NodeJS.Timeout | undefined
   let current = 0
   const tick = async (round: number) => {
     await step()
-    if (round === current) timer = setTimeout(tick, pollMs, round).unref()
+    if (round === current) timer = setTimeout(tick, pauseMs(), round).unref()
   }
   const stop = () => {
     current += 1

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { type ChangeSignal, NO_SIGNAL } from '../store/change-signal.ts'
 import type { Store } from '../store/store.ts'
 import { createChangeFeed, createPoll, type DirectoryChange } from './change-feed.ts'
 import { createMemberCompiler, type Member, type MemberConfig, type MemberEntry } from './member.ts'
@@ -24,9 +25,11 @@ export type Directory = {
    * @throws {GatewayError} `ERR_STORE_UNAVAILABLE`
    */
   readonly refresh: () => Promise<void>
+  /** False if what others have changed has not been readable for longer than what is in memory may count. */
+  readonly isCurrent: () => boolean
   /** When the changes were last followed, seconds since the epoch; undefined before the first time. */
   readonly lastRefreshedAt: () => number | undefined
-  /** Follows changes every `pollMs` from now on. */
+  /** Follows changes from now on: when the store tells of them, and every `pollMs`. */
   readonly start: () => void
   readonly stop: () => void
 }
@@ -37,24 +40,29 @@ export type DirectoryOptions = {
   /** Seconds since the epoch. */
   readonly now: () => number
   readonly pollMs?: number
+  /**
+   * How old what is in memory may be, seconds. While the changes cannot be followed for longer, members are read from
+   * the store each time, and if that fails too, nobody is let in on what they once had.
+   */
+  readonly outageGrace?: number
   /** Members kept in memory; the least recently used goes first. */
   readonly capacity?: number
   /** Called with what went wrong while polling or in a listener; polling goes on. */
   readonly onError?: (error: unknown) => void
 }
 
-/**
- * How old what is in memory may be, seconds. While the changes cannot be followed for longer, members are read from the
- * store each time, and if that fails too, nobody is let in on what they once had.
- */
+/** How old what is in memory may be unless said otherwise, seconds. */
 const FEED_AGE_LIMIT = 5
+
+/** How often changes are looked for while the store tells of them: a connection may go deaf and not know it. */
+const LISTENING_POLL_MS = 1000
 
 /** Grants, roles and groups kept in memory, over all members. */
 const WEIGHT_LIMIT = 500_000
 
 /** Who people are and what they may do: compiled when first seen, kept until a change says otherwise (decision 0002). */
 export function createDirectory(options: DirectoryOptions): Directory {
-  const { store, now, pollMs = 500, onError = () => undefined } = options
+  const { store, now, pollMs = 500, outageGrace = FEED_AGE_LIMIT, onError = () => undefined } = options
   const members = createMemberCache(options)
   const listeners = new Set<(change: DirectoryChange) => void>()
 
@@ -71,9 +79,11 @@ export function createDirectory(options: DirectoryOptions): Directory {
   const feed = createChangeFeed({ changes: store.changes, now, follow })
   const certain = () => {
     const at = feed.lastReadAt()
-    return at !== undefined && now() - at <= FEED_AGE_LIMIT
+    return at !== undefined && now() - at <= outageGrace
   }
-  const poll = createPoll(() => feed.read().catch(onError), pollMs)
+  const read = () => feed.read().catch(onError)
+  let signal: ChangeSignal = NO_SIGNAL
+  const poll = createPoll(read, () => (signal.isLive() ? Math.max(pollMs, LISTENING_POLL_MS) : pollMs))
 
   return {
     cached: (userId) => (certain() ? members.get(userId) : undefined),
@@ -86,9 +96,17 @@ export function createDirectory(options: DirectoryOptions): Directory {
       return () => listeners.delete(listener)
     },
     refresh: feed.read,
+    isCurrent: certain,
     lastRefreshedAt: feed.lastReadAt,
-    start: poll.start,
-    stop: poll.stop,
+    start: () => {
+      signal.stop()
+      signal = store.changes.listen(read)
+      poll.start()
+    },
+    stop: () => {
+      signal.stop()
+      poll.stop()
+    },
   }
 }
 

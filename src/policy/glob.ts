@@ -21,3 +21,11 @@ export function compileGlob(pattern: string): (name: string) => boolean {
     return true
   }
 }
+
+/**
+ * True if everything that `narrow` matches is matched by `wide`. Read as a name, `narrow` has its own `*` where any text may
+ * be, and nothing but a `*` of `wide` takes those in; so a yes is a proof.
+ */
+export function isWithin(narrow: string, wide: string): boolean {
+  return compileGlob(wide)(narrow)
+}

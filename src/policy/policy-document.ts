@@ -31,6 +31,8 @@ export type PolicyDocumentReader = {
   /** As far as it could be read; to be trusted only while there are no faults. */
   readonly value: unknown
   readonly add: (path: Path, problem: string, remedy: string) => void
+  /** Where something is, as faults say it. */
+  readonly at: (path: Path) => Pick<PolicyFault, 'line' | 'place'>
   /** In the order of their lines. */
   readonly faults: () => readonly PolicyFault[]
 }
@@ -64,8 +66,12 @@ export function readPolicyDocument(text: string, schema: TSchema): PolicyDocumen
   const addAt = (offset: number, fault: Omit<PolicyFault, 'line'>) => {
     faults.push({ line: lines.linePos(offset).line, ...fault })
   }
+  const at = (path: Path) => ({
+    line: lines.linePos(offsetOf(document.contents, path)).line,
+    place: describePath(path),
+  })
   const add = (path: Path, problem: string, remedy: string) => {
-    addAt(offsetOf(document.contents, path), { place: describePath(path), problem, remedy })
+    faults.push({ ...at(path), problem, remedy })
   }
   for (const error of [...document.errors, ...document.warnings]) {
     addAt(error.pos[0], { place: '', ...describeYamlError(error) })
@@ -77,7 +83,7 @@ export function readPolicyDocument(text: string, schema: TSchema): PolicyDocumen
   // After a fault of syntax the rest is not what was meant, and would only be confusing to hear about.
   const broken = document.errors.some((error) => error.code !== 'DUPLICATE_KEY')
   if (!broken) checkNode(schema as JsonSchema, value, { path: [], add })
-  return { value, add, faults: () => faults.toSorted((a, b) => a.line - b.line) }
+  return { value, add, at, faults: () => faults.toSorted((a, b) => a.line - b.line) }
 }
 
 /** Stands for an alias, which has been reported where it is. */

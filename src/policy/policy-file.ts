@@ -2,37 +2,33 @@ import { Value } from 'typebox/value'
 import { qualifyName } from '../config/qualified-name.ts'
 import type { PolicyContent, PolicyMapping } from '../store/policy.ts'
 import type { Store } from '../store/store.ts'
-import { DEFAULT_WORKSPACE, type Grant, levelsOf } from './grants.ts'
-import { type PolicyDocumentReader, type PolicyFault, readPolicyDocument } from './policy-document.ts'
-import { type GrantDocument, GrantSchema, PolicySchema, TARGETS, WORKSPACE_NAME } from './policy-schema.ts'
+import { DEFAULT_WORKSPACE, levelsOf } from './grants.ts'
+import { type PolicyDocumentReader, readPolicyDocument } from './policy-document.ts'
+import { PolicyError } from './policy-error.ts'
+import { readExpiry, readGrant } from './policy-grant.ts'
+import { GrantSchema, type PolicyDocument, PolicySchema, WORKSPACE_NAME } from './policy-schema.ts'
 
 export type { PolicyContent } from '../store/policy.ts'
 export { diffPolicy, type PolicyDiff } from './policy-diff.ts'
 export type { PolicyFault } from './policy-document.ts'
-
-/** Everything that is wrong with a policy file, with the line and what to do. */
-export class PolicyError extends Error {
-  readonly faults: readonly PolicyFault[]
-
-  constructor(faults: readonly PolicyFault[]) {
-    super(describeFaults(faults))
-    this.name = 'PolicyError'
-    this.faults = faults
-  }
-}
-
-function describeFaults(faults: readonly PolicyFault[]): string {
-  const heading = faults.length === 1 ? '1 fault' : `${faults.length} faults`
-  const lines = faults.map(
-    ({ line, place, problem, remedy }) =>
-      `  line ${line}: ${place === '' ? '' : `${place} `}${problem}\n    ${remedy}`,
-  )
-  return [`The policy file has ${heading}:`, ...lines].join('\n')
-}
+export { PolicyError } from './policy-error.ts'
 
 export type PolicyContext = {
   /** Ids of the configured providers: a name without one is understood only where there is a single provider. */
   readonly providerIds: readonly string[]
+}
+
+/** A policy file in order, with where in it things are. */
+export type PolicyFile = {
+  readonly content: PolicyContent
+  /** As it was written: roles and their grants are in the order of `content`. */
+  readonly document: PolicyDocument
+  readonly at: PolicyDocumentReader['at']
+}
+
+/** What {@link readPolicyFile} says of the file. @throws {PolicyError} */
+export function parsePolicy(text: string, context: PolicyContext): PolicyContent {
+  return readPolicyFile(text, context).content
 }
 
 /**
@@ -40,7 +36,7 @@ export type PolicyContext = {
  *
  * @throws {PolicyError} With every fault at once.
  */
-export function parsePolicy(text: string, { providerIds }: PolicyContext): PolicyContent {
+export function readPolicyFile(text: string, { providerIds }: PolicyContext): PolicyFile {
   const reader = readPolicyDocument(text, PolicySchema)
   const roles = checkRoles(reader)
   checkWorkspaces(reader)
@@ -50,6 +46,10 @@ export function parsePolicy(text: string, { providerIds }: PolicyContext): Polic
   const document = reader.value
   // The second is the schema's own word, should the reading above ever know less than it.
   if (faults.length > 0 || !Value.Check(PolicySchema, document)) throw new PolicyError(faults)
+  return { content: { ...contentOf(document), groups, users }, document, at: reader.at }
+}
+
+function contentOf(document: PolicyDocument): Omit<PolicyContent, 'groups' | 'users'> {
   return {
     defaultPermission: document.default_permission,
     workspaces:
@@ -65,8 +65,6 @@ export function parsePolicy(text: string, { providerIds }: PolicyContext): Polic
       workspace: workspace === DEFAULT_WORKSPACE ? undefined : workspace,
       grants: grants.map(readGrant),
     })),
-    groups,
-    users,
   }
 }
 
@@ -171,34 +169,6 @@ function describeKnown(roles: ReadonlySet<string>): string {
   return roles.size === 0
     ? 'Define it under roles.'
     : `Define it under roles, or use one of: ${[...roles].join(', ')}.`
-}
-
-function readGrant(grant: GrantDocument): Grant {
-  const [resourceType = 'experiment'] = TARGETS.filter((target) => grant[target] !== undefined)
-  const target = grant[resourceType] ?? '*'
-  return {
-    resourceType,
-    ...(target === '*'
-      ? { match: 'any', pattern: '*' }
-      : 'id' in target
-        ? { match: 'exact', pattern: target.id }
-        : { match: 'name', pattern: target.name }),
-    level: grant.level,
-    expiresAt: grant.expires === undefined ? undefined : readExpiry(grant.expires),
-  }
-}
-
-const DAY = 86_400
-
-/** @returns Seconds since the epoch; undefined for a day or time of day that does not exist. */
-function readExpiry(text: string): number | undefined {
-  const day = text.slice(0, 10)
-  const midnight = Date.parse(day)
-  // Date.parse takes 30 February for 2 March.
-  if (Number.isNaN(midnight) || new Date(midnight).toISOString().slice(0, 10) !== day) return undefined
-  if (text === day) return midnight / 1000 + DAY
-  const moment = Date.parse(text)
-  return Number.isNaN(moment) ? undefined : Math.floor(moment / 1000)
 }
 
 function property(value: unknown, key: string): unknown {

@@ -1,18 +1,21 @@
 import { randomUUID } from 'node:crypto'
 import type { Transaction } from 'kysely'
 import { GatewayError } from '../errors.ts'
+import type { AskedType } from '../policy/asked.ts'
 import { DEFAULT_WORKSPACE, type Level, type ResourceType } from '../policy/grants.ts'
 import type { Database } from './database.ts'
 import { addGrant, type NewGrant, personalRole } from './role-writes.ts'
 import type { AccessRequestsTable, Schema } from './schema.ts'
 
-/** Somebody asks for a level on one resource. Times in seconds since the epoch. */
+/** Somebody asks for a level on one resource, as they call it. Times in seconds since the epoch. */
 export type AccessRequest = {
   readonly id: string
   readonly userId: string
   readonly username: string
-  readonly resourceType: ResourceType
+  readonly resourceType: AskedType
   readonly key: string
+  /** What that is; absent if there was no such thing. Not for who asks. */
+  readonly about?: { readonly type: ResourceType; readonly key: string } | undefined
   /** Where it is. */
   readonly workspace: string
   readonly level: Level
@@ -23,15 +26,23 @@ export type AccessRequest = {
   readonly decidedAt?: number | undefined
   /** Username of who granted or declined it. */
   readonly decidedBy?: string | undefined
+  /** What they said to it; empty if nothing. */
+  readonly answer: string
 }
 
-export type NewAccessRequest = Pick<AccessRequest, 'userId' | 'resourceType' | 'key' | 'level' | 'note'> & {
+export type NewAccessRequest = Pick<
+  AccessRequest,
+  'userId' | 'resourceType' | 'key' | 'about' | 'level' | 'note'
+> & {
   /** The default one if absent. */
   readonly workspace?: string | undefined
 }
 
 /** How many requests of one person can be open: enough for anybody, too few to bury others in. */
 export const OPEN_REQUESTS = 20
+
+/** How many of one person's ended requests are kept, the newest: asking and taking back must not fill the store. */
+export const ENDED_REQUESTS = 80
 
 export type AccessRequests = {
   /**
@@ -41,8 +52,11 @@ export type AccessRequests = {
    */
   readonly ask: (request: NewAccessRequest) => Promise<AccessRequest>
   readonly get: (id: string) => Promise<AccessRequest | undefined>
-  /** Open ones of everybody, oldest first; or all of one person, newest first. */
-  readonly list: (of?: { readonly userId: string }) => Promise<readonly AccessRequest[]>
+  /** All of one person, newest first. */
+  readonly listOf: (userId: string) => Promise<readonly AccessRequest[]>
+  /** Open ones of everybody, oldest first. */
+  readonly open: (query: OpenRequestsQuery) => Promise<readonly AccessRequest[]>
+  readonly countOpen: () => Promise<number>
   /**
    * Ends an open request; `grant` is given to who asked, in the same transaction.
    *
@@ -51,9 +65,16 @@ export type AccessRequests = {
   readonly decide: (id: string, decision: AccessDecision) => Promise<void>
 }
 
+export type OpenRequestsQuery = {
+  /** After which to begin; the oldest if absent. */
+  readonly after?: Pick<AccessRequest, 'createdAt' | 'id'> | undefined
+  readonly limit: number
+}
+
 export type AccessDecision = {
   readonly state: 'granted' | 'declined' | 'withdrawn'
   readonly by: string
+  readonly answer?: string | undefined
   readonly grant?: NewGrant | undefined
 }
 
@@ -64,28 +85,48 @@ export function createAccessRequests(db: Database, now: () => number): AccessReq
       const row = await selectRequests(db).where('access_requests.id', '=', id).executeTakeFirst()
       return row && toRequest(row)
     },
-    list: async (of) => {
-      const query = selectRequests(db)
-      const rows =
-        of === undefined
-          ? await query
-              .where('state', '=', 'open')
-              .orderBy('access_requests.created_at')
-              .limit(1000)
-              .execute()
-          : await query
-              .where('user_id', '=', of.userId)
-              .orderBy('access_requests.created_at', 'desc')
-              .limit(100)
-              .execute()
+    listOf: async (userId) => {
+      const own = selectRequests(db).where('user_id', '=', userId)
+      const rows = await own
+        .orderBy('access_requests.created_at', 'desc')
+        .orderBy('access_requests.id')
+        .limit(100)
+        .execute()
       return rows.map(toRequest)
+    },
+    open: async ({ after, limit }) => {
+      const rows = await selectRequests(db)
+        .where('state', '=', 'open')
+        .$if(after !== undefined, (query) =>
+          query.where(({ eb, refTuple, tuple }) =>
+            eb(
+              refTuple('access_requests.created_at', 'access_requests.id'),
+              '>',
+              tuple(after?.createdAt ?? 0, after?.id ?? ''),
+            ),
+          ),
+        )
+        .orderBy('access_requests.created_at')
+        .orderBy('access_requests.id')
+        .limit(limit)
+        .execute()
+      return rows.map(toRequest)
+    },
+    countOpen: async () => {
+      const row = await db
+        .selectFrom('access_requests')
+        .select((eb) => eb.fn.countAll<number>().as('requests'))
+        .where('state', '=', 'open')
+        .executeTakeFirstOrThrow()
+      return Number(row.requests)
     },
     decide: (id, decision) => db.transaction().execute((trx) => decide(trx, id, { ...decision, at: now() })),
   }
 }
 
 async function ask(trx: Transaction<Schema>, request: NewAccessRequest, at: number): Promise<AccessRequest> {
-  const { userId, resourceType, key, level, note, workspace = DEFAULT_WORKSPACE } = request
+  const { userId, resourceType, key, about, level, note, workspace = DEFAULT_WORKSPACE } = request
+  const [about_type, about_key] = [about?.type ?? null, about?.key ?? null]
   const open = await selectRequests(trx).where('user_id', '=', userId).where('state', '=', 'open').execute()
   const same = open.find(
     (each) => each.resource_type === resourceType && each.key === key && each.workspace === workspace,
@@ -102,20 +143,42 @@ async function ask(trx: Transaction<Schema>, request: NewAccessRequest, at: numb
       .values({
         ...{ id, user_id: userId, resource_type: resourceType, key, workspace, level, note },
         ...{ state: 'open', created_at: at, decided_at: null, decided_by: null },
+        ...{ about_type, about_key, answer: '' },
       })
       .execute()
-  } else await trx.updateTable('access_requests').set({ id, level, note }).where('id', '=', same.id).execute()
+    await pruneEnded(trx, userId)
+  } else {
+    const changed = { id, level, note, about_type, about_key }
+    await trx.updateTable('access_requests').set(changed).where('id', '=', same.id).execute()
+  }
   return toRequest(await selectRequests(trx).where('access_requests.id', '=', id).executeTakeFirstOrThrow())
+}
+
+async function pruneEnded(trx: Transaction<Schema>, userId: string): Promise<void> {
+  const ended = trx
+    .selectFrom('access_requests')
+    .select('id')
+    .where('user_id', '=', userId)
+    .where('state', '!=', 'open')
+    .orderBy('decided_at', 'desc')
+    .orderBy('id')
+    .limit(ENDED_REQUESTS)
+  await trx
+    .deleteFrom('access_requests')
+    .where('user_id', '=', userId)
+    .where('state', '!=', 'open')
+    .where('id', 'not in', ended)
+    .execute()
 }
 
 async function decide(
   trx: Transaction<Schema>,
   id: string,
-  { state, by, grant, at }: AccessDecision & { readonly at: number },
+  { state, by, answer = '', grant, at }: AccessDecision & { readonly at: number },
 ): Promise<void> {
   const decided = await trx
     .updateTable('access_requests')
-    .set({ state, decided_at: at, decided_by: by })
+    .set({ state, decided_at: at, decided_by: by, answer })
     .where('id', '=', id)
     .where('state', '=', 'open')
     .returning('user_id')
@@ -143,8 +206,12 @@ function toRequest(row: RequestRow): AccessRequest {
     userId: row.user_id,
     username: row.username,
     // Written by ask() only.
-    resourceType: row.resource_type as ResourceType,
+    resourceType: row.resource_type as AskedType,
     key: row.key,
+    about:
+      row.about_type === null || row.about_key === null
+        ? undefined
+        : { type: row.about_type, key: row.about_key },
     workspace: row.workspace,
     level: row.level,
     note: row.note,
@@ -152,5 +219,6 @@ function toRequest(row: RequestRow): AccessRequest {
     createdAt: row.created_at,
     decidedAt: row.decided_at ?? undefined,
     decidedBy: row.decided_by ?? undefined,
+    answer: row.answer,
   }
 }

@@ -33,8 +33,41 @@ export type EffectCount = {
   readonly events: number
 }
 
-export async function pageOf(db: Database, query: AuditQuery): Promise<readonly NumberedEvent[]> {
-  const rows = await matching(db, query)
+/** No more than `limit` of the events looked at, which are so many that a page never takes long: it may be a short one. */
+export type AuditPage = {
+  readonly events: readonly NumberedEvent[]
+  /** `before` of the next page; absent where there are no earlier events. */
+  readonly next?: number | undefined
+}
+
+/**
+ * Events looked at for one page: an index for each way to filter would cost every request that is recorded, so what is
+ * rare is looked for in steps.
+ */
+const EVENTS_PER_PAGE = 100_000
+
+/** The newest of the events before that number. @param most Events looked at. */
+export async function pageOf(
+  db: Database,
+  query: AuditQuery,
+  most: number = EVENTS_PER_PAGE,
+): Promise<AuditPage> {
+  const number = (end: 'max' | 'min') =>
+    db.selectFrom('audit_events').select((eb) => eb.fn[end]('id').as('id'))
+  const before = query.before ?? ((await number('max').executeTakeFirst())?.id ?? 0) + 1
+  const from = before - most
+  const events = await newest(matching(db, query).where('audit_events.id', '>=', from), { ...query, before })
+  if (events.length === query.limit) return { events, next: events.at(-1)?.number }
+  const oldest = (await number('min').executeTakeFirst())?.id ?? before
+  return { events, next: oldest < from ? from : undefined }
+}
+
+/** As they were appended, newest first. */
+export async function newest(
+  events: ReturnType<typeof matching>,
+  query: Pick<AuditQuery, 'before' | 'limit'>,
+): Promise<readonly NumberedEvent[]> {
+  const rows = await events
     .select(['id', 'event'])
     .$if(query.before !== undefined, (each) => each.where('id', '<', query.before ?? 0))
     .orderBy('id', 'desc')

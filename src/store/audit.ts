@@ -3,11 +3,12 @@ import type { Chain, ChainedText, ChainKey, Link } from '../audit/chain.ts'
 import { moveHead, numberOf } from './audit-chains.ts'
 import { prune, type Retention } from './audit-prune.ts'
 import {
+  type AuditPage,
   type AuditQuery,
   type EffectCount,
   linesOf,
   matching,
-  type NumberedEvent,
+  newest,
   pageOf,
   type StoredEvent,
   type StoredLine,
@@ -37,8 +38,8 @@ export type AuditEvents = {
   readonly end: (chain: Chain) => Promise<void>
   /** Events as they were appended, newest first. */
   readonly query: (query: AuditQuery) => Promise<readonly StoredEvent[]>
-  /** The same with their numbers, to go on from. */
-  readonly page: (query: AuditQuery) => Promise<readonly NumberedEvent[]>
+  /** The same with what to go on from. */
+  readonly page: (query: AuditQuery) => Promise<AuditPage>
   /** Counts over time, oldest first; spans without any are left out. @param span Seconds. */
   readonly counts: (
     query: Omit<AuditQuery, 'limit' | 'before'>,
@@ -83,7 +84,7 @@ export function createAuditEvents(db: Database, now: () => number): AuditEvents 
       ends.delete(chain.id)
     },
 
-    query: async (query) => (await pageOf(db, query)).map(({ event }) => event),
+    query: async (query) => (await newest(matching(db, query), query)).map(({ event }) => event),
 
     page: (query) => pageOf(db, query),
 
@@ -93,6 +94,7 @@ export function createAuditEvents(db: Database, now: () => number): AuditEvents 
         .select((eb) => [from.as('from'), 'effect', eb.fn.countAll<number>().as('events')])
         .groupBy([from, 'effect'])
         .orderBy(from)
+        .orderBy('effect')
         .execute()
       return rows.map((row) => ({ ...row, events: Number(row.events) }))
     },

@@ -1,4 +1,5 @@
 import type { Transaction } from 'kysely'
+import { type ChangeSignal, NO_SIGNAL } from './change-signal.ts'
 import type { Database } from './database.ts'
 import type { Schema } from './schema.ts'
 
@@ -34,13 +35,18 @@ export type Changes = {
   readonly latest: () => Promise<number>
   /** Announces something the store itself does not hold, such as an experiment that was renamed upstream. */
   readonly note: (kind: ChangeKind, key: string) => Promise<void>
+  /**
+   * Calls `onSignal` when there may be changes to read, as far as the database can tell: a way to hear of them sooner,
+   * besides looking.
+   */
+  readonly listen: (onSignal: () => void) => ChangeSignal
 }
 
 /**
  * Announces a change within the transaction that makes it: seen by nobody before the change is, and not lost if it is kept.
  *
- * Readers go by the number, so numbers must become visible in their order. SQLite has one writer at a time; a dialect
- * with several has to take a lock here that lasts until the commit.
+ * Readers go by the number, so numbers must become visible in their order: they do, since a transaction that writes is
+ * alone from its start to its commit, in every dialect.
  */
 export async function noteChange(
   trx: Transaction<Schema>,
@@ -66,7 +72,11 @@ export async function noteRoles(
 }
 
 /** The feed every replica follows to forget what it keeps in memory. */
-export function createChanges(db: Database, now: () => number): Changes {
+export function createChanges(
+  db: Database,
+  now: () => number,
+  listen: Changes['listen'] = () => NO_SIGNAL,
+): Changes {
   return {
     since: async (seq) => {
       const rows = await db
@@ -88,5 +98,7 @@ export function createChanges(db: Database, now: () => number): Changes {
     },
 
     note: (kind, key) => db.transaction().execute((trx) => noteChange(trx, { kind, key, at: now() })),
+
+    listen,
   }
 }

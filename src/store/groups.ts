@@ -1,10 +1,11 @@
-import { type ExpressionBuilder, sql, type Transaction } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import { GatewayError } from '../errors.ts'
 import type { Database } from './database.ts'
 import type { ProviderName, ProviderRef } from './membership.ts'
 import { type Person, selectPeople, toPerson } from './person.ts'
 import { mapGroup, unmapGroup } from './role-writes.ts'
 import type { Schema, Source } from './schema.ts'
+import { containing } from './search.ts'
 
 /**
  * A group as it is listed. `provider` is '' for one that is only spoken of in mappings without a provider, while several
@@ -113,56 +114,93 @@ function spellings(provider: string, providers: readonly ProviderRef[]): readonl
   return only?.id === provider && others.length === 0 ? [provider, ''] : [provider]
 }
 
+/** Names from each of the two tables in the order of its index, and figures for those on the page: no table is read whole. */
 async function pageOfGroups(
   db: Database,
-  { search = '', after, limit }: GroupsQuery,
+  query: GroupsQuery,
   providers: readonly ProviderRef[],
 ): Promise<readonly GroupSummary[]> {
-  // `%` and `_` of a search are those characters.
-  const wanted = `%${search.toLowerCase().replaceAll(/[\\%_]/g, (character) => `\\${character}`)}%`
-  const rows = await db
-    .selectFrom((eb) => named(eb, providers).as('named'))
-    .select((eb) => [
-      'provider',
-      'name',
-      eb.fn.count<number>('userId').as('people'),
-      eb.fn.count<number>('roleId').distinct().as('roles'),
-    ])
+  const [only, ...others] = providers
+  const bare = only === undefined || others.length > 0 ? '' : only.id
+  const asOf = ({ provider, name }: ProviderName) => ({ provider: provider === '' ? bare : provider, name })
+  // Of one group a mapping may speak in two ways: with its provider, and without.
+  const mapped = await namesIn(db, 'group_roles', { ...query, limit: 2 * query.limit + 2 })
+  const names = [...(await namesIn(db, 'user_groups', query)), ...mapped.map(asOf)]
+  const page = [
+    ...new Map(names.filter((each) => isAfter(each, query.after)).map((each) => [keyOf(each), each])),
+  ]
+    .map(([, each]) => each)
+    .toSorted((a, b) => compare(a.name, b.name) || compare(a.provider, b.provider))
+    .slice(0, query.limit)
+  const people = await peopleIn(db, page)
+  const roles = await rolesOf(db, page, asOf)
+  return page.map((each) => ({
+    ...each,
+    people: people.get(keyOf(each)) ?? 0,
+    roles: roles.get(keyOf(each))?.size ?? 0,
+  }))
+}
+
+const keyOf = ({ provider, name }: ProviderName) => JSON.stringify([provider, name])
+
+/** As the database orders texts: by their bytes. */
+function compare(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
+}
+
+function isAfter({ provider, name }: ProviderName, after: ProviderName | undefined): boolean {
+  if (after === undefined) return true
+  return (compare(name, after.name) || compare(provider, after.provider)) > 0
+}
+
+async function namesIn(
+  db: Database,
+  table: 'user_groups' | 'group_roles',
+  { search = '', after, limit }: GroupsQuery,
+): Promise<readonly ProviderName[]> {
+  return db
+    .selectFrom(table)
+    .select(['provider', 'group_name as name'])
+    .distinct()
     .$if(after !== undefined, (query) =>
-      query.where((eb) => {
-        const { name = '', provider = '' } = after ?? {}
-        return eb.or([eb('name', '>', name), eb.and([eb('name', '=', name), eb('provider', '>', provider)])])
-      }),
+      // A mapping without a provider may stand for one that comes later.
+      table === 'group_roles'
+        ? query.where('group_name', '>=', after?.name ?? '')
+        : query.where(({ eb, refTuple, tuple }) =>
+            eb(refTuple('group_name', 'provider'), '>', tuple(after?.name ?? '', after?.provider ?? '')),
+          ),
     )
-    .$if(search !== '', (query) =>
-      query.where(sql<boolean>`lower(${sql.ref('name')}) like ${wanted} escape '\\'`),
-    )
-    .groupBy(['name', 'provider'])
-    .orderBy('name')
+    .$if(search !== '', (query) => query.where(containing(sql.ref('group_name'), search)))
+    .orderBy('group_name')
     .orderBy('provider')
     .limit(limit)
     .execute()
-  return rows.map((row) => ({ ...row, people: Number(row.people), roles: Number(row.roles) }))
 }
 
-/** A row for each time that a group is named: by somebody's sign-in, or by a mapping. */
-function named(eb: ExpressionBuilder<Schema, never>, providers: readonly ProviderRef[]) {
-  const [only, ...others] = providers
-  const bare = only === undefined || others.length > 0 ? '' : only.id
-  const absent = sql<string | null>`cast(null as text)`
-  return eb
+async function peopleIn(db: Database, groups: readonly ProviderName[]): Promise<ReadonlyMap<string, number>> {
+  if (groups.length === 0) return new Map()
+  const rows = await db
     .selectFrom('user_groups')
-    .select(['provider', 'group_name as name', sql<string | null>`user_id`.as('userId'), absent.as('roleId')])
-    .unionAll(
-      eb
-        .selectFrom('group_roles')
-        .select([
-          sql<string>`case when provider = '' then ${bare} else provider end`.as('provider'),
-          'group_name as name',
-          absent.as('userId'),
-          sql<string | null>`role_id`.as('roleId'),
-        ]),
-    )
+    .select((eb) => ['provider', 'group_name as name', eb.fn.countAll<number>().as('people')])
+    .where('group_name', 'in', [...new Set(groups.map(({ name }) => name))])
+    .groupBy(['group_name', 'provider'])
+    .execute()
+  return new Map(rows.map((row) => [keyOf(row), Number(row.people)]))
+}
+
+async function rolesOf(
+  db: Database,
+  groups: readonly ProviderName[],
+  asOf: (group: ProviderName) => ProviderName,
+): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  if (groups.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('group_roles')
+    .select(['provider', 'group_name as name', 'role_id'])
+    .where('group_name', 'in', [...new Set(groups.map(({ name }) => name))])
+    .execute()
+  const of = Map.groupBy(rows, (row) => keyOf(asOf(row)))
+  return new Map([...of].map(([key, each]) => [key, new Set(each.map((row) => row.role_id))]))
 }
 
 async function mappingsOf(

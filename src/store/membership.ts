@@ -1,7 +1,7 @@
 import type { Transaction } from 'kysely'
 import { DEFAULT_WORKSPACE, type Level } from '../policy/grants.ts'
 import { type GrantRow, type StoredGrant, toGrant } from './grant-row.ts'
-import { type Person, selectPeople, toPerson } from './person.ts'
+import { type Person, type PersonRow, selectPeople, toPerson } from './person.ts'
 import type { Schema } from './schema.ts'
 import { type DefaultPermissions, readDefaultPermissions } from './settings.ts'
 
@@ -52,12 +52,8 @@ export async function readMembership(
   const row = await selectPeople(trx).where('users.id', '=', userId).executeTakeFirst()
   if (row === undefined) return undefined
   const configured = providers.map(({ id }) => id)
-  const current = {
-    provider: row.provider ?? row.pending_provider ?? '',
-    name: row.claimed_username ?? row.pending_username ?? '',
-  }
   const defaultPermissions = await readDefaultPermissions(trx)
-  const names = await heldNames(trx, userId, { current, configured })
+  const names = await heldNames(trx, userId, { current: nameOf(row), configured })
   const holder: Holder = { userId, configured, names }
   const via = await rolesHeld(trx, holder).execute()
   return {
@@ -67,6 +63,14 @@ export async function readMembership(
     roles: withVia(await grantsHeld(trx, holder, at), via),
     defaultPermission: defaultPermissions.get(DEFAULT_WORKSPACE),
     defaultPermissions,
+  }
+}
+
+/** What the person is called now, or is expected to be, and by whom. */
+export function nameOf(row: PersonRow): ProviderName {
+  return {
+    provider: row.provider ?? row.pending_provider ?? '',
+    name: row.claimed_username ?? row.pending_username ?? '',
   }
 }
 

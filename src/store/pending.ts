@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Transaction } from 'kysely'
 import { GatewayError } from '../errors.ts'
+import { comparableName } from '../mlflow/person-name.ts'
 import { noteChange } from './changes.ts'
 import { existingPerson, type Person, selectPeople, toPerson } from './person.ts'
 import type { Schema } from './schema.ts'
@@ -19,11 +20,13 @@ export async function addPending(
     )
   }
   const id = randomUUID()
+  const shown = await freeUsername(trx, { username, provider }, undefined)
   await trx
     .insertInto('users')
     .values({
       id,
-      username: await freeUsername(trx, { username, provider }, undefined),
+      username: shown,
+      comparable_name: comparableName(shown),
       disabled: 0,
       pending_provider: provider,
       pending_username: username,

@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { sql, type Transaction } from 'kysely'
 import { GatewayError } from '../errors.ts'
+import { comparableName } from '../mlflow/person-name.ts'
 import { noteChange } from './changes.ts'
 import type { Database } from './database.ts'
 import { type Membership, type ProviderRef, readMembership } from './membership.ts'
+import { type MembershipsQuery, readMemberships } from './memberships.ts'
 import { addPending, takePending } from './pending.ts'
 import { existingPerson, findPerson, type Person, type PersonKey, selectPeople, toPerson } from './person.ts'
 import { type Candidate, type ReachQuery, reachCandidates } from './reach.ts'
 import type { Schema } from './schema.ts'
+import { containing } from './search.ts'
 import { claimName, freeUsername, replaceGroups } from './sign-in.ts'
 
 export type { Person, PersonKey } from './person.ts'
@@ -45,6 +48,8 @@ export type People = {
    */
   readonly add: (pending: { readonly username: string; readonly provider: string }) => Promise<Person>
   readonly find: (key: PersonKey) => Promise<Person | undefined>
+  /** True if somebody has a username that MLflow takes for this one, see `comparableName`. */
+  readonly isCalled: (name: string) => Promise<boolean>
   /** Everybody, by username. */
   readonly list: () => Promise<readonly Person[]>
   /** Some of them, by username; `search` is found anywhere in the username, name or e-mail address, in whichever case. */
@@ -63,6 +68,8 @@ export type People = {
    * @param providers The configured ones: groups and names vouched for by others do not count.
    */
   readonly membership: (id: string, providers: readonly ProviderRef[]) => Promise<Membership | undefined>
+  /** What several people may do about some things, see {@link readMemberships}; grants that have expired are left out. */
+  readonly memberships: (query: Omit<MembershipsQuery, 'at'>) => Promise<readonly Membership[]>
   /** Who may hold something on a resource, see {@link reachCandidates}. */
   readonly reaching: (query: ReachQuery) => Promise<readonly Candidate[]>
 }
@@ -78,6 +85,11 @@ export function createPeople(db: Database, now: () => number): People {
     list: async () => (await selectPeople(db).orderBy('users.username').execute()).map(toPerson),
 
     page: (query) => pageOfPeople(db, query),
+
+    isCalled: async (name) => {
+      const called = db.selectFrom('users').select('id').where('comparable_name', '=', comparableName(name))
+      return (await called.executeTakeFirst()) !== undefined
+    },
 
     setDisabled: (id, disabled) =>
       db.transaction().execute(async (trx) => {
@@ -103,6 +115,12 @@ export function createPeople(db: Database, now: () => number): People {
         .setAccessMode('read only')
         .execute((trx) => readMembership(trx, id, { providers, at: now() })),
 
+    memberships: async (query) => {
+      if (query.userIds.length === 0) return []
+      const reading = db.transaction().setAccessMode('read only')
+      return reading.execute((trx) => readMemberships(trx, { ...query, at: now() }))
+    },
+
     reaching: (query) => reachCandidates(db, query),
   }
 }
@@ -111,15 +129,10 @@ async function pageOfPeople(
   db: Database,
   { search = '', after, limit }: PeopleQuery,
 ): Promise<readonly Person[]> {
-  // `%` and `_` of a search are those characters.
-  const wanted = `%${search.toLowerCase().replaceAll(/[\\%_]/g, (character) => `\\${character}`)}%`
+  const text = sql`users.username || ' ' || coalesce(users.display_name, '') || ' ' || coalesce(users.email, '')`
   const rows = await selectPeople(db)
     .where('users.username', '>', after)
-    .$if(search !== '', (query) =>
-      query.where(
-        sql<boolean>`lower(users.username || ' ' || coalesce(users.display_name, '') || ' ' || coalesce(users.email, '')) like ${wanted} escape '\\'`,
-      ),
-    )
+    .$if(search !== '', (query) => query.where(containing(text, search)))
     .orderBy('users.username')
     .limit(limit)
     .execute()
@@ -129,8 +142,10 @@ async function pageOfPeople(
 async function recordSignIn(trx: Transaction<Schema>, signIn: SignIn, at: number): Promise<Person> {
   const before = (await findPerson(trx, signIn)) ?? (await takePending(trx, signIn))
   const id = before?.id ?? randomUUID()
+  const username = await freeUsername(trx, signIn, before?.username)
   const details = {
-    username: await freeUsername(trx, signIn, before?.username),
+    username,
+    comparable_name: comparableName(username),
     display_name: signIn.displayName ?? null,
     email: signIn.email ?? null,
     last_seen_at: at,

@@ -63,7 +63,7 @@ export function selectPeople(db: Database) {
     ])
 }
 
-type PersonRow = Awaited<ReturnType<ReturnType<typeof selectPeople>['executeTakeFirstOrThrow']>>
+export type PersonRow = Awaited<ReturnType<ReturnType<typeof selectPeople>['executeTakeFirstOrThrow']>>
 
 /** The person in a row of {@link selectPeople}. */
 export function toPerson(row: PersonRow): Person {

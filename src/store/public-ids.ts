@@ -50,9 +50,15 @@ export function createPublicIds(db: Database): PublicIds {
     prune: async () => {
       const { numDeletedRows } = await db
         .deleteFrom('public_ids')
-        .where('id', 'not in', db.selectFrom('users').select('id'))
-        .where('id', 'not in', db.selectFrom('roles').select('id'))
-        .where('id', 'not in', db.selectFrom('grants').select('id'))
+        .where(({ not, exists, selectFrom }) =>
+          not(exists(selectFrom('users').select('id').whereRef('users.id', '=', 'public_ids.id'))),
+        )
+        .where(({ not, exists, selectFrom }) =>
+          not(exists(selectFrom('roles').select('id').whereRef('roles.id', '=', 'public_ids.id'))),
+        )
+        .where(({ not, exists, selectFrom }) =>
+          not(exists(selectFrom('grants').select('id').whereRef('grants.id', '=', 'public_ids.id'))),
+        )
         // Personal roles in other workspaces: a few for each person.
         .where('id', 'not like', '%/%')
         .executeTakeFirst()

@@ -1,4 +1,4 @@
-import type { ExpressionBuilder } from 'kysely'
+import type { QueryCreator } from 'kysely'
 import type { ResourceRef } from '../policy/access.ts'
 import { compileGlob } from '../policy/glob.ts'
 import type { GrantType } from '../policy/grants.ts'
@@ -29,112 +29,113 @@ export type Candidate = { readonly id: string; readonly username: string }
  * username. What each of them really has is told by their membership.
  */
 export async function reachCandidates(db: Database, query: ReachQuery): Promise<readonly Candidate[]> {
-  const roles = await rolesWithGrants(db, query)
+  const patterns = await matchingPatterns(db, query)
   return db
+    .with('reaching', (sub) => rolesWithGrants(sub, query, patterns))
+    .with('reachers', (sub) => holders(sub, query).unionAll(administrators(sub, query)))
     .selectFrom('users')
     .select(['id', 'username'])
     .where('username', '>', query.after)
-    .where((eb) => eb.or([...holdsRole(eb, roles, query), ...isAdmin(eb, query)]))
+    .where('id', 'in', (eb) => eb.selectFrom('reachers').select('user_id'))
     .orderBy('username')
     .limit(query.limit)
     .execute()
 }
 
-/** Ids of roles with a grant that speaks of the resource. */
-async function rolesWithGrants(
-  db: Database,
+/** Name patterns on the type that match the resource, each once: many roles hold the same. */
+async function matchingPatterns(db: Database, { resource: { type, name } }: ReachQuery): Promise<string[]> {
+  if (name === undefined || type === 'server') return []
+  const rows = await db
+    .selectFrom('grants')
+    .select('pattern')
+    .distinct()
+    .where((eb) => eb.and({ resource_type: type as GrantType, match: 'name' }))
+    .execute()
+  return rows.map(({ pattern }) => pattern).filter((pattern) => compileGlob(pattern)(name))
+}
+
+/** Roles with a grant that speaks of the resource; of none where nothing but administrators reaches it. */
+function rolesWithGrants(
+  db: QueryCreator<Schema>,
   { resource, workspace, at }: ReachQuery,
-): Promise<readonly string[]> {
-  const { type, key, name } = resource
-  if (type === 'server') return []
+  patterns: string[],
+) {
+  const { type, key } = resource
+  const types = type === 'server' ? [] : [type as GrantType]
   const valid = db
     .selectFrom('grants')
+    .select('role_id')
     .where('workspace', '=', workspace)
     .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', at)]))
   const wide = valid
-    .select('role_id')
     .where('match', '=', 'any')
-    .where('resource_type', 'in', [type as GrantType, 'workspace'])
+    .where('resource_type', 'in', types.length === 0 ? [] : [...types, 'workspace'])
   const exact = valid
-    .select('role_id')
-    .where((eb) => eb.and({ resource_type: type as GrantType, match: 'exact', pattern: key ?? '' }))
-  const named = await valid
-    .select(['role_id', 'pattern'])
-    .where((eb) => eb.and({ resource_type: type as GrantType, match: 'name' }))
-    .execute()
-  const rows = [...(await wide.execute()), ...(key === undefined ? [] : await exact.execute())]
-  const byName = name === undefined ? [] : named.filter(matching(name))
-  return [...new Set([...rows, ...byName].map((row) => row.role_id))]
+    .where('match', '=', 'exact')
+    .where('resource_type', 'in', types)
+    .where('pattern', 'in', key === undefined ? [] : [key])
+  const named = valid
+    .where('match', '=', 'name')
+    .where('resource_type', 'in', types)
+    .where('pattern', 'in', patterns)
+  return wide.union(exact).union(named)
 }
 
-/** Compiles each pattern once: many roles hold the same. */
-function matching(name: string): (row: { readonly pattern: string }) => boolean {
-  const known = new Map<string, boolean>()
-  return ({ pattern }) => {
-    const seen = known.get(pattern) ?? compileGlob(pattern)(name)
-    known.set(pattern, seen)
-    return seen
-  }
-}
+type Reaching = QueryCreator<Schema & { reaching: { role_id: string } }>
 
-type Users = ExpressionBuilder<Schema, 'users'>
-
-function holdsRole(eb: Users, roles: readonly string[], { providers }: ReachQuery) {
-  if (roles.length === 0) return []
-  const ids = [...roles]
-  const configured = providers.map(({ id }) => id)
-  const unqualified = configured.length === 1 ? [''] : []
-  return [
-    eb('users.id', 'in', (sub) =>
-      sub.selectFrom('role_assignments').select('user_id').where('role_id', 'in', ids),
-    ),
-    eb('users.id', 'in', (sub) =>
-      sub
+/** From the roles to who holds them, in each way there is. */
+function holders(db: Reaching, { providers }: ReachQuery) {
+  const unqualified = providers.length === 1 ? [''] : []
+  const roles = (sub: Reaching) => sub.selectFrom('reaching').select('role_id')
+  return db
+    .selectFrom('role_assignments')
+    .select('user_id')
+    .where('role_id', 'in', roles(db))
+    .unionAll(
+      db
         .selectFrom('roles')
         .select((each) => each.ref('owner_user_id').$notNull().as('user_id'))
-        .where('id', 'in', ids)
+        .where('id', 'in', roles(db))
         .where('owner_user_id', 'is not', null),
-    ),
-    eb('users.id', 'in', (sub) =>
-      sub
-        .selectFrom('user_groups')
-        .innerJoin('group_roles', 'group_roles.group_name', 'user_groups.group_name')
+    )
+    .unionAll(
+      db
+        .selectFrom('group_roles')
+        .innerJoin('user_groups', 'user_groups.group_name', 'group_roles.group_name')
         .select('user_groups.user_id')
-        .where('group_roles.role_id', 'in', ids)
+        .where('group_roles.role_id', 'in', roles(db))
         .where((each) =>
           each.or([
             each('group_roles.provider', '=', each.ref('user_groups.provider')),
             each('group_roles.provider', 'in', unqualified),
           ]),
         ),
-    ),
-    eb('users.id', 'in', (sub) =>
-      sub
-        .selectFrom('claimed_names')
-        .innerJoin('user_roles_by_name', 'user_roles_by_name.username', 'claimed_names.username')
+    )
+    .unionAll(
+      db
+        .selectFrom('user_roles_by_name')
+        .innerJoin('claimed_names', 'claimed_names.username', 'user_roles_by_name.username')
         .select('claimed_names.user_id')
-        .where('user_roles_by_name.role_id', 'in', ids),
-    ),
-  ]
+        .where('user_roles_by_name.role_id', 'in', roles(db))
+        .where(
+          'claimed_names.provider',
+          'in',
+          providers.map(({ id }) => id),
+        ),
+    )
 }
 
-function isAdmin(eb: Users, { adminUsers, adminGroups }: ReachQuery) {
-  return [
-    ...adminUsers.map(({ provider, name }) =>
-      eb('users.id', 'in', (sub) =>
-        sub
-          .selectFrom('claimed_names')
-          .select('user_id')
-          .where((each) => each.and({ provider, username: name })),
-      ),
-    ),
-    ...adminGroups.map(({ provider, name }) =>
-      eb('users.id', 'in', (sub) =>
-        sub
-          .selectFrom('user_groups')
-          .select('user_id')
-          .where((each) => each.and({ provider, group_name: name })),
-      ),
-    ),
-  ]
+function administrators(db: Reaching, { adminUsers, adminGroups }: ReachQuery) {
+  return db
+    .selectFrom('claimed_names')
+    .select('user_id')
+    .where((eb) => eb.or(adminUsers.map(({ provider, name }) => eb.and({ provider, username: name }))))
+    .unionAll(
+      db
+        .selectFrom('user_groups')
+        .select('user_id')
+        .where((eb) =>
+          eb.or(adminGroups.map(({ provider, name }) => eb.and({ provider, group_name: name }))),
+        ),
+    )
 }

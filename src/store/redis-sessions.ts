@@ -30,6 +30,11 @@ export function createRedisSessions(
       return (await run(SAVE, keys, id, userId, data, idleExpiresAt, absoluteExpiresAt, at)) === 1
     },
 
+    swap: async (id, { from, to }) => (await run(SWAP, [sessionKey(hashed(id))], now(), from, to)) === 1,
+
+    extend: async (id, idleExpiresAt) =>
+      (await run(EXTEND, [sessionKey(hashed(id))], now(), idleExpiresAt)) === 1,
+
     destroy: async (id) => {
       const ended = (await run(END, [sessionKey(hashed(id))])) === 1
       if (ended) await changes.note('session', id)
@@ -109,6 +114,26 @@ redis.call('EXPIREAT', KEYS[2], redis.call('ZREVRANGE', KEYS[2], 0, 0, 'WITHSCOR
 return 1`,
 }
 
+const SWAP: RedisScript = {
+  name: 'gatewaySessionSwap',
+  keys: 1,
+  lua: `${IS_LIVE}
+local row = redis.call('HMGET', KEYS[1], ${FIELDS}, 'ended')
+if not live(row, tonumber(ARGV[1])) or row[2] ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], 'data', ARGV[3])
+return 1`,
+}
+
+const EXTEND: RedisScript = {
+  name: 'gatewaySessionExtend',
+  keys: 1,
+  lua: `${IS_LIVE}
+local row = redis.call('HMGET', KEYS[1], ${FIELDS}, 'ended')
+if not live(row, tonumber(ARGV[1])) then return 0 end
+redis.call('HSET', KEYS[1], 'idle', ARGV[2])
+return 1`,
+}
+
 const END: RedisScript = {
   name: 'gatewaySessionEnd',
   keys: 1,
@@ -163,7 +188,17 @@ const PRUNE: RedisScript = {
   lua: `return redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])`,
 }
 
-export const SESSION_SCRIPTS: readonly RedisScript[] = [READ, SAVE, END, END_OF, LIST, COUNT, PRUNE]
+export const SESSION_SCRIPTS: readonly RedisScript[] = [
+  READ,
+  SAVE,
+  SWAP,
+  EXTEND,
+  END,
+  END_OF,
+  LIST,
+  COUNT,
+  PRUNE,
+]
 
 function toRecord(id: string, row: unknown): SessionRecord | undefined {
   if (!Array.isArray(row)) return undefined

@@ -33,7 +33,8 @@ export async function changeRole(
     const message = 'Somebody has changed this role meanwhile: look at it again, then change it'
     throw new GatewayError('ERR_PRECONDITION_FAILED', message)
   }
-  assertByHand(role, change)
+  if (change.kind === 'revoke' && !role.grants.some(({ id: own }) => own === change.grantId))
+    throw new GatewayError('ERR_NOT_FOUND', 'The role has no such grant')
   await apply(trx, role, change, at)
   return readRole(trx, { id })
 }
@@ -68,24 +69,6 @@ async function apply(
       )
     case 'delete':
       return required(await writes.deleteRole(trx, id, at), 'A personal role goes with its person only')
-  }
-}
-
-/** What the policy file says is changed there, or the next start would undo it. */
-function assertByHand(role: RoleDetails, change: RoleChange): void {
-  const own =
-    role.source === 'policy' &&
-    (change.kind === 'describe' || change.kind === 'delete' || change.kind === 'grant')
-  const grant = change.kind === 'revoke' ? role.grants.find(({ id }) => id === change.grantId) : undefined
-  if (change.kind === 'revoke' && grant === undefined)
-    throw new GatewayError('ERR_NOT_FOUND', 'The role has no such grant')
-  if (own || grant?.source === 'policy') {
-    const what = grant === undefined ? `The role ${role.name}` : 'This grant'
-    throw new GatewayError(
-      'ERR_INVALID_PARAMETER',
-      `${what} comes from the policy file; change it there and apply the file`,
-      { reason: 'owned_by_policy' },
-    )
   }
 }
 

@@ -5,6 +5,7 @@ import { DEFAULT_WORKSPACE, type GrantType, type Level, type Match } from '../po
 import { noteChange, noteRoles } from './changes.ts'
 import type { Database } from './database.ts'
 import { fromGrant, type GrantRow, type StoredGrant, toGrant } from './grant-row.ts'
+import { assertByHand } from './ownership.ts'
 import { assertRoleName, type NewGrant } from './role-writes.ts'
 import type { Schema } from './schema.ts'
 
@@ -76,11 +77,12 @@ export async function renameRole(
   if (name !== undefined) assertRoleName(name)
   const role = await trx
     .selectFrom('roles')
-    .select(['workspace', 'name'])
+    .select(['workspace', 'name', 'source'])
     .where('id', '=', roleId)
     .where('owner_user_id', 'is', null)
     .executeTakeFirst()
   if (role === undefined) throw new GatewayError('ERR_NOT_FOUND', 'There is no such role')
+  assertByHand(role, `The role ${role.name}`)
   if (name !== undefined) {
     const taken = await trx
       .selectFrom('roles')
@@ -107,10 +109,11 @@ async function insertGrant(
 ): Promise<StoredGrant> {
   const role = await trx
     .selectFrom('roles')
-    .select(['workspace', 'owner_user_id'])
+    .select(['workspace', 'owner_user_id', 'name', 'source'])
     .where('id', '=', roleId)
     .executeTakeFirst()
   if (role === undefined) throw new GatewayError('ERR_NOT_FOUND', 'There is no such role')
+  assertByHand(role, `The role ${role.name}`)
   // As `addGrant`: a role's grants count where the role is; a personal one holds what its owner has anywhere.
   const isPersonal = role.owner_user_id !== null
   const what = fromGrant(isPersonal ? grant : { ...grant, workspace: role.workspace })

@@ -20,6 +20,9 @@ export type Holding = {
   readonly userId: string
   readonly roleId: string
   readonly kind: RoleVia['kind']
+  /** Of the group or the name that it is held by; else both are ''. */
+  readonly provider: string
+  readonly name: string
 }
 
 export type RoleHoldings = {
@@ -43,7 +46,7 @@ export type NamedSo = { readonly users: readonly ProviderName[]; readonly groups
 /** Roles and who holds them, for many people in few statements; `people.membership` is the same for one. */
 export function createRoleHoldings(db: Database, now: () => number): RoleHoldings {
   const placed = async (ids?: Iterable<string>): Promise<readonly PlacedRole[]> => {
-    const query = db.selectFrom('roles').selectAll().orderBy('name')
+    const query = db.selectFrom('roles').selectAll().orderBy('name').orderBy('workspace')
     const rows = await (ids === undefined ? query : query.where('id', 'in', [...new Set(ids)])).execute()
     const at = now()
     return (await withGrants(db, rows)).flatMap((role, index) => {
@@ -59,7 +62,12 @@ export function createRoleHoldings(db: Database, now: () => number): RoleHolding
     findAll: (roleIds) => placed(roleIds),
     listAll: () => placed(),
     holdings: async (providers, of) => {
-      const held = db.selectFrom(selectHoldings(db, providers).as('held')).selectAll().orderBy('userId')
+      const held = db
+        .selectFrom(selectHoldings(db, providers).as('held'))
+        .selectAll()
+        .orderBy('userId')
+        .orderBy('roleId')
+        .orderBy('kind')
       if (of === undefined) return held.execute()
       if ('userIds' in of) return held.where('userId', 'in', [...of.userIds]).execute()
       return 'userId' in of
@@ -91,27 +99,24 @@ export function placeIdOf(roleId: string, workspace: string = DEFAULT_WORKSPACE)
 }
 
 /** As `rolesHeld` in `membership.ts`, of everybody at once. */
-function selectHoldings(db: Database, providers: readonly ProviderRef[]) {
+export function selectHoldings(db: Database, providers: readonly ProviderRef[]) {
   const configured = providers.map(({ id }) => id)
   const unqualified = configured.length === 1 ? [''] : []
   return db
     .selectFrom('role_assignments')
-    .select(['user_id as userId', 'role_id as roleId', sql<Holding['kind']>`'assigned'`.as('kind')])
+    .select(['user_id as userId', 'role_id as roleId', ...held('assigned')])
     .unionAll((eb) =>
       eb
         .selectFrom('roles')
-        .select([
-          sql<string>`owner_user_id`.as('userId'),
-          'id as roleId',
-          sql<Holding['kind']>`'personal'`.as('kind'),
-        ])
+        .select([sql<string>`owner_user_id`.as('userId'), 'id as roleId', ...held('personal')])
         .where('owner_user_id', 'is not', null),
     )
     .unionAll((eb) =>
       eb
         .selectFrom('user_groups')
         .innerJoin('group_roles', 'group_roles.group_name', 'user_groups.group_name')
-        .select(['user_id as userId', 'role_id as roleId', sql<Holding['kind']>`'group'`.as('kind')])
+        .select(['user_id as userId', 'role_id as roleId', kindOf('group')])
+        .select(['user_groups.provider as provider', 'user_groups.group_name as name'])
         .where('user_groups.provider', 'in', configured)
         .where((sub) =>
           sub.or([
@@ -124,8 +129,9 @@ function selectHoldings(db: Database, providers: readonly ProviderRef[]) {
       eb
         .selectFrom(selectNames(db).as('names'))
         .innerJoin('user_roles_by_name', 'user_roles_by_name.username', 'names.name')
-        .select(['userId', 'role_id as roleId', sql<Holding['kind']>`'name'`.as('kind')])
-        .where('names.provider', 'in', configured)
+        .select(['userId', 'role_id as roleId', kindOf('name')])
+        .select(['user_roles_by_name.provider as provider', 'user_roles_by_name.username as name'])
+        .where('names.voucher', 'in', configured)
         .where((sub) =>
           sub.or([
             sub('user_roles_by_name.provider', '=', sub.ref('names.provider')),
@@ -135,13 +141,26 @@ function selectHoldings(db: Database, providers: readonly ProviderRef[]) {
     )
 }
 
+function kindOf(kind: Holding['kind']) {
+  return sql<Holding['kind']>`${sql.lit(kind)}`.as('kind')
+}
+
+function held(kind: 'assigned' | 'personal') {
+  return [kindOf(kind), sql<string>`''`.as('provider'), sql<string>`''`.as('name')] as const
+}
+
 /** What everybody is called at their provider, as far as they were the first to be called so. */
 function selectNames(db: Database) {
   return db
     .selectFrom('claimed_names')
     .innerJoin('users', 'users.id', 'claimed_names.user_id')
     .leftJoin('identities', 'identities.user_id', 'users.id')
-    .select(['users.id as userId', 'claimed_names.provider as provider', 'claimed_names.username as name'])
+    .select(['claimed_names.user_id as userId', 'claimed_names.provider as provider'])
+    .select((eb) => [
+      'claimed_names.username as name',
+      // The same as `provider`, but no index leads by it to everybody of a provider.
+      eb.fn.coalesce('identities.provider', 'pending_provider').as('voucher'),
+    ])
     .where((eb) =>
       eb.and([
         eb('claimed_names.provider', '=', eb.fn.coalesce('identities.provider', 'pending_provider')),

@@ -4,6 +4,7 @@ import { GatewayError } from '../errors.ts'
 import { DEFAULT_WORKSPACE, type Grant } from '../policy/grants.ts'
 import { noteChange } from './changes.ts'
 import { fromGrant, type GrantRow, type StoredGrant, toGrant } from './grant-row.ts'
+import { assertByHand } from './ownership.ts'
 import { type RoleRecord, withGrants } from './role-reads.ts'
 import type { Schema, Source } from './schema.ts'
 
@@ -39,7 +40,13 @@ export async function createRole(
   at: number,
 ): Promise<RoleRecord> {
   assertRoleName(name)
-  const taken = await trx.selectFrom('roles').select('id').where('name', '=', name).executeTakeFirst()
+  const taken = await trx
+    .selectFrom('roles')
+    .select('id')
+    // No personal role is called as one made by hand may be.
+    .where('owner_user_id', 'is', null)
+    .where('name', '=', name)
+    .executeTakeFirst()
   if (taken !== undefined)
     throw new GatewayError('ERR_ALREADY_EXISTS', `There is a role named ${name} already`)
   const id = randomUUID()
@@ -61,6 +68,12 @@ export async function createRole(
 
 /** See `Roles.delete`. */
 export async function deleteRole(trx: Transaction<Schema>, roleId: string, at: number): Promise<boolean> {
+  const role = await trx
+    .selectFrom('roles')
+    .select(['name', 'source'])
+    .where('id', '=', roleId)
+    .executeTakeFirst()
+  if (role !== undefined) assertByHand(role, `The role ${role.name}`)
   const { numDeletedRows } = await trx
     .deleteFrom('roles')
     .where('id', '=', roleId)
@@ -78,10 +91,11 @@ export async function addGrant(
 ): Promise<StoredGrant> {
   const role = await trx
     .selectFrom('roles')
-    .select(['workspace', 'owner_user_id'])
+    .select(['workspace', 'owner_user_id', 'name', 'source'])
     .where('id', '=', roleId)
     .executeTakeFirst()
   if (role === undefined) throw noSuchRole()
+  assertByHand(role, `The role ${role.name}`)
   // A role's grants count where the role is; a personal one holds what its owner has anywhere.
   const isPersonal = role.owner_user_id !== null
   const what = fromGrant(isPersonal ? grant : { ...grant, workspace: role.workspace })
@@ -117,6 +131,8 @@ export async function addGrant(
 
 /** See `Roles.revokeGrant`. */
 export async function deleteGrant(trx: Transaction<Schema>, grantId: string, at: number): Promise<boolean> {
+  const owned = await trx.selectFrom('grants').select('source').where('id', '=', grantId).executeTakeFirst()
+  if (owned !== undefined) assertByHand(owned, 'This grant')
   const grant = await trx
     .deleteFrom('grants')
     .where('id', '=', grantId)
@@ -155,6 +171,7 @@ export async function unassignRole(
     .where((eb) => eb.and({ user_id: userId, role_id: roleId, source: 'manual' }))
     .executeTakeFirst()
   if (numDeletedRows > 0n) await noteChange(trx, { kind: 'user', key: userId, at })
+  else await assertNotGivenByName(trx, { userId, roleId })
   return numDeletedRows > 0n
 }
 
@@ -186,7 +203,36 @@ export async function unmapGroup(
     .where((eb) => eb.and({ provider, group_name: group, role_id: roleId, source: 'manual' }))
     .executeTakeFirst()
   if (numDeletedRows > 0n) await noteChange(trx, { kind: 'groups', key: '*', at })
+  else await assertNotMapped(trx, { provider, group, roleId })
   return numDeletedRows > 0n
+}
+
+/** The file names the provider of every group; who names none here means it. */
+async function assertNotMapped(
+  trx: Transaction<Schema>,
+  { provider, group, roleId }: GroupMapping,
+): Promise<void> {
+  const mapping = await trx
+    .selectFrom('group_roles')
+    .select('source')
+    .where((eb) => eb.and({ group_name: group, role_id: roleId, source: 'policy' }))
+    .$if(provider !== '', (query) => query.where('provider', '=', provider))
+    .executeTakeFirst()
+  if (mapping !== undefined) assertByHand(mapping, `That the group ${group} has this role`)
+}
+
+async function assertNotGivenByName(trx: Transaction<Schema>, { userId, roleId }: Assignment): Promise<void> {
+  const mapping = await trx
+    .selectFrom('user_roles_by_name')
+    .innerJoin('claimed_names', (join) =>
+      join
+        .onRef('claimed_names.provider', '=', 'user_roles_by_name.provider')
+        .onRef('claimed_names.username', '=', 'user_roles_by_name.username'),
+    )
+    .select(['source', 'claimed_names.username'])
+    .where((eb) => eb.and({ user_id: userId, role_id: roleId, source: 'policy' }))
+    .executeTakeFirst()
+  if (mapping !== undefined) assertByHand(mapping, `That ${mapping.username} has this role`)
 }
 
 /** See `Roles.personal`. */

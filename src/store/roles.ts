@@ -3,14 +3,26 @@ import { type Carry, createCarry } from './carry.ts'
 import type { Database } from './database.ts'
 import type { StoredGrant } from './grant-row.ts'
 import { type PolicyContent, readPolicy, replacePolicy } from './policy.ts'
+import { type Rehearsal, rehearse } from './rehearsal.ts'
 import { changeRole, type RoleChange } from './role-change.ts'
 import { createRoleEdits, type RoleEdits } from './role-edits.ts'
 import { createRoleHoldings, type RoleHoldings } from './role-holdings.ts'
-import { listRoles, type RoleDetails, type RoleRecord, readRole } from './role-reads.ts'
+import {
+  countRoles,
+  idsOfRoles,
+  listRoles,
+  pageOfRoles,
+  type RoleDetails,
+  type RoleRecord,
+  type RoleSummary,
+  type RolesQuery,
+  readRole,
+} from './role-reads.ts'
 import * as writes from './role-writes.ts'
+import { type Rules, readRules } from './rules.ts'
 import type { Schema } from './schema.ts'
 
-export type { RoleDetails, RoleRecord } from './role-reads.ts'
+export type { RoleDetails, RoleRecord, RoleSummary } from './role-reads.ts'
 export type { NewGrant, NewRole } from './role-writes.ts'
 
 export type Roles = {
@@ -28,6 +40,12 @@ export type Roles = {
   readonly delete: (roleId: string) => Promise<boolean>
   /** Every role but the personal ones, by name. */
   readonly list: () => Promise<readonly RoleRecord[]>
+  /** Some of them without their grants, see {@link pageOfRoles}. */
+  readonly page: (query: RolesQuery) => Promise<readonly RoleSummary[]>
+  /** Those of that name, the personal ones left out; several only where each is in a workspace of its own. */
+  readonly idsOf: (name: string) => Promise<readonly string[]>
+  /** How many there are, the personal ones left out. */
+  readonly count: () => Promise<number>
   readonly get: (name: string) => Promise<RoleDetails | undefined>
   /** The role by its id, with who holds it; a personal one too. */
   readonly details: (id: string) => Promise<RoleDetails | undefined>
@@ -73,6 +91,12 @@ export type Roles = {
   readonly replacePolicy: (policy: PolicyContent) => Promise<boolean>
   /** What came from the policy file, as it stands now. */
   readonly policy: () => Promise<PolicyContent>
+  /** What people can do, and could once the policy were applied, see {@link rehearse}; nothing is changed. */
+  readonly rehearse: (
+    rehearsal: Pick<Rehearsal, 'policy' | 'userIds' | 'providers'>,
+  ) => ReturnType<typeof rehearse>
+  /** Everything that says who may do what: the policy file's part, and what was done by hand. */
+  readonly rules: () => Promise<Rules>
   readonly carry: Carry
 } & RoleEdits &
   RoleHoldings
@@ -84,6 +108,9 @@ export function createRoles(db: Database, now: () => number): Roles {
     create: (role) => write((trx) => writes.createRole(trx, role, now())),
     delete: (roleId) => write((trx) => writes.deleteRole(trx, roleId, now())),
     list: () => listRoles(db),
+    page: (query) => pageOfRoles(db, query),
+    count: () => countRoles(db),
+    idsOf: (name) => idsOfRoles(db, name),
     get: (name) => readRole(db, { name }),
     details: (id) => readRole(db, { id }),
     change: (id, isCurrent, change) => write((trx) => changeRole(trx, { id, isCurrent, change, at: now() })),
@@ -98,6 +125,8 @@ export function createRoles(db: Database, now: () => number): Roles {
     personal: (userId) => write((trx) => writes.personalRole(trx, userId, now())),
     replacePolicy: (policy) => write((trx) => replacePolicy(trx, policy, now())),
     policy: () => db.transaction().setAccessMode('read only').execute(readPolicy),
+    rehearse: (rehearsal) => rehearse(db, { ...rehearsal, at: now() }),
+    rules: () => db.transaction().setAccessMode('read only').execute(readRules),
     carry: createCarry(db, now),
     ...createRoleEdits(db, now),
     ...createRoleHoldings(db, now),

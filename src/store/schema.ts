@@ -1,5 +1,5 @@
 import type { Generated } from 'kysely'
-import type { GrantType, Level, Match } from '../policy/grants.ts'
+import type { GrantType, Level, Match, ResourceType } from '../policy/grants.ts'
 
 /**
  * One type per table, as the rows are stored. Times are whole seconds since the epoch, flags are 0 or 1, ids are UUIDs
@@ -42,6 +42,8 @@ export type UsersTable = {
   pending_username: string | null
   created_at: number
   last_seen_at: number | null
+  /** The username as MLflow compares names, see `comparableName`. */
+  comparable_name: string
 }
 
 /** Issuer **and** subject are the person (OIDC Core 1.0 §5.7); everything else here may change at the provider. */
@@ -236,4 +238,8 @@ export type AccessRequestsTable = {
   created_at: number
   decided_at: number | null
   decided_by: string | null
+  /** Of what the request is about; null if nothing was found by what it names. */
+  about_type: ResourceType | null
+  about_key: string | null
+  answer: string
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Selectable, Transaction } from 'kysely'
+import type { Selectable, Transaction, Updateable } from 'kysely'
 import { noteChange } from './changes.ts'
 import type { Database } from './database.ts'
 import type { Schema, SessionsTable } from './schema.ts'
@@ -26,6 +26,10 @@ export type Sessions = {
    * @returns False if the session has ended meanwhile: it stays ended, nothing was saved.
    */
   readonly set: (id: string, data: string, expiry: SessionExpiry) => Promise<boolean>
+  /** Saves other data only while it is still `from`: what another replica has saved since is not undone. @returns False if not. */
+  readonly swap: (id: string, data: { readonly from: string; readonly to: string }) => Promise<boolean>
+  /** Puts off the idle expiry, and leaves the data as it is. @returns False if the session has ended meanwhile. */
+  readonly extend: (id: string, idleExpiresAt: number) => Promise<boolean>
   /** Ends the session for good. @returns False if there was none to end. */
   readonly destroy: (id: string) => Promise<boolean>
   /** Ends all sessions of a person. @returns How many there were. */
@@ -53,6 +57,11 @@ export function createSessions(db: Database, now: () => number): Sessions {
     },
 
     set: (id, data, expiry) => save(db, { id: hashed(id), data, ...expiry }, now()),
+
+    swap: (id, { from, to }) => update(db, { id: hashed(id), from, to: { data: to } }, now()),
+
+    extend: (id, idleExpiresAt) =>
+      update(db, { id: hashed(id), to: { idle_expires_at: idleExpiresAt } }, now()),
 
     destroy: async (id) => (await end(db, { column: 'id', value: hashed(id) }, now())) > 0,
 
@@ -128,6 +137,26 @@ async function save(db: Database, session: SavedSession, at: number): Promise<bo
     )
     .executeTakeFirst()
   return (numInsertedOrUpdatedRows ?? 0n) > 0n
+}
+
+type SessionUpdate = {
+  readonly id: string
+  readonly from?: string
+  readonly to: Updateable<SessionsTable>
+}
+
+/** Changes a session that has not ended. @returns False if there is none, or its data is not `from`. */
+async function update(db: Database, { id, from, to }: SessionUpdate, at: number): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('sessions')
+    .set(to)
+    .where('id', '=', id)
+    .where('revoked', '=', 0)
+    .where('idle_expires_at', '>', at)
+    .where('absolute_expires_at', '>', at)
+    .$if(from !== undefined, (query) => query.where('data', '=', from ?? ''))
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
 }
 
 type SessionSelector = { readonly column: 'id' | 'user_id'; readonly value: string }

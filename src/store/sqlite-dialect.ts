@@ -13,7 +13,7 @@ import {
   type TransactionSettings,
 } from 'kysely'
 import { LRUCache } from 'lru-cache'
-import { GatewayError } from '../errors.ts'
+import { assertStorable, ConstraintError, storeUnavailable } from './store-fault.ts'
 
 /** How long a statement waits for another process to finish its transaction. */
 const BUSY_TIMEOUT_MS = 5000
@@ -84,6 +84,7 @@ class GatewaySqliteDriver extends SqliteDriver implements Driver {
 function translateFaults(connection: DatabaseConnection): void {
   const execute = connection.executeQuery.bind(connection)
   connection.executeQuery = async (query, options) => {
+    assertStorable(query.parameters)
     try {
       return await retryWhileBusy(() => execute(query, options))
     } catch (error) {
@@ -119,10 +120,16 @@ function isBusy(error: unknown): boolean {
 }
 
 function storeFault(error: unknown): unknown {
-  if (error instanceof SQLite.SqliteError && error.code.startsWith('SQLITE_CONSTRAINT')) return error
-  return new GatewayError('ERR_STORE_UNAVAILABLE', 'The gateway cannot reach its store; try again shortly', {
-    cause: error,
-  })
+  if (!(error instanceof SQLite.SqliteError) || !error.code.startsWith('SQLITE_CONSTRAINT'))
+    return storeUnavailable(error)
+  const kind = (
+    {
+      SQLITE_CONSTRAINT_UNIQUE: 'unique',
+      SQLITE_CONSTRAINT_PRIMARYKEY: 'unique',
+      SQLITE_CONSTRAINT_FOREIGNKEY: 'foreign_key',
+    } as const
+  )[error.code]
+  return new ConstraintError(kind ?? 'other', error.message)
 }
 
 async function openFile(path: string, durability: Durability): Promise<SQLite.Database> {

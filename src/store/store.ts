@@ -3,7 +3,7 @@ import { type AccessRequests, createAccessRequests } from './access-requests.ts'
 import { type AuditEvents, createAuditEvents } from './audit.ts'
 import { type AuditSnapshot, readSnapshot } from './audit-snapshot.ts'
 import { type Changes, createChanges } from './changes.ts'
-import { type DatabaseOptions, openDatabase, openRelaxed } from './database.ts'
+import { type DatabaseOptions, openChangeSignal, openDatabase, openForRecords } from './database.ts'
 import { createGroups, type Groups } from './groups.ts'
 import { createJobs, type Jobs } from './jobs.ts'
 import { createKeys, type Keys } from './keys.ts'
@@ -58,9 +58,9 @@ export type Store = {
  */
 export async function openStore({ now, redis: redisOptions, ...options }: StoreOptions): Promise<Store> {
   const db = await openDatabase(options)
-  const relaxed = openRelaxed(options)
+  const records = openForRecords(options)
   const redis = redisOptions && openRedis({ ...redisOptions, scripts: [...SESSION_SCRIPTS, ...RATE_SCRIPTS] })
-  const changes = createChanges(db, now)
+  const changes = createChanges(db, now, (onSignal) => openChangeSignal(options, onSignal))
   const sessions = redis === undefined ? createSessions(db, now) : createRedisSessions(redis, changes, now)
   return {
     people: createPeople(db, now),
@@ -68,19 +68,19 @@ export async function openStore({ now, redis: redisOptions, ...options }: StoreO
     roles: createRoles(db, now),
     publicIds: createPublicIds(db),
     // What only tells when a token was last used must not have reads wait while another process holds the write lock.
-    tokens: { ...createTokens(db, now), touch: createTokens(relaxed, now).touch },
+    tokens: { ...createTokens(db, now), touch: createTokens(records, now).touch },
     sessions,
     keys: redis === undefined ? createKeys(db, now) : endingSessions(createKeys(db, now), sessions),
     lockdowns: createLockdowns(db, now),
-    audit: createAuditEvents(relaxed, now),
-    readAudit: (use) => readSnapshot(relaxed, use),
+    audit: createAuditEvents(records, now),
+    readAudit: (use) => readSnapshot(records, use),
     changes,
     accessRequests: createAccessRequests(db, now),
     jobs: createJobs(db, now),
     redis,
     close: async () => {
       await redis?.close()
-      await relaxed.destroy()
+      await records.destroy()
       await db.destroy()
     },
   }

@@ -29,8 +29,8 @@ async function found({ store }: TemporaryStore, keys: Parameters<typeof verifySt
 }
 
 /** Who has got hold of the file, and not of the secret. */
-function attack({ path }: TemporaryStore, ...statements: readonly string[]): void {
-  const database = new SQLite(path)
+function attack({ databaseUrl }: TemporaryStore, ...statements: readonly string[]): void {
+  const database = new SQLite(databaseUrl.slice('sqlite:'.length))
   for (const statement of statements) database.exec(statement)
   database.close()
 }
@@ -377,7 +377,7 @@ it('any one event of the store changed, removed, moved or copied is found; nothi
       fc.constantFrom('change', 'remove', 'swap', 'insert'),
       async ([a, b], column, kind) => {
         if (kind === 'swap' && a === b) return
-        const database = new SQLite(temporary.path)
+        const database = new SQLite(temporary.databaseUrl.slice('sqlite:'.length))
         const saved = database.prepare('select * from audit_events').all() as Record<string, unknown>[]
         if (kind === 'change')
           database.exec(`update audit_events set ${column} = coalesce(${column}, '') || '1' where id = ${a}`)

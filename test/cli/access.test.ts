@@ -9,7 +9,7 @@ let cli: CliFixture
 
 beforeAll(async () => {
   const upstream = await startUpstream(mlflowStandIn())
-  cli = cliFixture()
+  cli = await cliFixture()
   Object.assign(cli.env, {
     NODE_ENV: 'development',
     GATEWAY_SECRET: SECRET,
@@ -135,8 +135,8 @@ describe('with workspaces', () => {
   const records = async () => {
     const store = await cli.store()
     try {
-      const page = await store.audit.page({ limit: 1 })
-      return page.map(({ event }) => event)[0]
+      const { events } = await store.audit.page({ limit: 1 })
+      return events.map(({ event }) => event)[0]
     } finally {
       await store.close()
     }

@@ -10,8 +10,8 @@ const { routes } = JSON.parse(readFileSync(fixture, 'utf8')) as {
 const served = routes.filter(({ endpoint }) => endpoint !== 'Mount')
 
 let cli: CliFixture
-beforeEach(() => {
-  cli = cliFixture()
+beforeEach(async () => {
+  cli = await cliFixture()
 })
 afterEach(() => cli.clean())
 

@@ -1,7 +1,6 @@
 /** What docs/incidents.md tells people to type is typed here, each command of it, with a gateway beside it. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import SQLite from 'better-sqlite3'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { buildApp } from '../../src/app.ts'
 import { runCli } from '../../src/cli/program.ts'
@@ -78,9 +77,7 @@ it('a leaked GATEWAY_SECRET: what the page says ends everything that was signed,
   await typed(['lockdown', 'status'], second.env)
   await typed(['role', 'create', 'on-record'], second.env)
   await second.app.close()
-  const database = new SQLite(second.file)
-  database.exec(sql)
-  database.close()
+  await second.database.query(sql)
   const env = { ...second.env, GATEWAY_SECRET: 'Wm4xT9cVb2LqZ7sKp0RfYhUj8GdN3aEiOe6ttX5v' }
   const app = await buildApp({ config: readConfig(env), logger: false })
   const host = `127.0.0.1:${second.port}`
@@ -111,9 +108,7 @@ it('a database that was put back to an earlier state shows beside the lines that
 })
 
 it('what somebody wrote to the database is shown, and not carried out by the terminal', async () => {
-  const database = new SQLite(gateway.file)
-  database.exec("update audit_chains set origin = char(27) || '[2J' || 'x' where number = 1")
-  database.close()
+  await gateway.database.query("update audit_chains set origin = '\u001b[2Jx' where number = 1")
   const { code, said } = await typed(['audit', 'verify'])
   expect([code, said.includes('\u001b'), said.includes('\u{fffd}[2Jx')]).toEqual([1, false, true])
 })

@@ -10,8 +10,8 @@ const CLI = join(import.meta.dirname, '../../src/cli.ts')
 
 let fixture: CliFixture
 
-beforeEach(() => {
-  fixture = cliFixture()
+beforeEach(async () => {
+  fixture = await cliFixture()
 })
 
 afterEach(() => fixture.clean())

@@ -3,24 +3,26 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runCli } from '../../src/cli/program.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
+import { createTestDatabase } from '../support/database.ts'
 
 export type CliResult = { readonly code: number; readonly out: string; readonly err: string }
 
 export type CliFixture = {
   readonly folder: string
   env: Record<string, string>
-  /** Runs a command in this process, on the fixture's SQLite file. */
+  /** Runs a command in this process, on the fixture's database. */
   readonly run: (...args: string[]) => Promise<CliResult>
   /** The same with `--json`; fails unless the command succeeds. */
   readonly json: <T>(...args: string[]) => Promise<T>
   readonly store: () => Promise<Store>
-  readonly clean: () => void
+  readonly clean: () => Promise<void>
 }
 
-/** A folder with the configuration a command needs, and a SQLite file once a command has made one. */
-export function cliFixture(): CliFixture {
+/** A folder with the configuration a command needs, and a database. */
+export async function cliFixture(): Promise<CliFixture> {
   const folder = mkdtempSync(join(tmpdir(), 'cli-'))
-  const databaseUrl = `sqlite:${join(folder, 'gateway.db')}`
+  const database = await createTestDatabase(folder)
+  const { databaseUrl } = database
   const env: Record<string, string> = {
     DATABASE_URL: databaseUrl,
     GATEWAY_SECRET: 'a-secret-of-the-tests-0123456789-abcdef',
@@ -52,7 +54,10 @@ export function cliFixture(): CliFixture {
       return JSON.parse(out)
     },
     store: () => openStore({ databaseUrl, now }),
-    clean: () => rmSync(folder, { recursive: true }),
+    clean: async () => {
+      await database.drop()
+      rmSync(folder, { recursive: true })
+    },
   }
   return fixture
 }

@@ -143,6 +143,23 @@ describe('deploy/compose.replicas.yml', () => {
     expect(JSON.stringify(first)).not.toContain('sqlite')
   })
 
+  it('makes a configuration that starts, with the URL that the script for secrets makes', () => {
+    const [, url = ''] = /value="(postgres:[^"]+)"/.exec(text('deploy/secrets/create.sh')) ?? []
+    const given: Readonly<Record<string, string | undefined>> = parseEnv(text('deploy/keycloak/trial.env'))
+    const env = Object.fromEntries(
+      Object.entries(first?.environment ?? {}).map(([name, value]) => {
+        return [name, value.replace(/\$\{(\w+)[^}]*\}/g, (_, inserted: string) => given[inserted] ?? '')]
+      }),
+    )
+    const secrets = files({
+      '/run/secrets/gateway_database_url': url.replace('$value', 'p4ssw0rd'),
+      '/run/secrets/gateway_secret': SECRET,
+      '/run/secrets/oidc_client_secret': 'x',
+    })
+    const config = readConfig({ ...env, ALLOW_HTTP_ISSUER: given['ALLOW_HTTP_ISSUER'] }, secrets)
+    expect(config.warnings.join()).toContain('ALLOW_PLAINTEXT_DATABASE')
+  })
+
   it('is what HAProxy looks for when its environment says nothing', () => {
     const config = text('deploy/haproxy/haproxy.cfg')
     const defaults = [...config.matchAll(/"\$\{(\w+)-([^}]*)\}"/g)].map(([, name, value]) => [name, value])

@@ -41,6 +41,8 @@ describe('which providers there are', () => {
         hostedDomain: undefined,
         serviceAccounts: [],
         allowHttpIssuer: false,
+        allowedHosts: [],
+        authorities: undefined,
       },
     ])
   })

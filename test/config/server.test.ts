@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -139,6 +139,12 @@ describe('start', { timeout: 60_000 }, () => {
   })
 })
 
+/** What look-ups are told: the upload is for this run of this experiment. */
+const OWNERS = {
+  run: { info: { run_id: '00000000000000000000000000000001', experiment_id: '1' } },
+  experiment: { experiment_id: '1', name: 'a', lifecycle_stage: 'active' },
+}
+
 describe('end', { timeout: 60_000 }, () => {
   let token: string
 
@@ -182,5 +188,58 @@ describe('end', { timeout: 60_000 }, () => {
     while (!server.output().includes('closing')) await once(server.child.stdout ?? upstream, 'data')
     server.child.kill('SIGTERM')
     expect(await server.exit).toBe(1)
+  })
+
+  it('says for SHUTDOWN_DELAY seconds that it is not ready, and serves everybody meanwhile', async () => {
+    upstream.on('asked', (_request, response) => response.end('3.17.2'))
+    const server = start(environment({ SHUTDOWN_DELAY: '2' }))
+    const address = await listening(server)
+    const ready = async () => {
+      const response = await fetch(`${address}/readyz`)
+      return [response.status, ((await response.json()) as { status: string }).status]
+    }
+    // What readiness is kept for, for a second, must not outlive the signal.
+    const before = await ready()
+    server.child.kill('SIGTERM')
+    const signalled = performance.now()
+    while (!server.output().includes('not ready any more'))
+      await once(server.child.stdout ?? upstream, 'data')
+    expect([before[1], await ready()]).toEqual([expect.stringContaining('ready'), [503, 'closing']])
+    const answer = await fetch(`${address}/version`, { headers: { authorization: `Bearer ${token}` } })
+    expect([answer.status, await answer.text(), answer.headers.get('connection')]).toEqual([
+      200,
+      '3.17.2',
+      'close',
+    ])
+    expect((await fetch(`${address}/healthz`)).status).toBe(200)
+    expect(await server.exit).toBe(0)
+    expect(performance.now() - signalled).toBeGreaterThan(1900)
+  })
+
+  it('lets an upload in flight finish', async () => {
+    const { promise: reached, resolve: reach } = Promise.withResolvers<[IncomingMessage, ServerResponse]>()
+    upstream.on('asked', (asked: IncomingMessage, response: ServerResponse) => {
+      if (asked.method === 'PUT') reach([asked, response])
+      else response.end(JSON.stringify(OWNERS))
+    })
+    const server = start(environment())
+    const { port } = new URL(await listening(server))
+    const path = '/api/2.0/mlflow-artifacts/artifacts/1/00000000000000000000000000000001/artifacts/x.bin'
+    const headers = { authorization: `Bearer ${token}`, 'content-length': String(2 * 65_536) }
+    const upload = request({ port, host: '127.0.0.1', method: 'PUT', path, headers })
+    const answered = once(upload, 'response')
+    upload.write(Buffer.alloc(65_536, 1))
+    const [received, response] = await reached
+    server.child.kill('SIGTERM')
+    while (!server.output().includes('closing')) await once(server.child.stdout ?? upstream, 'data')
+    await expect(fetch(`http://127.0.0.1:${port}/healthz`)).rejects.toThrow('fetch failed')
+    upload.end(Buffer.alloc(65_536, 2))
+    let size = 0
+    for await (const chunk of received) size += (chunk as Buffer).length
+    response.end('{}')
+    const [answer] = (await answered) as [IncomingMessage]
+    expect([size, answer.statusCode, answer.headers.connection]).toEqual([2 * 65_536, 200, 'close'])
+    answer.resume()
+    expect(await server.exit).toBe(0)
   })
 })

@@ -128,6 +128,23 @@ describe('for people', () => {
     expect(body).not.toContain('ada <b>')
   })
 
+  it('leads to the form to ask for what is missing, filled in', () => {
+    const missing = { type: 'experiment', key: '2', level: 'READ' } as const
+    const error = new GatewayError('ERR_PERMISSION_DENIED', 'READ is missing', { missing })
+    const publicUrl = new URL('https://mlflow.example.org/ml/')
+    const { headers, body } = renderRefusal(error, {
+      ...CONTEXT,
+      publicUrl,
+      headers: NAVIGATION,
+      username: 'ada',
+    })
+    const link = '/ml/auth/access?resource_type=experiment&key=2&level=READ#ask'
+    expect(headers['x-ask-for-access']).toBe(link)
+    expect(body).toContain(`<a class="button" href="${link.replaceAll('&', '&amp;')}">Ask for access</a>`)
+    expect(body).toContain('whoever manages it')
+    expect(refuse('ERR_PERMISSION_DENIED', 'No').headers).not.toHaveProperty('x-ask-for-access')
+  })
+
   it('escapes what the message repeats', () => {
     const { body } = refuse('ERR_WRONG_HOST', '<img src=x onerror=alert(1)>', { headers: NAVIGATION })
     expect(body).toContain('&lt;img src=x')

@@ -10,9 +10,9 @@ const secret = 's'.repeat(40)
 const DAY = 86_400
 
 async function open() {
-  const { store, clock, path, databaseUrl } = await openTemporaryStore()
+  const { store, clock, databaseUrl } = await openTemporaryStore()
   const options = { store, secret, now: () => clock.now, tokenMaxTtl: DAY }
-  return { store, clock, path, databaseUrl, options, keyring: await createKeyring(options) }
+  return { store, clock, databaseUrl, options, keyring: await createKeyring(options) }
 }
 
 describe('signing keys', () => {

@@ -28,6 +28,8 @@ function provider(more: Partial<ProviderConfig> = {}, sent: Request[] = []): Pro
     hostedDomain: undefined,
     serviceAccounts: [],
     allowHttpIssuer: true,
+    allowedHosts: [],
+    authorities: undefined,
     ...more,
   }
   const recording: typeof fetch = (input, init) => {

@@ -3,7 +3,7 @@ import { CATALOGUE, operationNamed } from '../../src/mlflow/catalogue.ts'
 import { refusalFor } from '../../src/mlflow/denial.ts'
 import { locate } from '../../src/mlflow/locators.ts'
 import { decide } from '../../src/policy/decide.ts'
-import type { Grant } from '../../src/policy/grants.ts'
+import type { Grant, Level } from '../../src/policy/grants.ts'
 import { accessWith, type CallParts, callFor, grant, lookupIn } from './examples.ts'
 
 const WORLD = {
@@ -13,8 +13,13 @@ const WORLD = {
   registry: { mymod: 'registered_model', myprm: 'prompt' },
 } as const
 
-async function refusal(name: string, parts: CallParts, grants: readonly Grant[] = []) {
-  const access = accessWith(grants)
+async function refusal(
+  name: string,
+  parts: CallParts,
+  grants: readonly Grant[] = [],
+  byDefault: Level = 'NO_PERMISSIONS',
+) {
+  const access = accessWith(grants, byDefault)
   const call = callFor(name, parts)
   const demands = await locate(call, { lookup: lookupIn(WORLD), access, operationNamed })
   const decision = decide(demands, access)
@@ -61,6 +66,9 @@ describe('field report 28: a thing that exists and one that does not are refused
     expect(neutral(one, existing)).toBe(neutral(other, missing))
     expect(one.code).toBe(other.code)
     expect(one.refusal).toEqual(other.refusal)
+    const asked = ({ missing }: typeof one, value: string) =>
+      missing && { ...missing, key: missing.key?.replace(value, 'X') }
+    expect(asked(one, existing)).toEqual(asked(other, missing))
   })
 
   it('also to somebody who may do it to others', async () => {
@@ -82,7 +90,74 @@ describe('field report 28: a thing that exists and one that does not are refused
       await refusal('runs.get', { query: 'run_id=zz' }, denied),
     ]
     expect(one.message).toBe(other.message)
+    expect(one.missing).toEqual({ ...other.missing, key: 'rb' })
     expect([one.reason, other.reason]).toEqual(['explicit_deny', 'no_grant'])
+  })
+})
+
+describe('what a refusal says can be asked for', () => {
+  const query = (text: string) => ({ query: text })
+  const document = (text: string) => body({ query: text })
+  const EDIT_1 = grant('experiment', 'exact', '1', 'EDIT')
+
+  it.each<[string, CallParts, Grant[], object | undefined]>([
+    ['experiments.get', query('experiment_id=2'), [], { type: 'experiment', key: '2', level: 'READ' }],
+    ['runs.get', query('run_id=rb'), [], { type: 'run', key: 'rb', level: 'READ' }],
+    ['runs.delete', body({ run_id: 'ra' }), [EDIT_1], { type: 'experiment', key: '1', level: 'MANAGE' }],
+    [
+      'registered_models.update',
+      body({ name: 'myprm' }),
+      [grant('prompt', 'any', '*', 'READ')],
+      { type: 'prompt', key: 'myprm', level: 'EDIT' },
+    ],
+    [
+      'registered_models.update',
+      body({ name: 'myprm' }),
+      [],
+      { type: 'registered_model', key: 'myprm', level: 'EDIT' },
+    ],
+    [
+      'registered_models.get',
+      query('name=mymod'),
+      [],
+      { type: 'registered_model', key: 'mymod', level: 'READ' },
+    ],
+    // The id was looked up.
+    [
+      'experiments.get_by_name',
+      query('experiment_name=beta%2Fsecret'),
+      [],
+      { type: 'experiment', level: 'READ' },
+    ],
+    ['artifacts.download', file('2/r/artifacts/x'), [], { type: 'experiment', level: 'READ' }],
+    ['artifacts.get_of_run', query('run_uuid=rb&path=x'), [], { type: 'run', key: 'rb', level: 'READ' }],
+    [
+      'graphql.query',
+      document('{a:mlflowGetExperiment(input:{experimentId:"2"}){experiment{name}}}'),
+      [],
+      { type: 'experiment', key: '2', level: 'READ' },
+    ],
+    // Of several it is not said which one.
+    [
+      'graphql.query',
+      document(
+        '{a:mlflowGetRun(input:{runId:"ra"}){run{info{runName}}} b:mlflowGetRun(input:{runId:"rb"}){run{info{runName}}}}',
+      ),
+      [EDIT_1],
+      { type: 'experiment', level: 'READ' },
+    ],
+    // No grant on one thing would help.
+    ['experiments.create', body({ name: 'beta/new' }), [], undefined],
+    ['runs.get', query('run_id=ra'), [EDIT_1, grant('run', 'any', '*', 'DENY')], undefined],
+    ['experiments.update', body({ experiment_id: '1', new_name: 'beta/x' }), [EDIT_1], undefined],
+  ])('%s %j with %j', async (name, parts, grants, missing) => {
+    expect((await refusal(name, parts, grants)).missing).toEqual(missing)
+  })
+
+  it('is nothing for what is hidden where MLflow would say itself that it is not there', async () => {
+    const denied = [grant('registered_model', 'exact', 'mymod', 'DENY')]
+    const { missing } = await refusal('registered_models.get', query('name=mymod'), denied, 'READ')
+    expect(missing).toBeUndefined()
   })
 })
 

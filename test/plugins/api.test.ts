@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ENDPOINTS } from '../../src/admin/endpoints.ts'
 import { CATALOGUE } from '../../src/mlflow/catalogue.ts'
 import { subjectsOf } from '../../src/mlflow/hypothetical.ts'
+import { ENDED_REQUESTS } from '../../src/store/access-requests.ts'
 import { A, B, MODEL_B, RUN_B, TRACE_B } from '../support/mlflow-stand-in.ts'
 import { DEFINITION_B, ENDPOINT_B, GUARDRAIL_B, SECRET_B } from '../support/stand-in-ai-gateway.ts'
 import { DATASET_B, ISSUE_B, QUEUE_B, SCHEMA_B } from '../support/stand-in-things.ts'
@@ -404,14 +405,14 @@ describe('a request for access', () => {
 
   it('is seen and answered by whoever manages what it is about, and by nobody else', async () => {
     const asked = await ask('outsider', B, 'EDIT')
-    expect([asked.status, asked.json.state, asked.json.name]).toEqual([201, 'open', null])
+    expect([asked.status, asked.json.state, asked.json.about]).toEqual([201, 'open', null])
     expect(asked.event).toMatchObject({ event: 'access_requested', operation: 'admin.requests.ask' })
     expect((await call('GET', '/requests', { as: 'reader' })).json.requests).toEqual([])
     const [seen] = (await call('GET', '/requests')).json.requests
     expect(seen).toMatchObject({
       username: 'outsider',
       key: B,
-      name: 'beta/secret',
+      about: { resource_type: 'experiment', key: B, name: 'beta/secret' },
       level: 'EDIT',
       note: 'for the report',
     })
@@ -427,16 +428,86 @@ describe('a request for access', () => {
     expect((await gateway.ask({ target, as: 'outsider' })).status).toBe(200)
     expect((await call('POST', `${path}/grant`, { json: {} })).status).toBe(404)
     const mine = await call('GET', '/requests?mine=true', { as: 'outsider' })
-    expect(mine.json.requests).toMatchObject([{ state: 'granted', decided_by: 'admin', name: null }])
+    expect(mine.json.requests).toMatchObject([{ state: 'granted', decided_by: 'admin', about: null }])
   })
 
   it('reads the same for a thing that is there and one that is not', async () => {
     const [there, missing] = [await ask('reader', B), await ask('reader', '4711')]
     const shape = ({ id: _id, key: _key, created_at: _at, ...rest }: Record<string, unknown>) => rest
     expect(shape(there.json)).toEqual(shape(missing.json))
-    expect(
-      (await call('POST', `/requests/${missing.json.id}/grant`, { json: { expires_at: 1 } })).status,
-    ).toBe(400)
+    const granting = (id: string, json: object) => call('POST', `/requests/${id}/grant`, { json })
+    expect((await granting(there.json.id, { expires_at: 1 })).status).toBe(400)
+    // What comes to be under that id later is not given away now.
+    expect((await granting(missing.json.id, {})).line).toContain('404 RESOURCE_DOES_NOT_EXIST')
+  })
+
+  it.each([
+    ['run', RUN_B, { resource_type: 'experiment', key: B, name: 'beta/secret' }],
+    ['logged_model', MODEL_B, { resource_type: 'experiment', key: B, name: 'beta/secret' }],
+    ['trace', TRACE_B, { resource_type: 'experiment', key: B, name: 'beta/secret' }],
+    // What it is, is not in the name.
+    ['registered_model', 'beta-prompt', { resource_type: 'prompt', key: 'beta-prompt', name: 'beta-prompt' }],
+    ['prompt', 'beta-model', { resource_type: 'registered_model', key: 'beta-model', name: 'beta-model' }],
+    ['run', 'f'.repeat(32), null],
+    ['run', '../runs/get', null],
+    ['registered_model', 'beta-none', null],
+  ])(
+    'for a %s (%s) is about what is found by that, for those who answer only',
+    async (resource_type, key, about) => {
+      const json = { resource_type, key, level: 'READ' }
+      const asked = await call('POST', '/requests', { as: 'outsider', json })
+      expect(asked.json).toMatchObject({ resource_type, key, about: null, state: 'open' })
+      const mine = (await call('GET', '/requests?mine=true', { as: 'outsider' })).json.requests
+      expect(mine).toContainEqual(asked.json)
+      const open = (await call('GET', '/requests')).json.requests
+      expect(open.find(({ id }: { id: string }) => id === asked.json.id)).toMatchObject({ about })
+      const path = `/requests/${asked.json.id}`
+      if (about === null) {
+        expect((await call('POST', `${path}/grant`)).line).toContain('404 RESOURCE_DOES_NOT_EXIST')
+        expect((await call('POST', `${path}/decline`, { json: { answer: 'no such thing' } })).status).toBe(
+          204,
+        )
+        const told = (await call('GET', '/requests?mine=true', { as: 'outsider' })).json.requests
+        const declined = { state: 'declined', answer: 'no such thing', decided_by: 'admin' }
+        expect(told).toContainEqual(expect.objectContaining({ id: asked.json.id, ...declined }))
+        return
+      }
+      const granted = await call('POST', `${path}/grant`)
+      expect([granted.status, granted.event?.event]).toEqual([204, 'access_answered'])
+      expect(granted.event?.resources).toContainEqual({ type: about.resource_type, id: about.key })
+      const held = (await call('GET', '/me/access', { as: 'outsider' })).json.roles
+      const { personal } = held.find((each: { personal: boolean }) => each.personal)
+      expect(personal).toBe(true)
+      expect(JSON.stringify(held)).toContain(`"resource_type":"${about.resource_type}"`)
+    },
+  )
+
+  it.each([
+    [{ key: 'a\u0000b' }],
+    [{ key: '\ud800' }],
+    [{ key: '' }],
+    [{ note: 'x\u001b[31m' }],
+    [{ note: 'x'.repeat(1001) }],
+    [{ resource_type: 'workspace' }],
+    [{ level: 'DENY' }],
+  ])('is not made with %j', async (fault) => {
+    const json = { resource_type: 'experiment', key: B, level: 'READ', ...fault }
+    expect((await call('POST', '/requests', { as: 'reader', json })).status).toBe(400)
+  })
+
+  it('does not fill the store, however often it is made and taken back', async () => {
+    const { userId } = gateway.members.readonly
+    const about = { userId, resourceType: 'experiment', key: '1', level: 'READ', note: '' } as const
+    for (let round = 0; round < ENDED_REQUESTS + 5; round++) {
+      const { id } = await gateway.store.accessRequests.ask(about)
+      await gateway.store.accessRequests.decide(id, { state: 'withdrawn', by: 'editor' })
+    }
+    await gateway.store.accessRequests.ask(about)
+    const all = await gateway.store.accessRequests.listOf(userId)
+    expect(all.map(({ state }) => state).sort()).toEqual(['open', ...Array(ENDED_REQUESTS).fill('withdrawn')])
+    for (const { id, state } of all)
+      if (state === 'open')
+        await gateway.store.accessRequests.decide(id, { state: 'withdrawn', by: 'editor' })
   })
 
   it('is taken back, declined, or changed by asking again; and they are not without end', async () => {

@@ -1,12 +1,16 @@
 import Fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
 import { audit, eventOf } from '../../plugins/audit.ts'
+import { clientAddress } from '../../plugins/client-address.ts'
 import type { AuditEvent } from '../../src/audit/event.ts'
 import { programLog } from '../../src/audit/program-log.ts'
 import { createRequestIds } from '../../src/audit/request-id.ts'
 import { createAuditSink } from '../../src/audit/sink.ts'
+import { createClientAddresses } from '../../src/network/client-address.ts'
 import { decision } from '../audit/event-examples.ts'
 import { testChain } from '../audit/test-chain.ts'
+
+const ADDRESSES = createClientAddresses({ isTrusted: () => false, header: 'X-Forwarded-For' })
 
 describe('app.audit', () => {
   it('records to the sink and the observers, and flushes when the app closes', async () => {
@@ -17,6 +21,7 @@ describe('app.audit', () => {
       store: { append: async (events) => void stored.push(...events.map(({ event }) => event)) },
     })
     const app = Fastify()
+    await app.register(clientAddress, { addresses: ADDRESSES })
     await app.register(audit, { sink, observers: [(event) => void observed.push(event)] })
     app.audit.record(decision())
     expect([stored.length, observed.length]).toEqual([0, 1])
@@ -38,6 +43,7 @@ describe('what is in no log', () => {
       genReqId: createRequestIds(),
       logger: { ...programLog('trace'), stream: { write: (line: string) => void lines.push(line) } },
     })
+    await app.register(clientAddress, { addresses: ADDRESSES })
     await app.register(audit, { sink })
     app.post('/auth/things/:id', async (request, reply) => {
       request.log.info({ req: request, res: reply }, 'handled')

@@ -17,7 +17,7 @@ beforeAll(async () => {
   app = Fastify({
     genReqId: () => ID,
     frameworkErrors: frameworkErrors({ publicUrl }),
-    clientErrorHandler,
+    clientErrorHandler: clientErrorHandler({ publicUrl }),
     logger: { level: 'error', stream: { write: (line: string) => void logged.push(line) } },
     bodyLimit: 100,
   })

@@ -1,6 +1,8 @@
 import Fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
+import { drain } from '../../plugins/drain.ts'
 import { type HealthOptions, health } from '../../plugins/health.ts'
+import { createDrain } from '../../src/network/drain.ts'
 
 const works = { check: async () => {}, reason: 'never said' }
 const fails = {
@@ -13,6 +15,7 @@ const hangs = { check: () => new Promise<never>(() => {}), reason: 'no answer in
 
 async function ask(path: string, options: HealthOptions) {
   const app = Fastify()
+  await app.register(drain, { drain: createDrain() })
   await app.register(health, options)
   try {
     const response = await app.inject(path)
@@ -60,6 +63,7 @@ describe('/readyz', () => {
       asked += 1
     }
     const app = Fastify()
+    await app.register(drain, { drain: createDrain() })
     await app.register(health, { required: { store: { check, reason: '' } }, nowMs: () => nowMs })
     await Promise.all(Array.from({ length: 50 }, () => app.inject('/readyz')))
     nowMs = 999

@@ -1,4 +1,3 @@
-import SQLite from 'better-sqlite3'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { signInAs } from '../support/browserless-sign-in.ts'
 import { type IdentityApp, startIdentityApp } from '../support/identity-app.ts'
@@ -38,12 +37,10 @@ const basic = (token: string) => ({
 })
 
 /** The database is there but of no use: what a lost volume or a restore gone wrong looks like. */
-function breakStore() {
-  const path = gateway.databaseUrl.slice('sqlite:'.length)
-  const other = new SQLite(path)
-  other.exec('pragma foreign_keys = off')
-  for (const table of ['access_tokens', 'sessions', 'users', 'changes']) other.exec(`drop table ${table}`)
-  other.close()
+async function loseTables() {
+  for (const table of ['access_tokens', 'sessions', 'users', 'changes']) {
+    await gateway.database.query(`alter table ${table} rename to gone_${table}`)
+  }
 }
 
 /** Statements of requests; the feed of changes is followed beside them. */
@@ -90,7 +87,7 @@ describe('access tokens', () => {
   })
 
   it('end when they are revoked, here at once and on another replica within a second', async () => {
-    const replica = await startIdentityApp({ issuer, databaseUrl: gateway.databaseUrl })
+    const replica = await startIdentityApp({ issuer, database: gateway.database })
     try {
       const { token, jti } = await tokenFor('editor')
       expect((await gateway.who(bearer(token))).status).toBe(200)
@@ -129,9 +126,7 @@ describe('access tokens', () => {
   it('belong to whom they were made for', async () => {
     const { token, jti } = await tokenFor('editor')
     const other = await person('reader')
-    const db = new SQLite(gateway.databaseUrl.slice('sqlite:'.length))
-    db.prepare('update access_tokens set user_id = ? where jti = ?').run(other.id, jti)
-    db.close()
+    await gateway.database.query(`update access_tokens set user_id = '${other.id}' where jti = '${jti}'`)
     expect((await gateway.who(bearer(token))).status).toBe(401)
   })
 
@@ -195,7 +190,7 @@ describe('field reports 35, 37 and 94: a 401 that helps', () => {
 
   it('says 503, not 401, when the store is down', async () => {
     const { token } = await tokenFor('editor')
-    breakStore()
+    await loseTables()
     const { status, body } = await gateway.who(bearer(token))
     expect(status).toBe(503)
     expect(body['error_code']).toBe('TEMPORARILY_UNAVAILABLE')
@@ -209,7 +204,7 @@ describe('field reports 35, 37 and 94: a 401 that helps', () => {
     const { token } = await tokenFor('editor')
     expect((await gateway.who(bearer(token))).status).toBe(200)
     const cookie = browser.cookieHeader(gateway.publicUrl)
-    breakStore()
+    await loseTables()
     gateway.clock.offset = 10
     expect((await gateway.who(bearer(token))).status).toBe(503)
     gateway.clock.offset = 400 // the session token has run out

@@ -131,3 +131,14 @@ describe('an address', () => {
     expect((await gateway.ask({ target: '/auth/login' })).status).toBe(200)
   })
 })
+
+it('behind a trusted proxy each client is counted by its own address, whatever it says itself', async () => {
+  await start({ RATE_LIMIT_SIGN_IN: '1', TRUSTED_PROXIES: 'loopback' })
+  const signIn = (from: string) =>
+    gateway.ask({ target: '/auth/login?provider=oidc', headers: [`X-Forwarded-For: ${from}`] })
+  const statuses: number[] = []
+  for (const from of ['203.0.113.9', '203.0.113.9', '1.2.3.4, 203.0.113.9', '203.0.113.10'])
+    statuses.push((await signIn(from)).status)
+  // The provider is away, which the limit comes before.
+  expect(statuses).toEqual([503, 429, 429, 503])
+})

@@ -75,7 +75,7 @@ describe('signing in', () => {
   })
 
   it('works on whatever replica each request reaches', async () => {
-    const replica = await startIdentityApp({ issuer, databaseUrl: gateway.databaseUrl })
+    const replica = await startIdentityApp({ issuer, database: gateway.database })
     try {
       const browser = gateway.browser()
       const page = await browser.navigate(`${gateway.publicUrl}/auth/login?provider=oidc`)

@@ -1,4 +1,3 @@
-import SQLite from 'better-sqlite3'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { sessionStoreId } from '../../src/store/sessions.ts'
 import { type Browser, signInAs } from '../support/browserless-sign-in.ts'
@@ -72,7 +71,7 @@ describe('field report 90: sessions that come back', () => {
   })
 
   it('and after signing out, on every replica', async () => {
-    const replica = await startIdentityApp({ issuer, databaseUrl: gateway.databaseUrl })
+    const replica = await startIdentityApp({ issuer, database: gateway.database })
     try {
       const browser = await signIn()
       const before = cookieOf(browser)
@@ -120,10 +119,9 @@ describe('field report 90: sessions that come back', () => {
   it('with its row expired only by the clock, not deleted, and with its expiry tampered with', async () => {
     const browser = await signIn()
     const sid = sessionStoreId(browser.cookies()[SESSION]?.split('.')[0] ?? '')
-    const db = new SQLite(gateway.databaseUrl.slice('sqlite:'.length))
-    db.prepare('update sessions set idle_expires_at = ? where id = ?').run(gateway.now() - 1, sid)
-    expect(db.prepare('select count(*) as rows from sessions').get()).toEqual({ rows: 1 })
-    db.close()
+    const { query } = gateway.database
+    await query(`update sessions set idle_expires_at = ${gateway.now() - 1} where id = '${sid}'`)
+    expect(await query('select id from sessions')).toEqual([{ id: sid }])
     gateway.clock.offset = 400
     expect((await gateway.who(cookieOf(browser))).status).toBe(401)
   })
@@ -131,9 +129,7 @@ describe('field report 90: sessions that come back', () => {
   it('nothing in the database opens a session', async () => {
     const browser = await signIn()
     const id = browser.cookies()[SESSION]?.split('.')[0] ?? ''
-    const db = new SQLite(gateway.databaseUrl.slice('sqlite:'.length))
-    const dump = JSON.stringify(db.prepare('select * from sessions').all())
-    db.close()
+    const dump = JSON.stringify(await gateway.database.query('select * from sessions'))
     expect(dump).not.toContain(id)
     expect(dump).not.toMatch(/eyJ/) // neither ID Token nor refresh token in the clear
     expect((await gateway.who({ cookie: `${SESSION}=${sessionStoreId(id)}` })).status).toBe(401)
@@ -230,7 +226,7 @@ describe('field report 63: two requests refresh at once', () => {
   })
 
   it('a second replica waits for nobody and takes nothing apart', async () => {
-    const replica = await startIdentityApp({ issuer, databaseUrl: gateway.databaseUrl })
+    const replica = await startIdentityApp({ issuer, database: gateway.database })
     try {
       const browser = await signIn()
       gateway.clock.offset = 310

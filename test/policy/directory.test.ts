@@ -394,12 +394,13 @@ describe('field report 94: a store in trouble', () => {
     directory.start()
     await directory.resolve(id)
     broken = true
-    await vi.waitFor(() => expect(errors.length).toBeGreaterThan(1))
+    // Once a second where the store tells of changes.
+    await vi.waitFor(() => expect(errors.length).toBeGreaterThan(1), { timeout: 5000 })
     clock.now += 6
     expect(directory.cached(id)).toBeUndefined()
     await expect(directory.resolve(id)).rejects.toThrow('the store is down')
     broken = false
-    await vi.waitFor(() => expect(directory.cached(id)).toBeDefined())
+    await vi.waitFor(() => expect(directory.cached(id)).toBeDefined(), { timeout: 5000 })
   })
 
   it('a stopped directory polls no more', async () => {

@@ -327,20 +327,9 @@ describe('field report 96: managed as code', () => {
     const role = await store.roles.get('nothing')
     const bob = await store.people.signIn(signInOf('bob'))
     const roleId = role?.id ?? ''
-    await store.roles.grant(roleId, {
-      resourceType: 'prompt',
-      match: 'any',
-      pattern: '*',
-      level: 'READ',
-      source: 'manual',
-    })
     await store.roles.mapGroup('', 'team', roleId)
     await store.roles.assign(bob.id, roleId)
-    const byHand = [
-      'grant nothing: READ on every prompt',
-      'group team: role nothing',
-      'user bob: role nothing',
-    ]
+    const byHand = ['group team: role nothing', 'user bob: role nothing']
     expect(await diffPolicy(store, policy)).toEqual({ added: [], removed: [], byHand })
     const without = parsePolicy('{ version: 1, roles: [] }', SINGLE)
     const diff = await diffPolicy(store, without)

@@ -115,6 +115,29 @@ describe('field report 28: nothing of beta, whichever way one looks', () => {
     }
   })
 
+  /** The same about what is nowhere, under an id or name of the same length. */
+  const elsewhere = (text: string) =>
+    text
+      .replaceAll(RUN_B, 'c'.repeat(32))
+      .replaceAll(MODEL_B, `m-${'c'.repeat(32)}`)
+      .replaceAll('beta', 'zeta')
+      .replaceAll(/(experiment_id=|"|artifacts\/)2(?=["&/]|$)/g, '$18')
+
+  it.each(looks)('the way to ask for it is the same where it is nowhere: %s', async (_, ask) => {
+    for (const as of ['outsider', 'reader', 'editor'] as const) {
+      const other = JSON.parse(elsewhere(JSON.stringify(ask))) as Ask
+      const [there, missing] = [await gateway.ask({ ...ask, as }), await gateway.ask({ ...other, as })]
+      const link = String(there.headers['x-ask-for-access'] ?? 'none')
+      const [key = ''] = /(?<=key=)[^&]*/.exec(link) ?? []
+      expect([missing.status, String(missing.headers['x-ask-for-access'] ?? 'none')]).toEqual([
+        there.status,
+        link.replace(`key=${key}`, `key=${key === '2' ? '8' : elsewhere(key)}`),
+      ])
+      // Nothing in it that the request did not hold.
+      expect(`${ask.target}${JSON.stringify(ask.json)}`).toContain(decodeURIComponent(key))
+    }
+  })
+
   it('and all of it for an admin', async () => {
     for (const [, ask] of looks.slice(0, 3)) {
       expect((await gateway.ask({ ...ask, as: 'admin' })).text).toContain('beta/secret')

@@ -229,11 +229,9 @@ describe('lockdown', () => {
   })
 
   it('that cannot be read closes the gateway', async () => {
-    const database = new (await import('better-sqlite3')).default(gateway.file)
     await cli('lockdown', 'on', '--read-only')
-    database.exec(`update settings set value = 'nonsense' where name = 'lockdown'`)
+    await gateway.database.query(`update settings set value = 'nonsense' where name = 'lockdown'`)
     await gateway.store.changes.note('lockdown', '*')
-    database.close()
     await soon({ ...EXPERIMENT, as: 'reader' }, CLOSED)
   })
 
@@ -369,9 +367,7 @@ describe('ended at once', () => {
       expect(await cli('audit', 'export')).not.toContain(cookie)
     }
     expect(await cli('audit', 'list', '--user', 'reader', '--limit', '1')).toContain('experiments.get')
-    const database = new (await import('better-sqlite3')).default(gateway.file)
-    database.exec("delete from audit_events where seq = 3 and username = 'editor'")
-    database.close()
+    await gateway.database.query("delete from audit_events where seq = 3 and username = 'editor'")
     const [after, failed] = await tried('audit', 'verify')
     expect([failed, after]).toEqual([
       1,

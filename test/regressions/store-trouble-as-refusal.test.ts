@@ -4,7 +4,6 @@
  * memory went on counting for ever, so that nobody could be locked out meanwhile. Trouble is 503 and on record as an
  * error; memory counts for seconds; a store that works again is used again.
  */
-import SQLite from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Ask } from '../support/spoken-request.ts'
 import { startTestGateway, type TestGateway } from '../support/test-gateway.ts'
@@ -16,24 +15,20 @@ const TROUBLE = '503 TEMPORARILY_UNAVAILABLE ERR_STORE_UNAVAILABLE'
 const CERTAIN_FOR = 5
 
 let gateway: TestGateway
-let other: SQLite.Database
 beforeEach(async () => {
   gateway = await startTestGateway({ pollMs: 10 })
-  other = new SQLite(gateway.file)
 })
 afterEach(async () => {
   vi.useRealTimers()
-  other.close()
   await gateway.stop()
 })
 
-/** The tables are there no more, as after a restore gone wrong; the file is. */
-function breakStore(): void {
-  other.pragma('foreign_keys = off')
-  for (const table of TABLES) other.exec(`alter table ${table} rename to gone_${table}`)
+/** The tables are there no more, as after a restore gone wrong; the database is. */
+async function breakStore(): Promise<void> {
+  for (const table of TABLES) await gateway.database.query(`alter table ${table} rename to gone_${table}`)
 }
-function healStore(): void {
-  for (const table of TABLES) other.exec(`alter table gone_${table} rename to ${table}`)
+async function healStore(): Promise<void> {
+  for (const table of TABLES) await gateway.database.query(`alter table gone_${table} rename to ${table}`)
 }
 const TABLES = ['changes', 'access_tokens', 'sessions', 'users', 'roles']
 
@@ -56,7 +51,7 @@ const COLD: readonly (readonly [string, () => Ask])[] = [
 
 describe('field report 94: a store that does not answer', () => {
   it('is no reason to call a good credential bad, nor to let a bad one in', async () => {
-    breakStore()
+    await breakStore()
     for (const [name, ask] of COLD) {
       const { line, event, headers, reached, text } = await gateway.ask(ask())
       expect([name, line, event?.effect, reached]).toEqual([name, TROUBLE, 'error', []])
@@ -72,7 +67,7 @@ describe('field report 94: a store that does not answer', () => {
     expect((await gateway.ask({ target: '/static-files/main.js' })).status).toBe(200)
     expect((await gateway.ask({ target: '/healthz' })).status).toBe(200)
 
-    healStore()
+    await healStore()
     for (const [name, ask] of COLD)
       expect([name, (await gateway.ask(ask())).line]).toEqual([name, '200 allow'])
   })
@@ -80,14 +75,14 @@ describe('field report 94: a store that does not answer', () => {
   it('lets what is in memory count for seconds, and then nobody in', async () => {
     const warm = [COLD[0], COLD[3]].flatMap((each) => (each === undefined ? [] : [each[1]()]))
     for (const ask of warm) expect((await gateway.ask(ask)).line).toBe('200 allow')
-    breakStore()
+    await breakStore()
     for (const ask of warm) expect((await gateway.ask(ask)).line).toBe('200 allow')
     pass(CERTAIN_FOR + 2)
     for (const ask of warm) {
       const { line, reached } = await gateway.ask(ask)
       expect([line, reached]).toEqual([TROUBLE, []])
     }
-    healStore()
+    await healStore()
     for (const ask of warm) expect((await gateway.ask(ask)).line).toBe('200 allow')
   })
 
@@ -95,20 +90,21 @@ describe('field report 94: a store that does not answer', () => {
     const { token } = gateway.members.reader
     const ask: Ask = { target: READ, as: 'reader' }
     expect((await gateway.ask(ask)).line).toBe('200 allow')
-    breakStore()
+    await breakStore()
     const [, payload = ''] = token.split('.')
     const { jti } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { jti: string }
-    other.prepare('update gone_access_tokens set revoked_at = 1 where jti = ?').run(jti)
-    other.prepare("insert into gone_changes (kind, key, at) values ('token', ?, 1)").run(jti)
+    const { query } = gateway.database
+    await query(`update gone_access_tokens set revoked_at = 1 where jti = '${jti}'`)
+    await query(`insert into gone_changes (kind, key, at) values ('token', '${jti}', 1)`)
     pass(CERTAIN_FOR + 2)
     expect((await gateway.ask(ask)).line).toBe(TROUBLE)
-    healStore()
+    await healStore()
     const { line, reached } = await gateway.ask(ask)
     expect([line, reached]).toEqual(['401 UNAUTHENTICATED revoked', []])
   })
 
   it('shows on the probe that decides about traffic, not on the one that decides about life', async () => {
-    breakStore()
+    await breakStore()
     const { status, text } = await gateway.ask({ target: '/readyz' })
     expect([status, JSON.parse(text).parts.store.status]).toEqual([503, 'failed'])
     expect(text).not.toMatch(/sqlite|table|\.db/i)
@@ -117,7 +113,7 @@ describe('field report 94: a store that does not answer', () => {
 
   it('for writing only is told to whoever made a thing: its grant could not be kept', async () => {
     await gateway.ask({ target: READ, as: 'editor' })
-    other.exec("create trigger full before insert on grants begin select raise(fail, 'disk full'); end")
+    await gateway.database.refuseInserts('grants')
     const json = { name: 'alpha/new' }
     const target = '/api/2.0/mlflow/experiments/create'
     const refused = await gateway.ask({ method: 'POST', target, as: 'editor', json })
@@ -130,7 +126,7 @@ describe('field report 94: a store that does not answer', () => {
 describe('a store whose write lock another process holds', () => {
   it('is still read: neither memory nor a first look waits for it', async () => {
     expect((await gateway.ask({ target: READ, as: 'reader' })).line).toBe('200 allow')
-    other.exec('begin immediate')
+    const release = await gateway.database.holdWriteLock()
     // Written in the background, every few seconds.
     const touching = gateway.store.tokens.touch(new Map([['x', 1]]))
     const since = performance.now()
@@ -139,15 +135,15 @@ describe('a store whose write lock another process holds', () => {
       expect([name, (await gateway.ask(ask())).line]).toEqual([name, '200 allow'])
     }
     expect(performance.now() - since).toBeLessThan(1000)
-    other.exec('rollback')
+    await release()
     await touching
   })
 
   it('is waited for by what has to be written', async () => {
-    other.exec('begin immediate')
+    const release = await gateway.database.holdWriteLock()
     const renewal: Ask = { target: READ, headers: [`Cookie: ${cookie().split('; ')[0]}`] }
     const answer = gateway.ask(renewal)
-    setTimeout(() => other.exec('rollback'), 300)
+    setTimeout(release, 300)
     expect((await answer).line).toBe('200 allow')
   })
 })

@@ -6,7 +6,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
-import Database from 'better-sqlite3'
 import { SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAuditSink } from '../../src/audit/sink.ts'
@@ -28,17 +27,12 @@ beforeAll(async () => {
 afterAll(() => gateway.stop())
 
 /** Rows of every table but the record and the program's own. */
-function rowCounts(): Record<string, number> {
-  const db = new Database(gateway.file, { readonly: true })
-  try {
-    const tables = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").pluck().all() as string[]
-    const kept = tables.filter((name) => name !== 'audit_events' && !name.startsWith('sqlite_'))
-    return Object.fromEntries(
-      kept.map((name) => [name, db.prepare(`SELECT count(*) FROM "${name}"`).pluck().get() as number]),
-    )
-  } finally {
-    db.close()
-  }
+async function rowCounts(): Promise<Record<string, number>> {
+  const kept = (await gateway.database.tables()).filter((name) => name !== 'audit_events')
+  const count = async (table: string) => (await gateway.database.query(`select 1 from ${table}`)).length
+  return Object.fromEntries(
+    await Promise.all(kept.map(async (table) => [table, await count(table)] as const)),
+  )
 }
 
 const forged = (index: number) =>
@@ -55,7 +49,7 @@ const forged = (index: number) =>
 
 describe('strangers', () => {
   it('leave no row but lines in the record', async () => {
-    const before = rowCounts()
+    const before = await rowCounts()
     expect(Object.keys(before)).toEqual(
       expect.arrayContaining(['users', 'sessions', 'access_tokens', 'changes']),
     )
@@ -84,7 +78,7 @@ describe('strangers', () => {
         await rawRequest(gateway.port, bytesOf(ask, gateway.port, gateway.members))
       }
     }
-    expect(rowCounts()).toEqual(before)
+    expect(await rowCounts()).toEqual(before)
   })
 
   it('get no cookie for being refused', async () => {

@@ -5,7 +5,7 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Level } from '../../src/policy/grants.ts'
-import { A, RUN_A } from '../support/mlflow-stand-in.ts'
+import { A, RUN_A, RUN_B } from '../support/mlflow-stand-in.ts'
 import type { Ask } from '../support/spoken-request.ts'
 import { startTestGateway, type TestGateway } from '../support/test-gateway.ts'
 import { headerValues, type RecordedRequest } from '../support/upstream.ts'
@@ -240,5 +240,23 @@ describe('files below workspaces/', () => {
     expect((await fetch(off, `workspaces/team/${FILE}`)).line).toBe(OK)
     expect((await fetch(off, `workspaces/other/${FILE}`)).line).toBe(ADMINS)
     expect((await fetch(off, FILE)).line).toBe(ADMINS)
+  })
+})
+
+describe('what is asked for after a refusal', () => {
+  it('is asked for where it was refused, and looked up there', async () => {
+    const refused = await on.ask({
+      ...get('team', A, { method: 'POST', target: `${API}/runs/delete` }),
+      json: { run_id: RUN_A },
+    })
+    expect([refused.line, String(refused.headers['x-ask-for-access'])]).toEqual([
+      '403 PERMISSION_DENIED level_too_low',
+      `/auth/access?resource_type=experiment&key=${A}&workspace=team&level=MANAGE#ask`,
+    ])
+    on.upstream.forget()
+    const json = { resource_type: 'run', key: RUN_B, level: 'READ', workspace: 'team' }
+    const asked = await on.ask({ method: 'POST', target: '/auth/api/v1/requests', as: 'editor', json })
+    expect([asked.status, sentTo(on.upstream.requests)]).toEqual([201, ['team']])
+    expect(JSON.parse(asked.text)).toMatchObject({ about: null, workspace: 'team' })
   })
 })

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { pageOf } from '../../src/store/audit-query.ts'
+import { openForRecords } from '../../src/store/database.ts'
 import { chained, TEST_KEY, testChain } from '../audit/test-chain.ts'
 import { openTemporaryStore } from './temporary-store.ts'
 
@@ -40,7 +42,7 @@ describe('audit events', () => {
     expect(await store.audit.query({ operation: 'runs.get', limit: 9 })).toEqual([d, a])
     expect(await store.audit.query({ effect: 'deny', until: 130, limit: 9 })).toEqual([b])
     expect(await store.audit.query({ reason: 'no_grant', limit: 9 })).toEqual([d])
-    const [newest, second] = await store.audit.page({ limit: 2 })
+    const [newest, second] = (await store.audit.page({ limit: 2 })).events
     expect([newest?.event, second?.event]).toEqual([d, c])
     expect(await store.audit.query({ before: second?.number, limit: 9 })).toEqual([b, a])
     expect(await store.audit.counts({}, 60)).toEqual([
@@ -49,6 +51,24 @@ describe('audit events', () => {
       { from: 60, effect: 'deny', events: 1 },
       { from: 120, effect: 'deny', events: 1 },
     ])
+  })
+
+  it('that are rare are found in steps, none of which looks at more than so many, and none of them twice', async () => {
+    const { store, databaseUrl } = await openTemporaryStore()
+    const [rare, chain] = [{ ...event(3), effect: 'error' }, testChain()]
+    const others = Array.from({ length: 20 }, (_, at) => event(4 + at))
+    await store.audit.append(chain, chained(chain, [event(1), event(2), rare, ...others]))
+    const db = openForRecords({ databaseUrl })
+    const pages: unknown[] = []
+    let before: number | undefined
+    for (let turn = 0; turn < 9; turn++) {
+      const { events, next } = await pageOf(db, { effect: 'error', before, limit: 5 }, 10)
+      pages.push(events.map((each) => each.event))
+      before = next
+      if (next === undefined) break
+    }
+    await db.destroy()
+    expect(pages).toEqual([[], [], [rare]])
   })
 
   it.each([1, 2, 255, 256, 257, 1000])('are kept whole in few statements, %d at once', async (length) => {

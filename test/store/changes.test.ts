@@ -1,7 +1,7 @@
-import SQLite from 'better-sqlite3'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { CHANGES_KEPT } from '../../src/store/changes.ts'
 import type { Store } from '../../src/store/store.ts'
+import type { TestDatabase } from '../support/database.ts'
 import { openTemporaryStore, signInOf } from './temporary-store.ts'
 
 const SID = 'S'.repeat(43)
@@ -154,26 +154,21 @@ describe('every mutation announces what others must forget', () => {
   })
 
   it.each(MUTATIONS)('and is not made if it cannot be announced: %s', async (_name, mutate, expected) => {
-    const { store, path, clock } = await openTemporaryStore()
+    const { store, database, clock } = await openTemporaryStore()
     const furnished = await furnish(store, clock.now)
     if (expected(furnished).length === 0) return
-    const database = new SQLite(path)
-    onTestFinished(() => {
-      database.close()
-    })
-    database.exec("create trigger refuse before insert on changes begin select raise(abort, 'no'); end")
-    const before = contentsOf(database)
+    await database.refuseInserts('changes')
+    const before = await contentsOf(database)
     await expect(mutate(furnished)).rejects.toThrow()
-    expect(contentsOf(database)).toBe(before)
+    expect(await contentsOf(database)).toBe(before)
   })
 })
 
-function contentsOf(database: SQLite.Database): string {
-  const tables = database
-    .prepare("select name from sqlite_master where type = 'table'")
-    .pluck()
-    .all() as string[]
-  return JSON.stringify(tables.map((table) => database.prepare(`select * from "${table}"`).all()))
+async function contentsOf({ tables, query }: TestDatabase): Promise<string> {
+  const names = (await tables()).toSorted()
+  return JSON.stringify(
+    await Promise.all(names.map((table) => query(`select * from ${table} order by 1, 2`))),
+  )
 }
 
 describe('the feed', () => {

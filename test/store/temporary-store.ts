@@ -2,26 +2,25 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import type { SignIn } from '../../src/store/people.ts'
 import { openStore, type Store, type StoreOptions } from '../../src/store/store.ts'
-import { OIDC } from './provider.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
-export { OIDC } from './provider.ts'
+export { OIDC, signInOf } from './provider.ts'
 
 export type TemporaryStore = {
   readonly store: Store
+  readonly database: TestDatabase
   readonly databaseUrl: string
-  readonly path: string
   /** Seconds since the epoch; the store reads it at each call. */
   readonly clock: { now: number }
   /** Every statement run so far, the store's own migrations left out. */
   readonly statements: string[]
 }
 
-/** A store on a file of its own, both gone when the test ends. */
+/** A store on a database of its own, both gone when the test ends. */
 export async function openTemporaryStore(redis?: StoreOptions['redis']): Promise<TemporaryStore> {
-  const path = join(temporaryFolder(), 'gateway.db')
-  const databaseUrl = `sqlite:${path}`
+  const database = await temporaryDatabase()
+  const { databaseUrl } = database
   const clock = { now: 1_800_000_000 }
   const statements: string[] = []
   const store = await openStore({
@@ -32,7 +31,14 @@ export async function openTemporaryStore(redis?: StoreOptions['redis']): Promise
   })
   onTestFinished(() => store.close())
   statements.length = 0
-  return { store, databaseUrl, path, clock, statements }
+  return { store, database, databaseUrl, clock, statements }
+}
+
+/** A database that is gone when the test ends. @param empty Without the schema that others begin with. */
+export async function temporaryDatabase({ empty = false } = {}): Promise<TestDatabase> {
+  const database = await createTestDatabase(temporaryFolder(), { empty })
+  onTestFinished(database.drop)
+  return database
 }
 
 /** A folder that is gone when the test ends. */
@@ -40,16 +46,4 @@ export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'gateway-store-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   return folder
-}
-
-/** Somebody called `username` at {@link OIDC}, whose subject is `subject-of-` and that name unless said otherwise. */
-export function signInOf(username: string, more: Partial<SignIn> = {}): SignIn {
-  return {
-    provider: OIDC.id,
-    issuer: OIDC.issuer,
-    subject: `subject-of-${username}`,
-    username,
-    groups: [],
-    ...more,
-  }
 }

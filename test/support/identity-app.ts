@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type FastifyInstance, fastify } from 'fastify'
 import { audit } from '../../plugins/audit.ts'
+import { clientAddress } from '../../plugins/client-address.ts'
 import { errors } from '../../plugins/errors.ts'
 import { identify } from '../../plugins/identify.ts'
 import { login } from '../../plugins/login.ts'
@@ -13,9 +14,11 @@ import type { AuditEvent } from '../../src/audit/event.ts'
 import { type Config, readConfig } from '../../src/config.ts'
 import { createIdentity, type Identity } from '../../src/identity/identity.ts'
 import { createLimits } from '../../src/limits/limits.ts'
+import { createClientAddresses } from '../../src/network/client-address.ts'
 import { createDirectory, type Directory } from '../../src/policy/directory.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
 import { type Browser, createBrowser } from './browserless-sign-in.ts'
+import { createTestDatabase, type TestDatabase } from './database.ts'
 import type { Issuer } from './issuer.ts'
 
 export type IdentityAppOptions = {
@@ -26,7 +29,7 @@ export type IdentityAppOptions = {
   /** Where to listen; any free one if absent. */
   readonly port?: number
   /** Share it to have two replicas. */
-  readonly databaseUrl?: string
+  readonly database?: TestDatabase
   readonly pollMs?: number
   readonly fetch?: typeof fetch
 }
@@ -36,7 +39,7 @@ export type IdentityApp = {
   readonly app: FastifyInstance
   readonly port: number
   readonly publicUrl: string
-  readonly databaseUrl: string
+  readonly database: TestDatabase
   readonly config: Config
   readonly identity: Identity
   readonly directory: Directory
@@ -68,7 +71,8 @@ export async function startIdentityApp(options: IdentityAppOptions = {}): Promis
   const publicUrl = options.publicUrl ?? 'https://mlflow.example.org'
   options.issuer?.allow(publicUrl)
   const folder = mkdtempSync(join(tmpdir(), 'gateway-identity-'))
-  const databaseUrl = options.databaseUrl ?? `sqlite:${join(folder, 'gateway.db')}`
+  const database = options.database ?? (await createTestDatabase(folder))
+  const { databaseUrl } = database
   const config = readConfig(environment(options, publicUrl, databaseUrl))
   const clock = { offset: 0 }
   const now = () => Math.floor(Date.now() / 1000) + clock.offset
@@ -83,6 +87,9 @@ export async function startIdentityApp(options: IdentityAppOptions = {}): Promis
   const limits = createLimits({ config, nowMs: () => performance.now() + clock.offset * 1000 })
   const app = fastify({ logger: { level: 'debug', stream: { write: (line: string) => log.push(line) } } })
   await app.register(errors, { publicUrl: config.publicUrl })
+  await app.register(clientAddress, {
+    addresses: createClientAddresses({ isTrusted: () => false, header: 'X-Forwarded-For' }),
+  })
   await app.register(audit, { sink: recordingSink(events) })
   await app.register(security, { ...config, formTargets: identity.formTargets })
   await app.register(identify, { identity, limits, lockdown: { current: () => undefined } })
@@ -104,7 +111,7 @@ export async function startIdentityApp(options: IdentityAppOptions = {}): Promis
       app,
       port,
       publicUrl,
-      databaseUrl,
+      database,
       config,
       identity,
       directory,
@@ -121,6 +128,7 @@ export async function startIdentityApp(options: IdentityAppOptions = {}): Promis
       await app.close()
       directory.stop()
       await store.close().catch(() => {})
+      if (options.database === undefined) await database.drop()
       rmSync(folder, { recursive: true, force: true })
     },
   }

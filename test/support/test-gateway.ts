@@ -6,6 +6,7 @@ import { buildApp } from '../../src/app.ts'
 import type { AuditEvent } from '../../src/audit/event.ts'
 import { readConfig } from '../../src/config.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
+import { createTestDatabase, type TestDatabase } from './database.ts'
 import { freePort } from './mlflow.ts'
 import { isLookup, mlflowStandIn } from './mlflow-stand-in.ts'
 import { rawRequest } from './raw-request.ts'
@@ -29,6 +30,10 @@ export type TestGatewaySettings = {
   readonly pollMs?: number
   /** Milliseconds: what rates are counted by. */
   readonly nowMs?: () => number
+  /** Another gateway, to be a replica of: on its database, under its public URL, for its members. */
+  readonly beside?: TestGateway
+  /** Where everything is kept, if it is not for this gateway to make and drop. */
+  readonly database?: TestDatabase
   /** What the tracking server says its version is, told afresh each time; it says none if absent. */
   readonly version?: () => string | undefined
 }
@@ -51,8 +56,7 @@ export type TestGateway = {
   readonly app: FastifyInstance
   readonly port: number
   readonly url: string
-  /** The SQLite file. */
-  readonly file: string
+  readonly database: TestDatabase
   /** What a command needs to work on it, beside the gateway. */
   readonly env: Readonly<Record<string, string>>
   /** A second handle on it; what is changed there is seen within 20 ms, or at once after `refresh`. */
@@ -72,25 +76,31 @@ export type TestGateway = {
   stop(): Promise<void>
 }
 
-const SECRET = 'Rk7vJ2nQ9mX4pL1sTt5WzYb8NcH3fGdA6eUoIi0k'
+/** `GATEWAY_SECRET` of every test gateway. */
+export const SECRET = 'Rk7vJ2nQ9mX4pL1sTt5WzYb8NcH3fGdA6eUoIi0k'
 
 /** An event is recorded before its answer leaves, or while it does: some turns of the loop later there is none to come. */
 const TURNS = 50
 
 /**
- * The whole gateway in this process, over a real socket and a real SQLite file, in front of a recording stand-in for
+ * The whole gateway in this process, over a real socket and a real database, in front of a recording stand-in for
  * MLflow. Everybody of {@link seedMembers} is there; nothing is replaced inside.
  */
 export async function startTestGateway(settings: TestGatewaySettings = {}): Promise<TestGateway> {
   const dir = mkdtempSync(join(tmpdir(), 'gateway-regression-'))
   const upstream = await startUpstream(mlflowStandIn(settings.mlflow), settings.version)
   const port = await freePort()
-  const file = join(dir, 'gateway.db')
-  const env = { ...environment(port, upstream.url, file), ...settings.env }
+  const given = settings.beside?.database ?? settings.database
+  const database = given ?? (await createTestDatabase(dir))
+  const env = {
+    ...environment(port, upstream.url, database.databaseUrl),
+    ...(settings.beside && { PUBLIC_URL: settings.beside.url, ALLOWED_HOSTS: '127.0.0.1' }),
+    ...settings.env,
+  }
   const config = readConfig(env)
   const now = () => Math.floor(Date.now() / 1000)
   const store = await openStore({ databaseUrl: config.databaseUrl, now })
-  const members = await seedMembers({ store, config, now })
+  const members = settings.beside?.members ?? (await seedMembers({ store, config, now }))
   const log: string[] = []
   const logger = { level: 'debug', stream: { write: (line: string) => void log.push(line) } }
   const app = await buildApp({
@@ -98,6 +108,7 @@ export async function startTestGateway(settings: TestGatewaySettings = {}): Prom
     onStatement: settings.onStatement,
     pollMs: settings.pollMs ?? 20,
     nowMs: settings.nowMs,
+    policyPollMs: 20,
   })
   const events = listen(app)
   await app.listen({ port, host: '127.0.0.1' })
@@ -116,24 +127,25 @@ export async function startTestGateway(settings: TestGatewaySettings = {}): Prom
     return { ...answer, event, line: line.join(' '), forwarded: since, reached }
   }
   return {
-    ...{ app, port, file, env, store, upstream, members, events, log, ask, forwarded },
+    ...{ app, port, database, env, store, upstream, members, events, log, ask, forwarded },
     url: `http://127.0.0.1:${port}`,
     script: (mlflow) => upstream.script(mlflowStandIn(mlflow)),
     async stop() {
       await app.close()
       await store.close()
       await upstream.stop()
+      if (given === undefined) await database.drop()
       rmSync(dir, { recursive: true, force: true })
     },
   }
 }
 
-function environment(port: number, upstreamUrl: string, file: string): Record<string, string> {
+function environment(port: number, upstreamUrl: string, databaseUrl: string): Record<string, string> {
   return {
     NODE_ENV: 'development',
     PUBLIC_URL: `http://127.0.0.1:${port}`,
     UPSTREAM_URL: upstreamUrl,
-    DATABASE_URL: `sqlite:${file}`,
+    DATABASE_URL: databaseUrl,
     GATEWAY_SECRET: SECRET,
     // Tables of bad credentials, all from one address.
     RATE_LIMIT_SIGN_IN: '0',

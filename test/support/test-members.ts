@@ -26,7 +26,7 @@ export type Member = {
   readonly cookie: string
 }
 
-type Seeding = { readonly store: Store; readonly config: Config; readonly now: () => number }
+export type Seeding = { readonly store: Store; readonly config: Config; readonly now: () => number }
 
 const DAY = 86_400
 
@@ -67,7 +67,8 @@ async function giveRole(store: Store, userId: string, name: string, level: Level
   await store.roles.assign(userId, role.id)
 }
 
-async function seedSession(
+/** Signs somebody into a browser. @returns A `Cookie` header's value. */
+export async function seedSession(
   { store, config, now }: Seeding,
   userId: string,
   sessionTokens: ReturnType<typeof createSessionTokens>,

@@ -57,7 +57,7 @@ export const ACCESS_ENDPOINTS: readonly Endpoint[] = [
     query: Type.Object({
       search: Type.Optional(Type.String({ maxLength: 200, description: 'In names of people.' })),
       after: Type.Optional(Type.String()),
-      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 500 })),
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 200 })),
       experiments: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 40 })),
       ...InWorkspace,
     }),
@@ -75,7 +75,7 @@ export const ACCESS_ENDPOINTS: readonly Endpoint[] = [
     handle: async ({ caller, query }, everywhere) => {
       const parts = partsIn(query.workspace, everywhere)
       assertAdministers(caller, parts.workspace ?? DEFAULT_WORKSPACE, parts)
-      const { search, after = '', limit = 500, experiments = 40 } = query
+      const { search, after = '', limit = 200, experiments = 40 } = query
       const people = await parts.store.people.page({ search, after, limit })
       const found = await latestExperiments(experiments, parts)
       const resources = found.map(({ id, name }) => ({ type: 'experiment' as const, key: id, name }))

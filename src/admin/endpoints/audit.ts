@@ -22,7 +22,9 @@ export const AUDIT_ENDPOINTS: readonly Endpoint[] = [
     who: 'admin',
     query: Type.Object({
       ...Filter,
-      before: Type.Optional(Type.Integer({ description: 'Go on from here: `next` of the page before.' })),
+      before: Type.Optional(
+        Type.Integer({ description: 'Go on from here: `next` of the page before, which may be short.' }),
+      ),
       limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 100 })),
     }),
     answer: Type.Object({
@@ -31,8 +33,7 @@ export const AUDIT_ENDPOINTS: readonly Endpoint[] = [
     }),
     handle: async ({ query: { limit = 100, ...query } }, { store }) => {
       const page = await store.audit.page({ ...query, limit })
-      const next = page.length === limit ? (page.at(-1)?.number ?? null) : null
-      return { body: { events: page.map(({ event }) => event), next } }
+      return { body: { events: page.events.map(({ event }) => event), next: page.next ?? null } }
     },
   }),
   endpoint({

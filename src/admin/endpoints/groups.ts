@@ -13,7 +13,7 @@ import {
   requiredMatch,
 } from '../endpoint.ts'
 import { NO_PROVIDER, providerNamed } from '../group.ts'
-import { PersonSummaryWire, personToWire } from '../wire.ts'
+import { Next, Paging, PersonSummaryWire, personToWire } from '../wire.ts'
 
 const Name = Type.String({ minLength: 1, maxLength: 1000 })
 const Group = Type.Object({
@@ -24,11 +24,6 @@ const RoleOfGroup = Type.Object({
   ...Group.properties,
   role: Type.String({ description: 'Id of the role.' }),
 })
-const Paging = {
-  after: Type.Optional(Type.String({ description: 'Go on after this one: `next` of the page before.' })),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 100 })),
-}
-const Next = { next: Type.Union([Type.String(), Type.Null()]) }
 
 const GroupSummaryWire = Type.Object({
   provider: Type.Union([Type.String(), Type.Null()], {

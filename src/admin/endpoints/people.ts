@@ -3,14 +3,18 @@ import { GatewayError } from '../../errors.ts'
 import { createMemberCompiler } from '../../policy/member.ts'
 import type { Membership } from '../../store/membership.ts'
 import { type AdminParts, assertMatch, type Endpoint, endpoint, etagOf } from '../endpoint.ts'
-import { GrantWire, grantToWire, PersonSummaryWire, personToWire, ViaWire, viaToWire } from '../wire.ts'
+import {
+  GrantWire,
+  grantToWire,
+  Next,
+  Paging,
+  PersonSummaryWire,
+  personToWire,
+  ViaWire,
+  viaToWire,
+} from '../wire.ts'
 
 export const Id = Type.Object({ id: Type.String({ description: 'Of the person.' }) })
-const Paging = {
-  after: Type.Optional(Type.String({ description: 'Go on after this one: `next` of the page before.' })),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 100 })),
-}
-const Next = { next: Type.Union([Type.String(), Type.Null()]) }
 
 /** A person as the API shows one. */
 export const PersonWire = Type.Object({

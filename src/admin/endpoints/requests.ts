@@ -3,60 +3,33 @@ import { GatewayError } from '../../errors.ts'
 import type { Caller } from '../../identity/caller.ts'
 import { enter } from '../../identity/caller.ts'
 import { workspaceNamed } from '../../mlflow-auth/workspace.ts'
-import { satisfies } from '../../policy/access.ts'
-import { DEFAULT_WORKSPACE, type Level, RESOURCE_TYPES, type ResourceType } from '../../policy/grants.ts'
+import { type ResourceRef, satisfies } from '../../policy/access.ts'
+import { ASKED_LEVELS, ASKED_TYPES, nounOf } from '../../policy/asked.ts'
+import { DEFAULT_WORKSPACE, type Level } from '../../policy/grants.ts'
 import type { AccessRequest } from '../../store/access-requests.ts'
+import { askedAbout, managedAbout } from '../asked-about.ts'
 import { type AdminParts, type Endpoint, endpoint } from '../endpoint.ts'
 import { assertNotWider } from '../limits.ts'
 import { readNewGrant } from '../new-grant.ts'
-import { InWorkspace, partsIn, WorkspaceWire, workspaceToWire } from '../place.ts'
-import { managedBy } from '../resource.ts'
+import { InWorkspace, partsIn } from '../place.ts'
+import { RequestWire, requestToWire } from '../request-wire.ts'
+import { assertExists } from '../resource.ts'
 
 const Id = Type.Object({ id: Type.String() })
-const AskedLevel = Type.Enum(['READ', 'USE', 'EDIT', 'MANAGE'])
+const AskedLevel = Type.Enum([...ASKED_LEVELS])
+/** No control characters, no halves of a character: PostgreSQL stores neither. */
+const TEXT = '^[^\\p{Cc}\\p{Cs}]*$'
+const Words = Type.String({ maxLength: 1000, pattern: TEXT })
+const Answer = Type.String({ maxLength: 1000, pattern: TEXT, description: 'What to tell who asked.' })
 
-const RequestWire = Type.Object({
-  id: Type.String(),
-  user_id: Type.String(),
-  username: Type.String(),
-  resource_type: Type.String(),
-  key: Type.String(),
-  name: Type.Union([Type.String(), Type.Null()], { description: 'For those who may see it.' }),
-  ...WorkspaceWire,
-  level: Type.String(),
-  note: Type.String(),
-  state: Type.Enum(['open', 'granted', 'declined', 'withdrawn']),
-  created_at: Type.Integer(),
-  decided_at: Type.Union([Type.Integer(), Type.Null()]),
-  decided_by: Type.Union([Type.String(), Type.Null()]),
-})
-
-function requestToWire(request: AccessRequest, name?: string) {
-  return {
-    id: request.id,
-    user_id: request.userId,
-    username: request.username,
-    resource_type: request.resourceType,
-    key: request.key,
-    name: name ?? null,
-    ...workspaceToWire(request.workspace),
-    level: request.level,
-    note: request.note,
-    state: request.state,
-    created_at: request.createdAt,
-    decided_at: request.decidedAt ?? null,
-    decided_by: request.decidedBy ?? null,
-  }
-}
-
-/** What a request is about, if the caller manages it there. */
+/** What a request is about, if the caller manages it there. What there is not is for administrators to decline. */
 async function managedResource(request: AccessRequest, caller: Caller, everywhere: AdminParts) {
   const { workspace } = request
   // What is left from when workspaces were kept apart is about nothing that anybody could reach.
   if (workspace !== DEFAULT_WORKSPACE && !everywhere.config.workspaces) return undefined
   const placed = enter(workspace, caller)
   const parts = partsIn(workspace, everywhere)
-  const resource = placed && (await managedBy(placed, request.resourceType, request.key, parts))
+  const resource = placed && (await managedAbout(request, placed, parts))
   return resource && { resource, parts }
 }
 
@@ -77,13 +50,62 @@ function assertAsked(level: Level, request: AccessRequest): void {
   throw new GatewayError('ERR_INVALID_PARAMETER', message, { reason: 'more_than_asked' })
 }
 
+/**
+ * What is there to be granted: what is made under an id later would be theirs to see.
+ *
+ * @throws {GatewayError} `ERR_NOT_FOUND`
+ */
+function knownAbout({ about, resourceType }: AccessRequest, resource: ResourceRef) {
+  if (about === undefined) {
+    const message = `There is no such ${nounOf(resourceType)}: decline the request, and say so`
+    throw new GatewayError('ERR_NOT_FOUND', message)
+  }
+  assertExists(resource)
+  return about
+}
+
 /** For the record. */
 const whereOf = ({ workspace }: AccessRequest, { config }: AdminParts) =>
   config.workspaces ? workspace : undefined
 
-const about = ({ userId, username, resourceType, key }: AccessRequest) => [
+/** Open requests read at a time, and looked at for one page: whoever manages little sees short pages, not slow ones. */
+const READ_AT_ONCE = 100
+const LOOKED_AT = 1000
+
+async function answerablePage(
+  caller: Caller,
+  parts: AdminParts,
+  { after, limit }: { readonly after: string | undefined; readonly limit: number },
+) {
+  const shown: ReturnType<typeof requestToWire>[] = []
+  let last = after === undefined ? undefined : positionOf(after)
+  for (let seen = 0; seen < LOOKED_AT; seen += READ_AT_ONCE) {
+    const size = Math.min(READ_AT_ONCE, limit)
+    const open = await parts.store.accessRequests.open({ after: last, limit: size })
+    const managed = await Promise.all(open.map((request) => managedResource(request, caller, parts)))
+    for (const [index, request] of open.entries()) {
+      const found = managed[index]
+      last = request
+      if (found !== undefined) shown.push(requestToWire(request, found.resource))
+      if (shown.length === limit) return { requests: shown, next: `${last.createdAt}:${last.id}` }
+    }
+    if (open.length < size) return { requests: shown, next: null }
+  }
+  return { requests: shown, next: last === undefined ? null : `${last.createdAt}:${last.id}` }
+}
+
+/** The opposite of a page's `next`. @throws {GatewayError} `ERR_INVALID_PARAMETER` */
+function positionOf(after: string): Pick<AccessRequest, 'createdAt' | 'id'> {
+  const [, createdAt, id] = /^([0-9]{1,12}):([0-9a-f-]{36})$/.exec(after) ?? []
+  if (createdAt === undefined || id === undefined)
+    throw new GatewayError('ERR_INVALID_PARAMETER', 'after takes what the page before gave as next')
+  return { createdAt: Number(createdAt), id }
+}
+
+const concerned = ({ userId, username, resourceType, key, about }: AccessRequest) => [
   { type: 'user', id: userId, name: username },
-  { type: resourceType, id: key },
+  ...(about?.key === key && about.type === resourceType ? [] : [{ type: resourceType, id: key }]),
+  ...(about === undefined ? [] : [{ type: about.type, id: about.key }]),
 ]
 
 export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
@@ -95,10 +117,10 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
     who: 'signed_in',
     body: Type.Object(
       {
-        resource_type: Type.Enum([...RESOURCE_TYPES]),
-        key: Type.String({ minLength: 1, maxLength: 1000 }),
+        resource_type: Type.Enum([...ASKED_TYPES]),
+        key: Type.String({ minLength: 1, maxLength: 1000, pattern: TEXT }),
         level: AskedLevel,
-        note: Type.Optional(Type.String({ maxLength: 1000 })),
+        note: Type.Optional(Words),
         ...InWorkspace,
       },
       { additionalProperties: false },
@@ -107,14 +129,14 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
     event: 'access_requested',
     handle: async ({ caller, body }, parts) => {
       // Whether there is such a thing is not told: a request for nothing is one that nobody answers.
-      const { resource_type, key, level, note = '' } = body
+      const { resource_type: resourceType, key, level, note = '' } = body
       const { userId } = caller.principal
-      const resourceType = resource_type as ResourceType
       const workspace = workspaceNamed(body.workspace ?? DEFAULT_WORKSPACE, parts.config)
-      const asked = { userId, resourceType, key, level, note, workspace }
+      const about = await askedAbout(resourceType, key, partsIn(workspace, parts).lookup)
+      const asked = { userId, resourceType, key, about, level, note, workspace }
       const made = await parts.store.accessRequests.ask(asked)
       const where = whereOf(made, parts)
-      return { status: 201, body: requestToWire(made), resources: about(made), workspace: where }
+      return { status: 201, body: requestToWire(made), resources: concerned(made), workspace: where }
     },
   }),
   endpoint({
@@ -123,20 +145,24 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
     path: '/requests',
     summary: 'Open requests that one can answer, oldest first; or, with mine, what one has asked for',
     who: 'signed_in',
-    query: Type.Object({ mine: Type.Optional(Type.Boolean()) }),
-    answer: Type.Object({ requests: Type.Array(RequestWire) }),
+    query: Type.Object({
+      mine: Type.Optional(Type.Boolean()),
+      after: Type.Optional(
+        Type.String({ description: 'Go on after this one: `next` of the page before, which may be short.' }),
+      ),
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 100 })),
+    }),
+    answer: Type.Object({
+      requests: Type.Array(RequestWire),
+      next: Type.Union([Type.String(), Type.Null()]),
+    }),
     handle: async ({ caller, query }, parts) => {
       if (query.mine === true) {
-        const own = await parts.store.accessRequests.list({ userId: caller.principal.userId })
-        return { body: { requests: own.map((each) => requestToWire(each)) } }
+        const own = await parts.store.accessRequests.listOf(caller.principal.userId)
+        return { body: { requests: own.map((each) => requestToWire(each)), next: null } }
       }
-      const open = await parts.store.accessRequests.list()
-      const shown: ReturnType<typeof requestToWire>[] = []
-      for (const request of open) {
-        const managed = await managedResource(request, caller, parts)
-        if (managed !== undefined) shown.push(requestToWire(request, managed.resource.name))
-      }
-      return { body: { requests: shown } }
+      const { after, limit = 100 } = query
+      return { body: await answerablePage(caller, parts, { after, limit }) }
     },
   }),
   endpoint({
@@ -147,25 +173,31 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
     who: 'signed_in',
     params: Id,
     body: Type.Object(
-      { level: Type.Optional(AskedLevel), expires_at: Type.Optional(Type.Integer()) },
+      {
+        level: Type.Optional(AskedLevel),
+        expires_at: Type.Optional(Type.Integer()),
+        answer: Type.Optional(Answer),
+      },
       { additionalProperties: false },
     ),
     event: 'access_answered',
     handle: async ({ caller, params, body }, everywhere) => {
       const { request, resource, parts } = await answerable(params.id, caller, everywhere)
       assertAsked(body.level ?? request.level, request)
+      const about = knownAbout(request, resource)
+      const { answer, ...given } = body
       const wanted = {
-        ...{ resource_type: request.resourceType, match: 'exact', pattern: request.key },
-        ...{ level: request.level, ...body },
+        ...{ resource_type: about.type, match: 'exact', pattern: about.key },
+        ...{ level: request.level, ...given },
       } as const
       const asked = readNewGrant(wanted as Parameters<typeof readNewGrant>[0], parts.now())
       const grant = { ...asked, workspace: request.workspace }
       await assertNotWider(caller, resource, grant, parts)
       const by = caller.principal.username
       await parts.store.accessRequests.decide(params.id, {
-        ...{ state: 'granted', by, grant: { ...grant, source: 'manual', createdBy: by } },
+        ...{ state: 'granted', by, answer, grant: { ...grant, source: 'manual', createdBy: by } },
       })
-      return { resources: about(request), workspace: whereOf(request, parts) }
+      return { resources: concerned(request), workspace: whereOf(request, parts) }
     },
   }),
   endpoint({
@@ -175,11 +207,13 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
     summary: 'Decline what was asked for',
     who: 'signed_in',
     params: Id,
+    body: Type.Object({ answer: Type.Optional(Answer) }, { additionalProperties: false }),
     event: 'access_answered',
-    handle: async ({ caller, params }, parts) => {
+    handle: async ({ caller, params, body: { answer } }, parts) => {
       const { request } = await answerable(params.id, caller, parts)
-      await parts.store.accessRequests.decide(params.id, { state: 'declined', by: caller.principal.username })
-      return { resources: about(request), workspace: whereOf(request, parts) }
+      const by = caller.principal.username
+      await parts.store.accessRequests.decide(params.id, { state: 'declined', by, answer })
+      return { resources: concerned(request), workspace: whereOf(request, parts) }
     },
   }),
   endpoint({
@@ -196,7 +230,7 @@ export const REQUEST_ENDPOINTS: readonly Endpoint[] = [
       if (request?.userId !== caller.principal.userId)
         throw new GatewayError('ERR_NOT_FOUND', 'You have made no such request')
       await store.accessRequests.decide(params.id, { state: 'withdrawn', by: caller.principal.username })
-      return { resources: about(request), workspace: whereOf(request, parts) }
+      return { resources: concerned(request), workspace: whereOf(request, parts) }
     },
   }),
 ]

@@ -1,12 +1,13 @@
 import { Type } from 'typebox'
+import type { Caller } from '../../identity/caller.ts'
 import { workspaceNamed } from '../../mlflow-auth/workspace.ts'
 import { DEFAULT_WORKSPACE } from '../../policy/grants.ts'
-import { type Endpoint, endpoint } from '../endpoint.ts'
+import { type AdminParts, type Endpoint, endpoint } from '../endpoint.ts'
 import { providerNamed } from '../group.ts'
 import { readNewGrant } from '../new-grant.ts'
-import { assertAdministers, InWorkspace } from '../place.ts'
-import { changed, found, isSeenBy, shown } from '../role.ts'
-import { NewGrantSchema, RoleSummaryWire, RoleWire, roleSummaryToWire } from '../wire.ts'
+import { assertAdministers, InWorkspace, ownWorkspaces } from '../place.ts'
+import { changed, found, shown } from '../role.ts'
+import { NewGrantSchema, Next, Paging, RoleSummaryWire, RoleWire, roleSummaryToWire } from '../wire.ts'
 
 const Id = Type.Object({ id: Type.String({ description: 'Of the role.' }) })
 const Name = Type.String({ minLength: 1, maxLength: 255 })
@@ -17,6 +18,23 @@ const groupOf = ({ provider, group }: { readonly provider: string; readonly grou
   { type: 'group', id: `${provider}:${group}` },
 ]
 
+/** Where the caller may look for roles, narrowed to one workspace if they ask for one; everywhere if undefined. */
+function seenIn(
+  caller: Caller,
+  workspace: string | undefined,
+  parts: AdminParts,
+): readonly string[] | undefined {
+  const only = workspace === undefined ? undefined : workspaceNamed(workspace, parts.config)
+  if (caller.principal.isAdmin) return only === undefined ? undefined : [only]
+  return ownWorkspaces(caller, parts).filter((own) => only === undefined || own === only)
+}
+
+/** The opposite of a page's `next`: two roles of one name are told apart by their ids. */
+function positionOf(after: string): { readonly name: string; readonly id: string } {
+  const slash = after.lastIndexOf('/')
+  return slash === -1 ? { name: after, id: '' } : { name: after.slice(0, slash), id: after.slice(slash + 1) }
+}
+
 /** What changes a role: each needs `If-Match`, and answers the role as it is then. */
 const change = { who: 'workspace_admin', answer: RoleWire, event: 'role_changed' } as const
 
@@ -25,18 +43,21 @@ export const ROLE_ENDPOINTS: readonly Endpoint[] = [
     name: 'roles.list',
     method: 'GET',
     path: '/roles',
-    summary: 'Roles with their grants, by name',
+    summary: 'Roles with how many grants each has, by name',
     who: 'workspace_admin',
-    query: Type.Object({ ...InWorkspace }),
-    answer: Type.Object({ roles: Type.Array(RoleSummaryWire) }),
-    handle: async ({ caller, query: { workspace } }, parts) => {
-      const only = workspace === undefined ? undefined : workspaceNamed(workspace, parts.config)
-      const roles = (await parts.store.roles.list()).filter(
-        (role) =>
-          (only === undefined || (role.workspace ?? DEFAULT_WORKSPACE) === only) &&
-          isSeenBy(caller, role, parts),
-      )
-      return { body: { roles: roles.map(roleSummaryToWire) } }
+    query: Type.Object({
+      search: Type.Optional(Type.String({ maxLength: 200 })),
+      ...InWorkspace,
+      ...Paging,
+    }),
+    answer: Type.Object({ roles: Type.Array(RoleSummaryWire), ...Next }),
+    handle: async ({ caller, query: { search, workspace, after, limit = 100 } }, parts) => {
+      const workspaces = seenIn(caller, workspace, parts)
+      const page = { search, workspaces, after: after ? positionOf(after) : undefined, limit }
+      const roles = await parts.store.roles.page(page)
+      const last = roles.length === limit ? roles.at(-1) : undefined
+      const next = last === undefined ? null : `${last.name}/${last.id}`
+      return { body: { roles: roles.map(roleSummaryToWire), next } }
     },
   }),
   endpoint({

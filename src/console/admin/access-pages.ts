@@ -36,13 +36,14 @@ async function picture(view: View): Promise<Html> {
   const { search, after } = view.query
   const here = inWorkspace(chosenWorkspace(view))
   const { body } = await view.consult('access.matrix', {
-    query: { search: search ?? '', after: after ?? '', limit: 500, ...here },
+    query: { search: search ?? '', after: after ?? '', limit: 200, ...here },
   })
   const [resources, rows] = [items(body, 'resources'), items(body, 'rows')]
   const next = text(body, 'next')
   return html`<section class="panel" aria-labelledby="picture"><h2 id="picture">People and the experiments changed last${here.workspace === undefined ? undefined : ` in workspace ${here.workspace}`}</h2>
+<form method="get" class="search" role="search">${here.workspace === undefined ? undefined : html`<input type="hidden" name="workspace" value="${here.workspace}">`}<div class="field"><label for="search">Only people called</label><input type="search" id="search" name="search" value="${search}" autocomplete="off"></div><button type="submit" class="quiet">Search</button></form>
 <p class="muted small">People who hold the same share a row. ${legend()}</p>
-${resources.length === 0 ? html`<p class="muted">MLflow has no experiments${here.workspace === undefined ? undefined : ' in this workspace'} yet.</p>` : matrix(view, resources, rows)}
+${resources.length === 0 ? html`<p class="muted">MLflow has no experiments${here.workspace === undefined ? undefined : ' in this workspace'} yet.</p>` : rows.length === 0 ? html`<p class="muted">Nobody is called so.</p>` : matrix(view, resources, rows)}
 ${next === '' ? undefined : html`<p><a class="button quiet" href="${address(view.publicUrl, '/auth/admin/access', { search, after: next, ...here })}">More people</a></p>`}
 </section>`
 }

@@ -66,10 +66,21 @@ async function named(fields: ReadonlyMap<string, string>, { store }: Parts): Pro
       throw new GatewayError('ERR_INVALID_PARAMETER', 'Write a group as provider:group')
     return { provider: group.slice(0, colon), group: group.slice(colon + 1) }
   }
+  const role = fields.get('role')
+  if (role !== undefined) return { role: await roleNamed(role, store) }
   if (username === undefined) return {}
   const person = await store.people.find({ username })
   if (person === undefined) throw new GatewayError('ERR_NOT_FOUND', `Nobody is known as ${username}`)
   return { person: person.id }
+}
+
+/** @throws {GatewayError} `ERR_NOT_FOUND`; `ERR_INVALID_PARAMETER` where several workspaces have a role of that name. */
+async function roleNamed(name: string, { roles }: Parts['store']): Promise<string> {
+  const [id, ...others] = await roles.idsOf(name)
+  if (id === undefined) throw new GatewayError('ERR_NOT_FOUND', `There is no role named ${name}`)
+  if (others.length === 0) return id
+  const message = `Several workspaces have a role named ${name}: give it on the page of the one you mean`
+  throw new GatewayError('ERR_INVALID_PARAMETER', message)
 }
 
 function lifetime(fields: ReadonlyMap<string, string>, now: number): { expires_at?: number } {

@@ -104,7 +104,7 @@ function sum(values: readonly number[]): number {
 }
 
 function eventTable(view: View, events: readonly Json[]): Html {
-  if (events.length === 0) return html`<p class="muted">There is nothing on record for that.</p>`
+  if (events.length === 0) return html`<p class="muted">Nothing of that is among the events looked at.</p>`
   return html`<table class="cards">
 <thead><tr><th scope="col">When</th><th scope="col">Who</th><th scope="col">What</th><th scope="col">On</th><th scope="col">Outcome</th></tr></thead>
 <tbody>

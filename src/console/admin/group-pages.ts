@@ -69,14 +69,14 @@ async function groupPage(view: View, provider: string, name: string): Promise<st
   const { after = '' } = view.query
   const { body: group, etag } = await view.consult('groups.get', { params })
   const { body: page } = await view.consult('groups.people', { params, query: { after, limit: 100 } })
-  const { body: roles } = await view.consult('roles.list')
+  const { body: roles } = await view.consult('roles.list', { query: { limit: CHOICES } })
   const next = text(page, 'next')
   const count = number(group, 'people')
   return adminPage(view, '/auth/admin/groups', {
     title: qualified(group),
     body: html`${notices(view, group)}
 <section class="panel" aria-labelledby="roles"><h2 id="roles">Roles that everybody in it holds</h2>${mappingTable(view, params, { group, etag })}
-${group['in_force'] === true ? mapForm(view, params, { group, etag, roles: items(roles, 'roles') }) : undefined}</section>
+${group['in_force'] === true ? mapForm(view, params, { group, etag, roles }) : undefined}</section>
 <section class="panel" aria-labelledby="people"><h2 id="people">${count === 1 ? '1 person' : `${count} people`}</h2>
 <p class="muted">As the provider said when they last signed in.</p>
 ${items(page, 'people').length === 0 ? undefined : peopleTable(view, items(page, 'people'))}
@@ -113,17 +113,16 @@ ${mappings.map(
 </tbody></table>`
 }
 
-function mapForm(
-  view: View,
-  params: Params,
-  { group, etag, roles }: Shown & { readonly roles: readonly Json[] },
-): Html {
+/** More roles than can be chosen from are asked for by name. */
+const CHOICES = 100
+
+function mapForm(view: View, params: Params, { group, etag, roles }: Shown & { readonly roles: Json }): Html {
   const byHand = new Set(
     items(group, 'mappings')
       .filter((role) => text(role, 'source') !== 'policy')
       .map((role) => text(role, 'id')),
   )
-  const others = roles.filter((role) => !byHand.has(text(role, 'id')))
+  const others = items(roles, 'roles').filter((role) => !byHand.has(text(role, 'id')))
   if (params.provider === NO_PROVIDER || others.length === 0) return html``
   return actionForm(view, {
     name: 'groups.map_role',
@@ -131,6 +130,10 @@ function mapForm(
     match: etag,
     label: 'Give role',
     look: 'quiet',
-    fields: html`<div class="field"><label for="role">Role</label><select id="role" name="p.role">${others.map((role) => option(text(role, 'id'), undefined, text(role, 'name')))}</select></div>`,
+    fields: html`<div class="field"><label for="role">Role</label>${
+      text(roles, 'next') === ''
+        ? html`<select id="role" name="p.role">${others.map((role) => option(text(role, 'id'), undefined, text(role, 'name')))}</select>`
+        : html`<input type="text" id="role" name="role" required maxlength="255" autocomplete="off">`
+    }</div>`,
   })
 }

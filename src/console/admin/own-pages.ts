@@ -1,11 +1,10 @@
-import { RESOURCE_TYPES } from '../../policy/grants.ts'
 import { ownPath } from '../assets.ts'
 import { type Html, html } from '../html.ts'
 import { page } from '../layout.ts'
 import { timeOf } from '../time.ts'
 import type { Json } from './consult.ts'
 import { rolesOf } from './people-pages.ts'
-import { levelField, lifetimeField } from './role-pages.ts'
+import { answerTable, askedNotice, askedTable, askForm } from './request-pages.ts'
 import {
   actionForm,
   address,
@@ -19,7 +18,6 @@ import {
   text,
   type View,
 } from './view.ts'
-import { workspaceField } from './workspace-field.ts'
 
 /** `/auth/access`: what one may do oneself, what one has asked for, and where one is signed in. */
 export async function ownAccessPage(view: View): Promise<string> {
@@ -27,15 +25,18 @@ export async function ownAccessPage(view: View): Promise<string> {
   const { body: sessions } = await view.consult('own.sessions')
   const { body: asked } = await view.consult('requests.list', { query: { mine: true } })
   const { body: toAnswer } = await view.consult('requests.list')
+  const ask = html`<section class="panel" aria-labelledby="ask"><h2 id="ask">Ask for access</h2>${askForm(view)}${askedTable(view, items(asked, 'requests'))}</section>`
+  // Whoever was sent here to ask, or has just asked, finds that first.
+  const cameToAsk = view.query['resource_type'] !== undefined || view.query['asked'] !== undefined
   return page({
     title: 'Your access',
     publicUrl: view.publicUrl,
     username: view.principal.username,
-    body: html`<section class="panel" aria-labelledby="held"><h2 id="held">What you hold</h2>
+    body: html`${askedNotice(view, items(asked, 'requests'))}${cameToAsk ? ask : undefined}<section class="panel" aria-labelledby="held"><h2 id="held">What you hold</h2>
 ${view.principal.isAdmin ? html`<p>You are an administrator: you may see and change everything.</p>` : undefined}
 ${rolesOf(view, own)}${administeredLinks(view)}</section>
 ${items(toAnswer, 'requests').length === 0 || view.principal.isAdmin ? undefined : html`<section class="panel" aria-labelledby="answer"><h2 id="answer">Waiting for your answer</h2>${answerTable(view, items(toAnswer, 'requests'))}</section>`}
-<section class="panel" aria-labelledby="ask"><h2 id="ask">Ask for access</h2>${askForm(view)}${askedTable(view, items(asked, 'requests'))}</section>
+${cameToAsk ? undefined : ask}
 <section class="panel" aria-labelledby="sessions"><h2 id="sessions">Where you are signed in</h2>${sessionTable(items(sessions, 'sessions'))}
 ${actionForm(view, { name: 'own.end_sessions', next: '/auth', label: 'Sign out everywhere', look: 'danger' })}</section>`,
   })
@@ -49,75 +50,14 @@ function administeredLinks({ administered, publicUrl }: View): Html | undefined 
   return html`<p>You administer ${administered.length === 1 ? 'the workspace' : 'the workspaces'} ${listed(links)}: roles, who holds them, and why somebody may do something there.</p>`
 }
 
-function askForm(view: View): Html {
-  const { resource_type: type = 'experiment', key } = view.query
-  return html`<p class="muted">Whoever manages it sees what you ask for. They are told nothing else.</p>${actionForm(
-    view,
-    {
-      name: 'requests.ask',
-      next: '/auth/access',
-      label: 'Ask',
-      fields: html`<div class="field"><label for="type">For a</label><select id="type" name="b.resource_type">${RESOURCE_TYPES.map((each) => option(each, type, each.replaceAll('_', ' ')))}</select></div>
-<div class="field"><label for="key">Its id, or its name for models and prompts</label><input type="text" id="key" name="b.key" value="${key}" required maxlength="1000" autocomplete="off"></div>
-${levelField('level', ASKED, 'READ')}
-${workspaceField({ ...view, administered: [] }, 'b.workspace', view.query['workspace'])}<div class="field"><label for="note">Why</label><input type="text" id="note" name="b.note" maxlength="1000" autocomplete="off"></div>`,
-    },
-  )}`
-}
-
-const what = (request: Json) =>
-  `${text(request, 'level')} on ${text(request, 'resource_type').replaceAll('_', ' ')} ${text(request, 'name') || text(request, 'key')}${text(request, 'workspace') === '' ? '' : ` in workspace ${text(request, 'workspace')}`}`
-
-function askedTable(view: View, requests: readonly Json[]): Html | undefined {
-  if (requests.length === 0) return undefined
-  return html`<table class="cards"><caption>What you have asked for</caption>
-<thead><tr><th scope="col">What</th><th scope="col">When</th><th scope="col">State</th><th scope="col" class="end"><span class="unseen">Take back</span></th></tr></thead>
-<tbody>
-${requests.map(
-  (
-    request,
-  ) => html`<tr><td>${what(request)}</td><td data-label="When">${timeOf(number(request, 'created_at') ?? 0)}</td><td data-label="State">${text(request, 'state')}</td>
-<td class="end">${text(request, 'state') === 'open' ? actionForm(view, { name: 'requests.withdraw', params: { id: text(request, 'id') }, label: 'Take back', spoken: `Take back ${what(request)}`, look: 'quiet' }) : undefined}</td></tr>
-`,
-)}
-</tbody></table>`
-}
-
-const ASKED = ['READ', 'USE', 'EDIT', 'MANAGE']
-
-/** What may be granted of what is asked for. */
-function upTo(level: string): readonly string[] {
-  return ASKED.slice(0, ASKED.indexOf(level) + 1)
-}
-
-function answerTable(view: View, requests: readonly Json[]): Html {
-  return html`${requests.map(
-    (request) => html`<article class="request"><h3>${text(request, 'username')} asks for ${what(request)}</h3>
-${text(request, 'note') === '' ? undefined : html`<p>“${text(request, 'note')}”</p>`}<p class="muted small">${timeOf(number(request, 'created_at') ?? 0)}</p>
-<div class="actions">${actionForm(view, { name: 'requests.grant', params: { id: text(request, 'id') }, label: 'Grant', spoken: `Grant ${what(request)} to ${text(request, 'username')}`, fields: html`${levelField(`level-${text(request, 'id')}`, upTo(text(request, 'level')), text(request, 'level'))}${lifetimeField(`for-${text(request, 'id')}`)}` })}
-${actionForm(view, { name: 'requests.decline', params: { id: text(request, 'id') }, label: 'Decline', spoken: `Decline what ${text(request, 'username')} asks for`, look: 'danger' })}</div></article>`,
-  )}`
-}
-
 function sessionTable(sessions: readonly Json[]): Html {
   return html`<table class="cards"><thead><tr><th scope="col">Since</th><th scope="col">Ends, unused</th><th scope="col">Ends at the latest</th></tr></thead>
 <tbody>${sessions.map((session) => html`<tr><td>${timeOf(number(session, 'created_at') ?? 0)}</td><td data-label="Ends, unused">${timeOf(number(session, 'idle_expires_at') ?? 0)}</td><td data-label="Ends at the latest">${timeOf(number(session, 'expires_at') ?? 0)}</td></tr>\n`)}</tbody></table>`
 }
 
-/** `/auth/admin/requests`: who asks for what. */
-export async function requestsPage(view: View): Promise<string> {
-  const { body } = await view.consult('requests.list')
-  const requests = items(body, 'requests')
-  return adminPage(view, '/auth/admin/requests', {
-    title: 'Requests for access',
-    body: html`<section class="panel">${requests.length === 0 ? html`<p class="muted">Nobody waits for an answer.</p>` : answerTable(view, requests)}</section>`,
-  })
-}
-
 /** `/auth/admin`: where to go from here. */
 export async function overviewPage(view: View): Promise<string> {
-  const { body: requests } = await view.consult('requests.list')
-  const { body: roles } = await view.consult('roles.list')
+  const { body: overview } = await view.consult('overview.get')
   const { body: groups } = await view.consult('groups.list', { query: { limit: 50 } })
   const { body: lockdown } = await view.consult('lockdown.get')
   const { body: counts } = await view.consult('audit.counts', {
@@ -132,11 +72,11 @@ export async function overviewPage(view: View): Promise<string> {
   return adminPage(view, '/auth/admin', {
     title: 'Administration',
     body: html`${text(lockdown, 'mode') === 'off' ? undefined : lockdownNotice(view, lockdown)}<ul class="tiles">
-${tile('/auth/admin/requests', items(requests, 'requests').length, 'requests waiting')}
+${tile('/auth/admin/requests', number(overview, 'open_requests') ?? 0, 'requests waiting')}
 ${tile('/auth/admin/audit?range=day&effect=deny', total('deny'), 'denied in a day')}
 ${tile('/auth/admin/audit?range=day', total('allow'), 'allowed in a day')}
 ${tile('/auth/admin/audit?range=day&effect=error', total('error'), 'failed in a day')}
-${tile('/auth/admin/roles', items(roles, 'roles').length, 'roles')}
+${tile('/auth/admin/roles', number(overview, 'roles') ?? 0, 'roles')}
 </ul>
 <section class="panel" aria-labelledby="groups"><h2 id="groups">Groups, and how many people are in each</h2>
 ${items(groups, 'groups').length === 0 ? html`<p class="muted">No provider has named any.</p>` : html`<ul class="tags">${items(groups, 'groups').map((group) => html`<li><a href="${groupAddress(view.publicUrl, group)}">${qualified(group)}</a> <span class="muted">${number(group, 'people')}</span></li>`)}</ul>`}

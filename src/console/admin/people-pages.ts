@@ -136,12 +136,17 @@ ${roles.map(
 </tbody></table>`
 }
 
+/** The others are on the page of the role, and in the JSON API. */
+const SHOWN_GRANTS = 200
+
 function grantList(grants: readonly Json[]): Html {
   if (grants.length === 0) return html`<span class="muted">none</span>`
-  return html`<ul class="plain">${grants.map((grant) => {
+  const rest = grants.length - SHOWN_GRANTS
+  const more = rest > 0 ? html`<p class="muted">and ${rest} more</p>` : undefined
+  return html`<ul class="plain">${grants.slice(0, SHOWN_GRANTS).map((grant) => {
     const until = number(grant, 'expires_at')
     return html`<li>${grantText(grant)}${until === undefined ? undefined : html` <span class="muted">until ${timeOf(until)}</span>`}</li>`
-  })}</ul>`
+  })}</ul>${more}`
 }
 
 type Credentials = { readonly sessions: readonly Json[]; readonly tokens: readonly Json[] }

@@ -6,6 +6,7 @@ import { timeOf } from '../time.ts'
 import type { Json } from './consult.ts'
 import {
   actionForm,
+  address,
   adminPage,
   grantText,
   groupAddress,
@@ -17,18 +18,27 @@ import {
   text,
   type View,
 } from './view.ts'
+import { windowOf } from './window.ts'
 import { inWorkspace, workspaceField } from './workspace-field.ts'
 
-/** `/auth/admin/roles`: every role, and a form for another. */
+/** `/auth/admin/roles`: roles by name, to search, and a form for another. */
 export async function rolesPage(view: View): Promise<string> {
+  const { search, after } = view.query
   const workspace = view.query['workspace'] || undefined
-  const { body } = await view.consult('roles.list', { query: inWorkspace(workspace) })
+  const here = inWorkspace(workspace)
+  const { body } = await view.consult('roles.list', {
+    query: { search: search ?? '', after: after ?? '', limit: 100, ...here },
+  })
   const roles = items(body, 'roles')
+  const next = text(body, 'next')
   return adminPage(view, '/auth/admin/roles', {
     title: 'Roles',
-    body: html`${view.isWorkspacesOn ? html`<form method="get" class="search panel" role="search">${workspaceField(view, 'workspace', workspace)}<button type="submit">Show</button></form>` : undefined}
+    body: html`<form method="get" class="search panel" role="search">
+<div class="field"><label for="search">Name of a role</label><input type="search" id="search" name="search" value="${search}" autocomplete="off"></div>${workspaceField(view, 'workspace', workspace)}
+<button type="submit">Show</button></form>
 <section class="panel">
-${roles.length === 0 ? html`<p class="muted">There are no roles yet.</p>` : roleTable(view, roles)}
+${roles.length === 0 ? html`<p class="muted">${search ? 'No role is called so.' : 'There are no roles yet.'}</p>` : roleTable(view, roles)}
+${next === '' ? undefined : html`<p><a class="button quiet" href="${address(view.publicUrl, '/auth/admin/roles', { search, after: next, ...here })}">More roles</a></p>`}
 </section>
 <section class="panel" aria-labelledby="new"><h2 id="new">New role</h2>
 ${actionForm(view, {
@@ -49,7 +59,7 @@ ${roles.map(
   (role) => html`<tr>
 <td><a href="${ownPath(view.publicUrl, `/auth/admin/roles/${encodeURIComponent(text(role, 'id'))}`)}">${text(role, 'name')}</a></td>
 ${view.isWorkspacesOn ? html`<td data-label="Workspace">${text(role, 'workspace') || DEFAULT_WORKSPACE}</td>\n` : undefined}<td data-label="For">${text(role, 'description') || '–'}</td>
-<td data-label="Grants">${items(role, 'grants').length}</td>
+<td data-label="Grants">${number(role, 'grant_count') ?? 0}</td>
 <td data-label="From">${sourceText(role)}</td>
 </tr>
 `,
@@ -89,7 +99,7 @@ type Part = {
 }
 
 function grantTable({ view, id, etag, role }: Part): Html {
-  const grants = items(role, 'grants')
+  const { shown: grants, note } = windowOf(view, 'grants', items(role, 'grants'))
   if (grants.length === 0) return html`<p class="muted">It grants nothing.</p>`
   return html`<table class="cards">
 <thead><tr><th scope="col">Grant</th><th scope="col">Until</th><th scope="col">From</th><th scope="col" class="end"><span class="unseen">Revoke</span></th></tr></thead>
@@ -105,7 +115,7 @@ ${grants.map((grant) => {
 </tr>
 `
 })}
-</tbody></table>`
+</tbody></table>${note}`
 }
 
 const LIFETIMES = [
@@ -140,9 +150,25 @@ ${lifetimeField('lifetime')}<p class="hint line" id="pattern-hint">In a name, * 
   })}`
 }
 
-function holderTable({ view, id, etag, role }: Part): Html {
-  const rows = [
-    ...items(role, 'users').map((user) => ({
+function holderTable(part: Part): Html {
+  const { view, role } = part
+  const all = ['users', 'groups', 'names'].flatMap((kind) => items(role, kind).map((who) => ({ kind, who })))
+  const { shown, note } = windowOf(view, 'holders', all)
+  const of = (kind: string) => shown.filter((each) => each.kind === kind).map(({ who }) => who)
+  const rows = holderRows(part, { users: of('users'), groups: of('groups'), names: of('names') })
+  if (rows.length === 0) return html`<p class="muted">Nobody holds it.</p>`
+  return html`<table class="cards">
+<thead><tr><th scope="col">Who</th><th scope="col">As</th><th scope="col">From</th><th scope="col" class="end"><span class="unseen">Take away</span></th></tr></thead>
+<tbody>
+${rows.map(({ name, kind, from, form }) => html`<tr><td>${name}</td><td data-label="As">${kind}</td><td data-label="From">${from}</td><td class="end">${form}</td></tr>\n`)}
+</tbody></table>${note}`
+}
+
+type Holders = Readonly<Record<'users' | 'groups' | 'names', readonly Json[]>>
+
+function holderRows({ view, id, etag }: Part, { users, groups, names }: Holders) {
+  return [
+    ...users.map((user) => ({
       name: personLink(view, text(user, 'id'), text(user, 'username')),
       kind: 'person',
       from: sourceText(user),
@@ -158,7 +184,7 @@ function holderTable({ view, id, etag, role }: Part): Html {
             })
           : undefined,
     })),
-    ...items(role, 'groups').map((group) => ({
+    ...groups.map((group) => ({
       name: view.principal.isAdmin
         ? html`<a href="${groupAddress(view.publicUrl, group)}">${qualified(group)}</a>`
         : html`${qualified(group)}`,
@@ -176,19 +202,13 @@ function holderTable({ view, id, etag, role }: Part): Html {
             })
           : undefined,
     })),
-    ...items(role, 'names').map((name) => ({
+    ...names.map((name) => ({
       name: html`${qualified(name)}`,
       kind: 'username',
       from: sourceText(name),
       form: undefined,
     })),
   ]
-  if (rows.length === 0) return html`<p class="muted">Nobody holds it.</p>`
-  return html`<table class="cards">
-<thead><tr><th scope="col">Who</th><th scope="col">As</th><th scope="col">From</th><th scope="col" class="end"><span class="unseen">Take away</span></th></tr></thead>
-<tbody>
-${rows.map(({ name, kind, from, form }) => html`<tr><td>${name}</td><td data-label="As">${kind}</td><td data-label="From">${from}</td><td class="end">${form}</td></tr>\n`)}
-</tbody></table>`
 }
 
 function holderForms({ view, id, etag }: Part): Html {

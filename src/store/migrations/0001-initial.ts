@@ -1,5 +1,6 @@
-import type { ColumnDefinitionBuilder, CreateTableBuilder, Kysely } from 'kysely'
+import type { ColumnDefinitionBuilder, Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
+import { counted } from './counted.ts'
 import type { ColumnDialect } from './list.ts'
 
 /** The schema the gateway was first released with. Times are `bigint`: 32 bits of seconds end in 2038. */
@@ -189,18 +190,6 @@ async function createRecords(db: Kysely<unknown>, dialect: ColumnDialect): Promi
     .addColumn('at', 'bigint', required)
     .execute()
   await index(db, 'changes', ['at'])
-}
-
-/** A primary key that counts up and never gives a number twice, not even after its row is gone. */
-function counted(
-  table: CreateTableBuilder<string>,
-  name: string,
-  dialect: ColumnDialect,
-): CreateTableBuilder<string> {
-  switch (dialect) {
-    case 'sqlite':
-      return table.addColumn(name, 'integer', (column) => column.primaryKey().autoIncrement())
-  }
 }
 
 async function index(db: Kysely<unknown>, table: string, columns: string[]): Promise<void> {

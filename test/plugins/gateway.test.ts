@@ -214,6 +214,9 @@ describe('the record of a decision', () => {
       method: 'POST',
       path: '/api/2.0/mlflow/runs/set-tag',
       resources: [{ type: 'experiment', id: '2', name: 'beta/secret' }],
+      asked: [
+        { action: 'update', resource: { type: 'experiment', key: '2', name: 'beta/secret', tier: 'run' } },
+      ],
       effect: 'deny',
       status: 403,
       reason: 'no_grant',

@@ -9,6 +9,7 @@ import { roleToWire } from '../../src/admin/wire.ts'
 import { runCli } from '../../src/cli/program.ts'
 import { AUTH_ROUTES } from '../../src/mlflow-auth/routes.ts'
 import type { RoleDetails } from '../../src/store/roles.ts'
+import { SECRET } from '../config/environment.ts'
 import { startTestGateway, type TestGateway } from '../support/test-gateway.ts'
 
 let gateway: TestGateway
@@ -18,7 +19,7 @@ const OWNED = 'comes from the policy file; change it there and apply the file'
 const READ = { resourceType: 'experiment', match: 'exact', pattern: '1', level: 'READ' } as const
 
 beforeAll(async () => {
-  gateway = await startTestGateway()
+  gateway = await startTestGateway({ env: { GATEWAY_SECRET: SECRET } })
   await gateway.store.roles.replacePolicy({
     roles: [{ name: 'written', description: 'in git', grants: [READ] }],
     groups: [{ provider: 'oidc', name: 'team', role: 'written' }],

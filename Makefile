@@ -78,4 +78,4 @@ endef
 
 # --- Packages of the system ----------------------------------------------------------------------------------------
 system:
-	@deploy/setup/packages.sh chromium=chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf=fonts-dejavu-core /usr/sbin/nginx=nginx-light /usr/sbin/haproxy=haproxy openssl=openssl /usr/lib/postgresql=postgresql
+	@deploy/setup/packages.sh chromium=chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf=fonts-dejavu-core /usr/sbin/nginx=nginx-light /usr/sbin/haproxy=haproxy openssl=openssl /usr/lib/postgresql=postgresql /usr/bin/redis-server=redis-server

@@ -2,9 +2,12 @@ import { defineConfig } from 'vitest/config'
 
 /** What the store decides about, and so has to hold on either database. */
 const ON_THE_STORE = [
-  'test/{store,policy,plugins,cli,mlflow-auth,postgres}/**/*.test.ts',
+  'test/{store,postgres}/**/*.test.ts',
+  'test/plugins/{api,api-workspaces,audit,mlflow-auth-api,policy-file,session,token}.test.ts',
+  'test/policy/{directory,policy-export}.test.ts',
+  'test/cli/{commands,simulate,store}.test.ts',
   'test/identity/keyring.test.ts',
-  'test/mlflow/{effects,list-visibility}.test.ts',
+  'test/mlflow/effects.test.ts',
   'test/regressions/{incident,outlived-right,store-trouble-as-refusal,unbounded-growth}.test.ts',
 ]
 
@@ -34,6 +37,7 @@ export default defineConfig({
           testTimeout: 20_000,
           hookTimeout: 30_000,
           ...(everywhere && { globalSetup: postgresSetup }),
+          maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
       },
@@ -47,6 +51,7 @@ export default defineConfig({
           hookTimeout: 60_000,
           env: { TEST_DATABASE: 'postgres' },
           globalSetup: postgresSetup,
+          maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
       },

@@ -41,11 +41,12 @@ export const identify = fp<IdentifyOptions>(
     const verify = async (request: FastifyRequest, reply: FastifyReply): Promise<Caller> => {
       const address = request.clientAddress
       // What a cookie says is sealed and soon read; and whoever opens a page is not to wait for somebody's script.
-      if (request.headers.authorization !== undefined) limits.assertMayVerify(address)
+      const isCounted = request.headers.authorization !== undefined
+      if (isCounted) await limits.assertMayVerify(address)
       try {
         return await identity.identify(request.raw.rawHeaders, reply)
       } catch (fault) {
-        if (isGatewayError(fault, 'ERR_INVALID_TOKEN')) limits.noteRefused(address)
+        if (isCounted && isGatewayError(fault, 'ERR_INVALID_TOKEN')) await limits.noteRefused(address)
         throw fault
       }
     }

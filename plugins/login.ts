@@ -41,7 +41,7 @@ export const login = fp<LoginOptions>(
       await scope.register(session, options)
       await scope.register(logout, options)
       scope.get<{ Params: { provider: string } }>('/auth/callback/:provider', async (request, reply) => {
-        options.limits.assertSignIn(request.clientAddress)
+        await options.limits.assertSignIn(request.clientAddress)
         const transaction = await takeTransaction(request.params.provider, request, reply, options)
         if (transaction !== undefined) return finishSignIn(transaction, request, reply, options)
         // The page was loaded again after it had done its work.
@@ -71,7 +71,7 @@ async function beginSignIn(
   const provider = identity.providers.get(id)
   if (provider === undefined)
     throw new GatewayError('ERR_INVALID_PARAMETER', 'There is no such provider here')
-  limits.assertSignIn(request.clientAddress)
+  await limits.assertSignIn(request.clientAddress)
   const transaction = identity.transactions.begin(id, returnTo)
   const redirectUri = callbackUrl(publicUrl, id)
   const url = await provider.authorizationUrl({ ...transaction, redirectUri, askAgain })

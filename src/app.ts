@@ -101,6 +101,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   const store = await openStore({
     databaseUrl: config.databaseUrl,
     postgres: config.postgres,
+    redis: config.redis && { ...config.redis, onState: (state, fault) => noteRedis(app, state, fault) },
     now,
     onStatement: dependencies.onStatement,
   })
@@ -132,7 +133,11 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   const chainKey = createChainKey(config.gatewaySecret)
   const chain = createChain(chainKey, `gateway@${hostname()}`)
   const sink = await createAuditSink({ ...sinkOptions(config, store, chain), onFault })
-  const limits = createLimits({ config, nowMs: dependencies.nowMs ?? (() => performance.now()) })
+  const limits = createLimits({
+    config,
+    redis: store.redis,
+    nowMs: dependencies.nowMs ?? (() => performance.now()),
+  })
 
   const policy = policyWatch(app, dependencies, { store, directory })
   const running = {
@@ -346,6 +351,7 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
       lockdown: { check: async () => {}, reason: '', detail: () => describeLockdown(lockdown) },
       ...(policy && { policy_file: healthOfPolicy(policy) }),
       ...certificatePart(certificate, now),
+      ...(store.redis && { redis: { check: store.redis.ping, reason: 'Redis does not answer' } }),
     },
     isPermitted,
   })
@@ -403,6 +409,15 @@ async function serveHttps(app: FastifyInstance, { config, transport, now }: Part
     app.addHook('onClose', async () => certificate.stop())
   }
   if (port !== undefined) await app.register(httpsRedirect, { publicUrl, host, port, listener })
+}
+
+function noteRedis(app: FastifyInstance, state: 'lost' | 'back', fault: unknown): void {
+  if (state === 'back') app.log.info('Redis answers again')
+  else
+    app.log.warn(
+      { err: fault },
+      'Redis does not answer: nobody can sign in, and each replica counts by itself',
+    )
 }
 
 function adminParts({ store, config, now, services, workspaces, identity }: Parts): AdminParts {

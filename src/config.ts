@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { checkAgreement } from './config/agreement.ts'
 import { isLoopback, parseAllowedHost, readHosts, readPlainUrl } from './config/checks.ts'
-import { readDatabase } from './config/database.ts'
+import { readDatabase, type StoreAddress } from './config/database.ts'
 import { ConfigError, createFaultList, type FaultList } from './config/fault.ts'
 import { type NetworkConfig, readNetwork } from './config/network.ts'
 import {
@@ -82,6 +82,8 @@ export type Config = {
   readonly upstreamTimeout: number
   readonly databaseUrl: string
   readonly postgres: PostgresSettings
+  /** Where sessions are, if not in the database. */
+  readonly redis: StoreAddress['redis']
   /** How long what is in memory counts while the store cannot be read. */
   readonly storeOutageGrace: number
   /** Key material for everything sealed or signed by us: at least 32 characters, no placeholder. */

@@ -4,7 +4,7 @@ import { type Static, type TObject, Type } from 'typebox'
 import type { AdminParts } from '../admin/endpoint.ts'
 import { type Chain, createChain, createChainKey } from '../audit/chain.ts'
 import { readPlainUrl } from '../config/checks.ts'
-import { type DatabaseVariables, readDatabase } from '../config/database.ts'
+import { type DatabaseVariables, readDatabase, type StoreAddress } from '../config/database.ts'
 import { ConfigError, createFaultList } from '../config/fault.ts'
 import { GatewaySchema } from '../config/schema.ts'
 import { readVariables } from '../config/variables.ts'
@@ -27,6 +27,8 @@ const database = {
   DATABASE_POOL_SIZE: others.DATABASE_POOL_SIZE,
   DATABASE_CONNECT_TIMEOUT: others.DATABASE_CONNECT_TIMEOUT,
   DATABASE_STATEMENT_TIMEOUT: others.DATABASE_STATEMENT_TIMEOUT,
+  REDIS_URL: others.REDIS_URL,
+  REDIS_CA_FILE: others.REDIS_CA_FILE,
   ALLOW_PLAINTEXT_DATABASE: others.ALLOW_PLAINTEXT_DATABASE,
 }
 const WorkspaceVariables = Type.Object({ WORKSPACES: others.WORKSPACES })
@@ -36,8 +38,6 @@ const StoreVariables = Type.Object(database)
 const SecretVariables = Type.Object({ ...database, GATEWAY_SECRET })
 const KeyringVariables = Type.Object({ ...database, GATEWAY_SECRET, ACCESS_TOKEN_MAX_TTL })
 const TokenVariables = Type.Object({ ...database, GATEWAY_SECRET, ACCESS_TOKEN_MAX_TTL, PUBLIC_URL })
-
-type Database = Pick<Config, 'databaseUrl' | 'postgres'>
 
 /**
  * Runs `use` with the store the server uses. Needs `DATABASE_URL` and what goes with it only. The server may be running: it follows what is
@@ -206,7 +206,7 @@ export function readDatabaseVariables(cli: Cli): DatabaseVariables {
 }
 
 /** What opens the store that the variables name. @throws {ConfigError} */
-export function databaseOf({ env, readFile }: Cli, variables: DatabaseVariables): Database {
+export function databaseOf({ env, readFile }: Cli, variables: DatabaseVariables): StoreAddress {
   const faults = createFaultList()
   const database = readDatabase(variables, { env, readFile }, faults)
   if (faults.all().length > 0) throw new ConfigError(faults.all())
@@ -215,14 +215,14 @@ export function databaseOf({ env, readFile }: Cli, variables: DatabaseVariables)
 
 async function openAndUse<T>(
   cli: Cli,
-  { databaseUrl, postgres }: Database,
+  { databaseUrl, postgres, redis }: StoreAddress,
   use: (store: Store) => Promise<T>,
 ): Promise<T> {
   // A relative path in another working directory is the usual way to end up with an empty store.
   const path = databaseUrl.replace(/^sqlite:/, '')
   if (databaseUrl !== path && !existsSync(path))
     cli.err(`note: there was no database at ${path}; an empty one is made (DATABASE_URL)\n`)
-  const store = await openStore({ databaseUrl, postgres, now: cli.now })
+  const store = await openStore({ databaseUrl, postgres, redis, now: cli.now })
   try {
     return await use(store)
   } finally {

@@ -251,7 +251,7 @@ const keeping = {
     section: 'Store and secrets',
     default: false,
     description:
-      'Permits `sslmode=disable` to a PostgreSQL on another machine. Its password and all the gateway keeps then cross the network readable.',
+      'Permits `sslmode=disable` to a PostgreSQL, and `redis://` to a Redis, on another machine. Its password and all the gateway keeps then cross the network readable.',
     danger: 'the password of the database and everything kept in it may cross the network readable',
   }),
   STORE_OUTAGE_GRACE: integer({
@@ -261,6 +261,21 @@ const keeping = {
     maximum: 300,
     description:
       'Seconds that what is in memory still counts while the store cannot be read: then requests are refused (503) and /readyz says so. What is revoked elsewhere meanwhile counts for that long.',
+  }),
+  REDIS_URL: optionalText({
+    section: 'Store and secrets',
+    pattern: '^rediss?://.+$',
+    expect: 'rediss://:PASSWORD@HOST:6379, or redis:// without TLS',
+    description:
+      'Keeps browser sessions in Redis 6.2 or later, and counts sign-ins and refused credentials there for all replicas. Left out: sessions are in the database, and each replica counts by itself.',
+    example: 'rediss://:password@redis.internal:6379',
+    secret: true,
+  }),
+  REDIS_CA_FILE: optionalText({
+    section: 'Store and secrets',
+    description:
+      "PEM file with the authorities that Redis' certificate may come from, instead of the machine's own.",
+    expect: 'the path of a readable file',
   }),
   GATEWAY_SECRET: text({
     section: 'Store and secrets',

@@ -1,12 +1,15 @@
 import type { Config } from '../config.ts'
 import { GatewayError } from '../errors.ts'
+import type { RedisConnection } from '../store/redis.ts'
 import { addressKey } from './address-key.ts'
 import { createConcurrencyLimit } from './concurrency-limit.ts'
-import { createRateLimit } from './rate-limit.ts'
+import { createRateLimit, type RateLimit } from './rate-limit.ts'
+import { createSharedRateLimit, type SharedRateLimit } from './shared-rate-limit.ts'
 
 /**
  * How much one principal, or one address of people who are not signed in, may ask for, so that none can keep the others
- * from theirs. Kept in this process's memory: the warm path asks nobody.
+ * from theirs. What is counted on the warm path is in this process's memory; sign-ins and refused credentials are
+ * counted for all replicas, where there is a Redis.
  *
  * Each throws {@link GatewayError} `ERR_TOO_MANY_REQUESTS`, with what to wait in `retryAfter`.
  */
@@ -19,11 +22,11 @@ export type Limits = {
   /** A request of nobody known. */
   readonly assertAddress: (address: string) => void
   /** The begin or the end of a sign-in. */
-  readonly assertSignIn: (address: string) => void
+  readonly assertSignIn: (address: string) => Promise<void>
   /** Before a credential is verified that has not been seen lately: not from where too many were refused. */
-  readonly assertMayVerify: (address: string) => void
+  readonly assertMayVerify: (address: string) => Promise<void>
   /** A credential from there was refused. */
-  readonly noteRefused: (address: string) => void
+  readonly noteRefused: (address: string) => Promise<void>
 }
 
 export type LimitsOptions = {
@@ -33,18 +36,31 @@ export type LimitsOptions = {
   >
   /** Milliseconds, never going back. */
   readonly nowMs: () => number
+  /** Where replicas count together. */
+  readonly redis?: Pick<RedisConnection, 'run'> | undefined
 }
+
+const alone = (limit: RateLimit): SharedRateLimit => ({
+  take: async (key) => limit.take(key),
+  look: async (key) => limit.look(key),
+})
 
 /** Seconds' worth of requests that may come at once: a page of MLflow's asks for some fifty things. */
 const BURST = 10
 
-export function createLimits({ config, nowMs }: LimitsOptions): Limits {
+export function createLimits({ config, nowMs, redis }: LimitsOptions): Limits {
   const perSecond = (rate: number) => createRateLimit({ perSecond: rate, burst: rate * BURST, nowMs })
   const perMinute = (rate: number) => createRateLimit({ perSecond: rate / 60, burst: rate, nowMs })
   const principals = perSecond(config.rateLimitPrincipal)
   const addresses = perSecond(config.rateLimitAddress)
-  const signIns = perMinute(config.rateLimitSignIn)
-  const refused = perMinute(config.rateLimitSignIn)
+  const shared = (name: string): SharedRateLimit => {
+    const local = perMinute(config.rateLimitSignIn)
+    if (redis === undefined || config.rateLimitSignIn === 0) return alone(local)
+    const rate = { perSecond: config.rateLimitSignIn / 60, burst: config.rateLimitSignIn }
+    return createSharedRateLimit({ redis, name, ...rate, local })
+  }
+  const signIns = shared('sign-in')
+  const refused = shared('refused')
   const concurrency = createConcurrencyLimit(config.concurrencyLimitPrincipal)
   return {
     assertPrincipal: (userId) => assertLeft(principals.take(userId), PRINCIPAL),
@@ -53,9 +69,9 @@ export function createLimits({ config, nowMs }: LimitsOptions): Limits {
     },
     leave: concurrency.leave,
     assertAddress: (address) => assertLeft(addresses.take(addressKey(address)), ADDRESS),
-    assertSignIn: (address) => assertLeft(signIns.take(addressKey(address)), SIGN_IN),
-    assertMayVerify: (address) => assertLeft(refused.look(addressKey(address)), REFUSED),
-    noteRefused: (address) => void refused.take(addressKey(address)),
+    assertSignIn: async (address) => assertLeft(await signIns.take(addressKey(address)), SIGN_IN),
+    assertMayVerify: async (address) => assertLeft(await refused.look(addressKey(address)), REFUSED),
+    noteRefused: async (address) => void (await refused.take(addressKey(address))),
   }
 }
 

@@ -189,7 +189,8 @@ export async function endAllSessions(trx: Transaction<Schema>, at: number): Prom
   return Number(count)
 }
 
-function hashed(id: string): string {
+/** @throws {TypeError} For a session id itself, which must not be kept anywhere. */
+export function hashed(id: string): string {
   if (!/^[A-Za-z0-9_-]{43}$/.test(id))
     throw new TypeError('Sessions are stored under sessionStoreId(sessionId)')
   return id

@@ -1,3 +1,4 @@
+import { RATE_SCRIPTS } from '../limits/shared-rate-limit.ts'
 import { type AccessRequests, createAccessRequests } from './access-requests.ts'
 import { type AuditEvents, createAuditEvents } from './audit.ts'
 import { type AuditSnapshot, readSnapshot } from './audit-snapshot.ts'
@@ -9,6 +10,8 @@ import { createKeys, type Keys } from './keys.ts'
 import { createLockdowns, type Lockdowns } from './lockdown.ts'
 import { createPeople, type People } from './people.ts'
 import { createPublicIds, type PublicIds } from './public-ids.ts'
+import { openRedis, type RedisConnection, type RedisOptions } from './redis.ts'
+import { createRedisSessions, SESSION_SCRIPTS } from './redis-sessions.ts'
 import { createRoles, type Roles } from './roles.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { createTokens, type Tokens } from './tokens.ts'
@@ -16,6 +19,8 @@ import { createTokens, type Tokens } from './tokens.ts'
 export type StoreOptions = DatabaseOptions & {
   /** Seconds since the epoch. */
   readonly now: () => number
+  /** Where sessions go instead of the database. */
+  readonly redis?: Omit<RedisOptions, 'scripts'> | undefined
 }
 
 /**
@@ -40,6 +45,8 @@ export type Store = {
   readonly changes: Changes
   readonly accessRequests: AccessRequests
   readonly jobs: Jobs
+  /** Where sessions are, if not in the database, and what replicas count together. */
+  readonly redis: RedisConnection | undefined
   /** Finishes what is running and closes the database. */
   readonly close: () => Promise<void>
 }
@@ -49,9 +56,12 @@ export type Store = {
  *
  * @throws {Error} As `openDatabase`.
  */
-export async function openStore({ now, ...options }: StoreOptions): Promise<Store> {
+export async function openStore({ now, redis: redisOptions, ...options }: StoreOptions): Promise<Store> {
   const db = await openDatabase(options)
   const records = openForRecords(options)
+  const redis = redisOptions && openRedis({ ...redisOptions, scripts: [...SESSION_SCRIPTS, ...RATE_SCRIPTS] })
+  const changes = createChanges(db, now, (onSignal) => openChangeSignal(options, onSignal))
+  const sessions = redis === undefined ? createSessions(db, now) : createRedisSessions(redis, changes, now)
   return {
     people: createPeople(db, now),
     groups: createGroups(db, now),
@@ -59,17 +69,30 @@ export async function openStore({ now, ...options }: StoreOptions): Promise<Stor
     publicIds: createPublicIds(db),
     // What only tells when a token was last used must not have reads wait while another process holds the write lock.
     tokens: { ...createTokens(db, now), touch: createTokens(records, now).touch },
-    sessions: createSessions(db, now),
-    keys: createKeys(db, now),
+    sessions,
+    keys: redis === undefined ? createKeys(db, now) : endingSessions(createKeys(db, now), sessions),
     lockdowns: createLockdowns(db, now),
     audit: createAuditEvents(records, now),
     readAudit: (use) => readSnapshot(records, use),
-    changes: createChanges(db, now, (onSignal) => openChangeSignal(options, onSignal)),
+    changes,
     accessRequests: createAccessRequests(db, now),
     jobs: createJobs(db, now),
+    redis,
     close: async () => {
+      await redis?.close()
       await records.destroy()
       await db.destroy()
+    },
+  }
+}
+
+/** What ends with the keys is here not in their transaction: the sessions go after them, or whoever asked is told. */
+function endingSessions(keys: Keys, sessions: Pick<Sessions, 'destroyAll'>): Keys {
+  return {
+    ...keys,
+    replaceAll: async (key) => {
+      const ended = await keys.replaceAll(key)
+      return { ...ended, sessions: await sessions.destroyAll() }
     },
   }
 }

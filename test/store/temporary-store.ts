@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { openStore, type Store } from '../../src/store/store.ts'
+import { openStore, type Store, type StoreOptions } from '../../src/store/store.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
 export { OIDC, signInOf } from './provider.ts'
@@ -18,7 +18,7 @@ export type TemporaryStore = {
 }
 
 /** A store on a database of its own, both gone when the test ends. */
-export async function openTemporaryStore(): Promise<TemporaryStore> {
+export async function openTemporaryStore(redis?: StoreOptions['redis']): Promise<TemporaryStore> {
   const database = await temporaryDatabase()
   const { databaseUrl } = database
   const clock = { now: 1_800_000_000 }
@@ -26,6 +26,7 @@ export async function openTemporaryStore(): Promise<TemporaryStore> {
   const store = await openStore({
     databaseUrl,
     now: () => clock.now,
+    redis,
     onStatement: (sql) => statements.push(sql),
   })
   onTestFinished(() => store.close())

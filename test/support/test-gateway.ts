@@ -99,7 +99,7 @@ export async function startTestGateway(settings: TestGatewaySettings = {}): Prom
   }
   const config = readConfig(env)
   const now = () => Math.floor(Date.now() / 1000)
-  const store = await openStore({ databaseUrl: config.databaseUrl, now })
+  const store = await openStore({ databaseUrl: config.databaseUrl, redis: config.redis, now })
   const members = settings.beside?.members ?? (await seedMembers({ store, config, now }))
   const log: string[] = []
   const logger = { level: 'debug', stream: { write: (line: string) => void log.push(line) } }

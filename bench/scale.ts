@@ -32,6 +32,9 @@ const { values } = parseArgs({
   options: { database: { type: 'string' }, 'people-asking': { type: 'string', default: '10000' } },
 })
 const dir = mkdtempSync(join(tmpdir(), 'gateway-scale-'))
+// Whoever ends the measuring ends the gateways too: they die at this process's exit, but not at a signal to it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+process.once('exit', () => rmSync(dir, { recursive: true, force: true }))
 const started: { readonly stop: () => Promise<void> }[] = []
 const keep = <T extends (typeof started)[number]>(running: T): T => {
   started.push(running)

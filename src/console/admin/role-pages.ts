@@ -34,7 +34,7 @@ export async function rolesPage(view: View): Promise<string> {
   return adminPage(view, '/auth/admin/roles', {
     title: 'Roles',
     body: html`<form method="get" class="search panel" role="search">
-<div class="field"><label for="search">Name of a role</label><input type="search" id="search" name="search" value="${search}" autocomplete="off"></div>${workspaceField(view, 'workspace', workspace)}
+<div class="field"><label for="search">Only roles called</label><input type="search" id="search" name="search" value="${search}" autocomplete="off"></div>${workspaceField(view, 'workspace', workspace)}
 <button type="submit">Show</button></form>
 <section class="panel">
 ${roles.length === 0 ? html`<p class="muted">${search ? 'No role is called so.' : 'There are no roles yet.'}</p>` : roleTable(view, roles)}

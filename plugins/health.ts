@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import fp from 'fastify-plugin'
+import type { HealthCheck, HealthParts } from '../src/readiness.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -8,22 +9,11 @@ declare module 'fastify' {
   }
 }
 
-/** Looks whether a part works; rejects, for whatever reason, if not. */
-export type HealthCheck = () => Promise<unknown>
-
-export type HealthPart = {
-  readonly check: HealthCheck
-  /** What is wrong if the check fails; holds no address. */
-  readonly reason: string
-  /** What else to say of the part, well or not; for everybody to read. */
-  readonly detail?: (() => object) | undefined
-}
-
 export type HealthOptions = {
   /** Parts without which no request can be answered, by name. */
-  readonly required: Readonly<Record<string, HealthPart>>
+  readonly required: HealthParts
   /** Parts the gateway can do without for a while: shown, but still ready without them. */
-  readonly optional?: HealthOptions['required'] | undefined
+  readonly optional?: HealthParts | undefined
   /** Who may read more than ready or not; everybody if absent. */
   readonly isPermitted?: ((request: IncomingMessage) => boolean) | undefined
   /** Milliseconds. */

@@ -1,4 +1,3 @@
-import { hostname } from 'node:os'
 import { type FastifyInstance, type FastifyServerOptions, fastify, LogController } from 'fastify'
 import { admin } from '../plugins/admin.ts'
 import { allowedNetworks } from '../plugins/allowed-networks.ts'
@@ -9,7 +8,7 @@ import { console } from '../plugins/console.ts'
 import { drain } from '../plugins/drain.ts'
 import { clientErrorHandler, errors, frameworkErrors } from '../plugins/errors.ts'
 import { gateway } from '../plugins/gateway.ts'
-import { type HealthPart, health } from '../plugins/health.ts'
+import { health } from '../plugins/health.ts'
 import { housekeeping } from '../plugins/housekeeping.ts'
 import { httpsRedirect } from '../plugins/https-redirect.ts'
 import { identify } from '../plugins/identify.ts'
@@ -22,34 +21,20 @@ import { unknownRoutes } from '../plugins/unknown-routes.ts'
 import { upstreamVersion } from '../plugins/upstream-version.ts'
 import type { AdminParts } from './admin/endpoint.ts'
 import { ENDPOINTS } from './admin/endpoints.ts'
-import { type Chain, type ChainKey, createChain, createChainKey } from './audit/chain.ts'
 import { policyAppliedEvent } from './audit/event.ts'
-import { createMeasurements, type Measurements } from './audit/measurements.ts'
 import { createMetrics } from './audit/metrics.ts'
-import { programLog } from './audit/program-log.ts'
+import { type ProgramLog, programLog } from './audit/program-log.ts'
 import { createRequestIds } from './audit/request-id.ts'
-import { type AuditSink, createAuditSink } from './audit/sink.ts'
 import type { Config } from './config.ts'
-import { assetPath, shellScripts } from './console/assets.ts'
 import { createFormTokens } from './console/form-token.ts'
-import { commonHeaders, mlflowPageHeaders } from './console/headers.ts'
-import { createIdentity, type Identity } from './identity/identity.ts'
-import { createLimits, type Limits } from './limits/limits.ts'
 import { CATALOGUE } from './mlflow/catalogue.ts'
-import type { Services } from './mlflow/exchange.ts'
-import { createLookup } from './mlflow/lookup.ts'
-import { createPageTokens } from './mlflow/page-token.ts'
 import { createUnknownRoutes } from './mlflow/unknown-routes.ts'
-import { createUpstream } from './mlflow/upstream.ts'
-import { createUpstreamVersion, describeVersion, type UpstreamVersion } from './mlflow/upstream-version.ts'
-import { createWorkspaces, type Workspaces } from './mlflow/workspace.ts'
 import { createListener } from './network/listener.ts'
-import { certificatePart, createTransport, type Transport } from './network/transport.ts'
-import { createDirectory, type Directory } from './policy/directory.ts'
-import { followLockdown, type Lockdown } from './policy/lockdown.ts'
+import { createTransport, type Transport } from './network/transport.ts'
+import { createParts, type Parts } from './parts.ts'
 import { applyPolicy } from './policy/policy-file.ts'
 import { createPolicyWatch, type PolicyWatch } from './policy/policy-watch.ts'
-import { openStore, type Store } from './store/store.ts'
+import { readiness } from './readiness.ts'
 
 const DAY = 86_400
 
@@ -58,9 +43,6 @@ const AUDIT_PRUNED_EVERY_MS = 60_000
 
 /** Seconds that it is remembered who started a job. */
 const JOBS_KEPT = 90 * DAY
-
-/** Connections to MLflow for those who are not signed in: enough for the files of MLflow's page, and out of the others' way. */
-const PUBLIC_CONNECTIONS = 64
 
 export type AppDependencies = {
   readonly config: Config
@@ -88,72 +70,22 @@ export type AppDependencies = {
 export async function buildApp(dependencies: AppDependencies): Promise<FastifyInstance> {
   const { config } = dependencies
   const now = dependencies.now ?? (() => Math.floor(Date.now() / 1000))
-  const transport = createTransport({
-    ...{ config, now },
-    log: {
-      info: (fields, message) => app.log.info(fields, message),
-      warn: (fields, message) => app.log.warn(fields, message),
-    },
-  })
-  const app = createServer(dependencies, transport)
-  const onFault = (fault: unknown) => app.log.warn({ err: fault }, 'something in the background failed')
-
-  const store = await openStore({
-    databaseUrl: config.databaseUrl,
-    postgres: config.postgres,
-    redis: config.redis && { ...config.redis, onState: (state, fault) => noteRedis(app, state, fault) },
-    now,
-    onStatement: dependencies.onStatement,
-  })
-  app.addHook('onClose', () => store.close())
-  const { pollMs = 500 } = dependencies
-  const directory = createDirectory({
-    ...{ store, config, now, pollMs },
-    outageGrace: config.storeOutageGrace,
-    onError: onFault,
-  })
-  await directory.refresh()
-  directory.start()
-  app.addHook('onClose', async () => directory.stop())
-  const lockdown = await followLockdown({ store, directory, onFault })
-  app.addHook('onClose', async () => lockdown.stop())
-  const measurements = createMeasurements()
-  const identity = await createIdentity({
-    ...{ config, measurements },
-    store,
-    directory,
-    fetch: dependencies.fetch ?? fetch,
-    now,
-    onFault,
-  })
-  const { services, workspaces, version } = createServices(config, store, directory, measurements)
-  app.addHook('onClose', async () => {
-    await Promise.all([services.upstream.close(), services.publicUpstream.close()])
-  })
-  const chainKey = createChainKey(config.gatewaySecret)
-  const chain = createChain(chainKey, `gateway@${hostname()}`)
-  const sink = await createAuditSink({ ...sinkOptions(config, store, chain), onFault })
-  const limits = createLimits({
-    config,
-    redis: store.redis,
-    nowMs: dependencies.nowMs ?? (() => performance.now()),
-  })
-
-  const policy = policyWatch(app, dependencies, { store, directory })
-  const running = {
-    directory,
-    lockdown,
-    identity,
-    services,
-    workspaces,
-    version,
-    measurements,
-    limits,
-    sink,
-    policy,
-    transport,
+  const log: ProgramLog = {
+    info: (fields, message) => app.log.info(fields, message),
+    warn: (fields, message) => app.log.warn(fields, message),
   }
-  await registerPlugins(app, { config, store, chainKey, ...running, now })
+  const transport = createTransport({ config, now, log })
+  const app = createServer(dependencies, transport)
+  const parts = await createParts({
+    ...{ config, now, log },
+    fetch: dependencies.fetch ?? fetch,
+    nowMs: dependencies.nowMs ?? (() => performance.now()),
+    onStatement: dependencies.onStatement,
+    pollMs: dependencies.pollMs ?? 500,
+    onOpened: (close) => app.addHook('onClose', async () => void (await close())),
+  })
+  const policy = policyWatch(app, dependencies, parts)
+  await registerPlugins(app, { ...parts, policy, transport })
   await policy?.applyNow()
   if (config.policyWatch) policy?.start()
   return app
@@ -186,7 +118,7 @@ function createServer({ config, logger }: AppDependencies, { listener }: Transpo
 function policyWatch(
   app: FastifyInstance,
   { config, policyPollMs: pollMs }: AppDependencies,
-  { store, directory }: { readonly store: Store; readonly directory: Directory },
+  { store, directory }: Pick<Parts, 'store' | 'directory'>,
 ): PolicyWatch | undefined {
   const { policyFile: path, providers } = config
   if (path === undefined) return undefined
@@ -206,87 +138,6 @@ function policyWatch(
   })
   app.addHook('onClose', async () => watch.stop())
   return watch
-}
-
-type Made = {
-  readonly services: Services
-  readonly workspaces: Workspaces
-  readonly version: UpstreamVersion
-}
-
-function createServices(
-  config: Config,
-  store: Store,
-  directory: Directory,
-  { upstreamAnswered: onAnswer, lookups: use }: Measurements,
-): Made {
-  const { upstreamUrl: url, upstreamHost: host, upstreamTls: tls, upstreamTimeout: idleTimeout } = config
-  const reached = { url, host, tls, idleTimeout, onAnswer }
-  const upstream = createUpstream({ ...reached, onConnect: () => version.readSoon() })
-  const version = createUpstreamVersion({ upstream })
-  const lookup = createLookup({ upstream, use })
-  const services: Services = {
-    upstream,
-    publicUpstream: createUpstream({ ...reached, connections: PUBLIC_CONNECTIONS }),
-    lookup,
-    pageTokens: createPageTokens(config.gatewaySecret),
-    effects: {
-      roles: store.roles,
-      note: store.changes.note,
-      refresh: directory.refresh,
-      jobs: store.jobs,
-    },
-    switches: { presignedUrls: config.presignedUrls, assistant: false },
-    webhookHosts: config.webhookHosts,
-    jobs: store.jobs,
-    clientIdleTimeout: idleTimeout,
-    jsonBodyLimit: config.jsonBodyLimit,
-    trustAuthorship: config.trustAuthorship,
-    isUsername: store.people.isCalled,
-    shellHeaders: Object.entries(mlflowPageHeaders(config.artifactScripts)).flat(),
-    shellScripts: shellScripts(config.uiBadge).map((name) => assetPath(config.publicUrl, name)),
-    securityHeaders: Object.entries(commonHeaders(config.publicUrl)).flat(),
-  }
-  const workspaces = createWorkspaces({
-    isOn: config.workspaces,
-    services,
-    createLookup: (own) => createLookup({ upstream: own, use }),
-  })
-  directory.onChange(({ kind, key }) => {
-    if (kind === 'experiment' || kind === 'model' || kind === 'resource') workspaces.forget(kind, key)
-  })
-  return { services, workspaces, version }
-}
-
-function sinkOptions(config: Config, { audit }: Store, chain: Chain): Parameters<typeof createAuditSink>[0] {
-  const { auditFile: path, auditFileMaxMb: maxMb, auditFileCount: count } = config
-  return {
-    chain,
-    stdout: config.auditStdout,
-    file: path === undefined ? undefined : { path, maxMb, count },
-    store:
-      config.auditStoreDays > 0
-        ? { append: (events) => audit.append(chain, events), end: () => audit.end(chain) }
-        : undefined,
-  }
-}
-
-type Parts = {
-  readonly config: Config
-  readonly store: Store
-  readonly chainKey: ChainKey
-  readonly directory: Directory
-  readonly lockdown: Lockdown
-  readonly identity: Identity
-  readonly services: Services
-  readonly workspaces: Workspaces
-  readonly version: UpstreamVersion
-  readonly limits: Limits
-  readonly measurements: Measurements
-  readonly sink: AuditSink
-  readonly policy: PolicyWatch | undefined
-  readonly transport: Transport
-  readonly now: () => number
 }
 
 async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void> {
@@ -332,29 +183,7 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
     allowedHosts: config.allowedHosts,
     formTargets: identity.formTargets,
   })
-  await app.register(health, {
-    required: {
-      store: { check: store.changes.latest, reason: 'the database does not answer' },
-      changes: {
-        check: async () => {
-          if (!directory.isCurrent()) throw new Error('the feed is old')
-        },
-        reason: 'what other gateways have changed cannot be read, so that nothing in memory counts',
-      },
-      upstream: {
-        check: () => assertHealthy(services),
-        reason: 'the tracking server does not answer',
-        detail: () => describeVersion(version, unknown),
-      },
-    },
-    optional: {
-      lockdown: { check: async () => {}, reason: '', detail: () => describeLockdown(lockdown) },
-      ...(policy && { policy_file: healthOfPolicy(policy) }),
-      ...certificatePart(certificate, now),
-      ...(store.redis && { redis: { check: store.redis.ping, reason: 'Redis does not answer' } }),
-    },
-    isPermitted,
-  })
+  await app.register(health, readiness(parts, unknown))
   await app.register(upstreamVersion, { version })
   await app.register(identify, { identity, limits, lockdown })
   await app.register(unknownRoutes, { routes: unknown })
@@ -411,15 +240,6 @@ async function serveHttps(app: FastifyInstance, { config, transport, now }: Part
   if (port !== undefined) await app.register(httpsRedirect, { publicUrl, host, port, listener })
 }
 
-function noteRedis(app: FastifyInstance, state: 'lost' | 'back', fault: unknown): void {
-  if (state === 'back') app.log.info('Redis answers again')
-  else
-    app.log.warn(
-      { err: fault },
-      'Redis does not answer: nobody can sign in, and each replica counts by itself',
-    )
-}
-
 function adminParts({ store, config, now, services, workspaces, identity }: Parts): AdminParts {
   const { lookup, upstream } = services
   const servicesIn = (workspace: string) => {
@@ -439,29 +259,4 @@ function pruneAudit({ store, config, chainKey, now }: Parts): Promise<number> {
 async function refreshAll({ directory, lockdown, identity }: Parts): Promise<void> {
   await directory.refresh()
   await Promise.all([lockdown.settled(), identity.settled()])
-}
-
-/** For everybody to read: that it is so, and not why. */
-function describeLockdown(lockdown: Lockdown): object {
-  const state = lockdown.current()
-  return state === undefined ? { mode: 'off' } : { mode: state.mode, since: state.since }
-}
-
-/** Anybody may read it: how many faults and where, but none of their words. */
-function healthOfPolicy({ state }: PolicyWatch): HealthPart {
-  return {
-    check: async () => {
-      if (!state().ok) throw new Error('faulty')
-    },
-    reason: 'the policy file is faulty or gone; what it said before stays in force, and the log says more',
-    detail: () => {
-      const current = state()
-      return current.ok ? {} : { faults: current.faults, lines: current.lines }
-    },
-  }
-}
-
-async function assertHealthy({ upstream }: Services): Promise<void> {
-  const { status } = await upstream.send({ method: 'GET', target: '/health', headers: [], body: undefined })
-  if (status !== 200) throw new Error(`health answered ${status}`)
 }

@@ -1,3 +1,9 @@
+/** The program's own log, for what runs in the background. */
+export type ProgramLog = {
+  readonly info: (fields: object, message: string) => void
+  readonly warn: (fields: object, message: string) => void
+}
+
 /** A fault as it may be logged: named fields only, so that nothing a library hangs on its errors comes along. */
 export type LoggedError = {
   readonly type: string

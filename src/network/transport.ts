@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { ProgramLog } from '../audit/program-log.ts'
 import type { Config } from '../config.ts'
 import { createNetworks } from './address.ts'
 import { type ClientAddresses, createClientAddresses } from './client-address.ts'
@@ -24,10 +25,7 @@ export type TransportOptions = {
   readonly config: Pick<Config, 'network' | 'tls'>
   /** Seconds since the epoch. */
   readonly now: () => number
-  readonly log: {
-    info(fields: object, message: string): void
-    warn(fields: object, message: string): void
-  }
+  readonly log: ProgramLog
 }
 
 export function createTransport({ config, now, log }: TransportOptions): Transport {

@@ -1,8 +1,10 @@
 /** The alerts and the dashboard ask for nothing that `/metrics` of a real gateway does not serve. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { decision } from '../audit/event-examples.ts'
+import { type CertificateMaker, createCertificates } from '../support/certificates.ts'
 import { startTestGateway, type TestGateway } from '../support/test-gateway.ts'
 
 const root = new URL('../../', import.meta.url)
@@ -68,21 +70,45 @@ function readSeries(served: string): ReadonlyMap<string, ReadonlySet<string>> {
 }
 
 let gateway: TestGateway
+/** One that speaks https itself: only what it tells of its certificate is looked at. */
+let secure: TestGateway
+let certificates: CertificateMaker
 let series: ReadonlyMap<string, ReadonlySet<string>>
 let served: string
 
 beforeAll(async () => {
-  gateway = await startTestGateway({ env: { METRICS_PORT: '0' }, version: () => '3.17.2' })
+  certificates = createCertificates()
+  const policyFile = join(certificates.dir, 'policy.yaml')
+  writeFileSync(policyFile, 'version: 1\nroles: []\n')
+  const env = { METRICS_PORT: '0', POLICY_FILE: policyFile }
+  gateway = await startTestGateway({ env, version: () => '3.17.2' })
+  const { certFile, keyFile } = certificates.authority('monitoring').issue()
+  secure = await startTestGateway({
+    env: {
+      METRICS_PORT: '0',
+      PUBLIC_URL: 'https://localhost',
+      TLS_CERT_FILE: certFile,
+      TLS_KEY_FILE: keyFile,
+    },
+  })
   await gateway.ask({ as: 'reader', target: '/api/2.0/mlflow/experiments/get?experiment_id=1' })
   await gateway.ask({ target: '/auth/login?provider=oidc' })
   gateway.app.audit.record(decision({ event: 'sign_in' }))
-  served = await (await fetch(`http://127.0.0.1:${gateway.app.metricsAddress()?.port}/metrics`)).text()
+  served = (await metricsOf(gateway)) + (await metricsOf(secure))
   series = readSeries(served)
   for (const [name, labels] of Object.entries(OF_PROMETHEUS))
     series = new Map([...series, [name, new Set(labels)]])
 })
 
-afterAll(() => gateway?.stop())
+afterAll(async () => {
+  await gateway?.stop()
+  await secure?.stop()
+  certificates?.stop()
+})
+
+async function metricsOf({ app }: TestGateway): Promise<string> {
+  return (await fetch(`http://127.0.0.1:${app.metricsAddress()?.port}/metrics`)).text()
+}
 
 describe('what is asked for is served', () => {
   it.each(expressions.filter(([, expr]) => expr !== ''))('%s: %s', (_, expr) => {

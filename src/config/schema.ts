@@ -389,7 +389,7 @@ const limits = {
   }),
   RATE_LIMIT_ADDRESS: integer({
     section: 'Limits',
-    default: 200,
+    default: 1_000,
     minimum: 0,
     maximum: RATE_MAX,
     description:

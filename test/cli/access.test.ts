@@ -43,7 +43,7 @@ afterAll(() => cli.clean())
 const explain = (user: string, operation: string, ...about: string[]) =>
   cli.run('explain', '--user', user, '--operation', operation, ...about)
 
-describe('access', () => {
+describe('field report 46: access', () => {
   it('lists everybody with a right, and what it comes from', async () => {
     const { code, out } = await cli.run('access', '--experiment', A)
     expect(code).toBe(0)

@@ -74,7 +74,7 @@ describe('signing in', () => {
     expect(gateway.statements.filter((sql) => !sql.includes('"changes"'))).toEqual([])
   })
 
-  it('works on whatever replica each request reaches', async () => {
+  it('field report 53: works on whatever replica each request reaches', async () => {
     const replica = await startIdentityApp({ issuer, database: gateway.database })
     try {
       const browser = gateway.browser()

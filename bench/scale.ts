@@ -22,6 +22,8 @@ import { startLargeMlflow } from './support/scale/mlflow.ts'
 import { type Page, pagesFor } from './support/scale/pages.ts'
 import { REPORT_USAGE, readUsage } from './support/subjects.ts'
 
+/** Further options of Node's for the gateway. */
+const NODE_OPTIONS = (process.env['BENCH_NODE_OPTIONS'] ?? '').split(' ').filter((option) => option !== '')
 const ROUNDS = 5
 const PAGE_BUDGET_MS = 300
 const DECISION_BUDGET_US = 20
@@ -148,7 +150,7 @@ try {
     keep(
       await startGateway({
         ...{ upstreamUrl: upstream.url, env: { ...env, PORT: String(of) }, port: of, dir },
-        ...{ ipc: true, nodeOptions: ['--import', REPORT_USAGE] },
+        ...{ ipc: true, nodeOptions: ['--import', REPORT_USAGE, ...NODE_OPTIONS] },
       }),
     )
   const began = performance.now()

@@ -74,7 +74,7 @@ test('who signs in sees the own name and the own experiments, and nobody else’
   await rowOf('alpha/one').waitFor()
   expect(await rowOf('beta/secret').count()).toBe(0)
   expect(await rowOf('Default').count()).toBe(0)
-  await page.getByText('editor', { exact: true }).waitFor()
+  await page.getByText('editor', { exact: true }).filter({ visible: true }).waitFor()
   // Nothing of what proves the sign-in is within reach of a script.
   expect(await page.evaluate('document.cookie')).toBe('')
   expect(traffic.failed).toEqual([])
@@ -97,17 +97,21 @@ test('field report 101: an HTML artifact is shown, and its scripts do not run wi
   const answered: string[] = []
   page.on('request', (request) => asked.push(request.url()))
   page.on('response', (response) => answered.push(response.url()))
+  const reports: string[] = []
+  page.on('console', (message) => {
+    if (/Content Security Policy/.test(message.text())) reports.push(message.text())
+  })
   const stolen = (urls: readonly string[]) => urls.filter((each) => each.endsWith('?stolen')).length
   await signIn('reader', `/#/experiments/${seeded.experimentId}/runs/${seeded.runId}/artifacts/report.html`)
   await page.frameLocator('iframe').getByRole('heading', { name: 'a report' }).waitFor()
   const preview = page.frames().find((frame) => frame.url().startsWith('blob:'))
-  // MLflow shows it in a sandboxed frame: what runs there is of no origin, and gets no answer of ours.
+  // MLflow shows it in a sandboxed frame: what ran there would be of no origin. By the policy of the page nothing does.
   expect(await preview?.evaluate('self.origin')).toBe('null')
-  await expect.poll(() => stolen(asked), { timeout: 10_000 }).toBe(1)
+  await expect.poll(() => reports.join(), { timeout: 10_000 }).toMatch(/inline script/)
   const download = page.waitForEvent('download')
   await page.goto(`${url}/get-artifact?path=report.html&run_uuid=${seeded.runId}`).catch(() => undefined)
   expect((await download).suggestedFilename()).toBe('report.html')
-  expect([stolen(asked), stolen(answered)]).toEqual([1, 0])
+  expect([stolen(asked), stolen(answered)]).toEqual([0, 0])
 })
 
 test('field report 67: a session that ends while a page is open is begun again, once, in the same place', async () => {
@@ -170,7 +174,7 @@ describe('signing out', () => {
     await rowOf('alpha/one').waitFor()
     await signOut()
     await signIn('outsider', '/#/experiments')
-    await page.getByText('outsider', { exact: true }).waitFor()
+    await page.getByText('outsider', { exact: true }).filter({ visible: true }).waitFor()
     expect(await page.getByText('alpha/one').count()).toBe(0)
   })
 })
@@ -231,7 +235,7 @@ test('field report 18: for somebody without any right the UI loads, lists are em
   for (const fragment of ['/', '/experiments', '/models', '/prompts']) {
     await page.goto('about:blank')
     await page.goto(`${url}/#${fragment}`)
-    await page.getByText('outsider', { exact: true }).waitFor()
+    await page.getByText('outsider', { exact: true }).filter({ visible: true }).waitFor()
     await traffic.settled()
     expect(await page.getByText(/alpha\/one|beta\/secret|Permission denied/).count()).toBe(0)
   }
@@ -252,7 +256,7 @@ describe('field report 28: what one may not see', () => {
   ])('%s by its address', async (_what, path) => {
     const traffic = watchTraffic(page)
     await signIn('outsider', path(seeded.experimentId, seeded.runId))
-    await page.getByText('outsider', { exact: true }).waitFor()
+    await page.getByText('outsider', { exact: true }).filter({ visible: true }).waitFor()
     await traffic.settled()
     expect(await page.getByText(/alpha\/one|seen-run/).count()).toBe(0)
   })

@@ -27,10 +27,8 @@ beforeAll(async () => {
     team: await give('team', 'workspace', 'reader'),
     theirs: await give('theirs', 'experiment', 'outsider'),
   }
-  await store.accessRequests.ask({
-    ...{ userId: members.outsider.userId, resourceType: 'experiment', key: A, level: 'EDIT' },
-    ...{ note: 'to help', workspace: 'team' },
-  })
+  const asked = { resource_type: 'experiment', key: A, level: 'EDIT', note: 'to help', workspace: 'team' }
+  await gateway.ask({ method: 'POST', target: '/auth/api/v1/requests', as: 'outsider', json: asked })
   await gateway.ask({
     ...{ target: `/api/2.0/mlflow/experiments/get?experiment_id=${A}`, as: 'reader' },
     headers: ['X-MLFLOW-WORKSPACE: team'],

@@ -71,6 +71,8 @@ describe('access tokens', () => {
 
   it('answer at once when warm: no promise is made', async () => {
     const { token } = await tokenFor('editor')
+    // What came before is followed, or it would be followed between the two.
+    await gateway.directory.refresh()
     const rawHeaders = ['Host', 'x', 'Authorization', `Bearer ${token}`]
     const sink = { header: () => undefined }
     const first = gateway.identity.identify(rawHeaders, sink)

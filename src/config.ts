@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { checkAgreement } from './config/agreement.ts'
-import { isLoopback, parseAllowedHost, readHosts, readPlainUrl } from './config/checks.ts'
+import { isLoopback, parseAllowedHost, readHosts, readNamedFile, readPlainUrl } from './config/checks.ts'
 import { readDatabase, type StoreAddress } from './config/database.ts'
 import { ConfigError, createFaultList, type FaultList } from './config/fault.ts'
 import { type NetworkConfig, readNetwork } from './config/network.ts'
@@ -254,21 +254,13 @@ function readNames(
   })
 }
 
+/** The path, once the file has been found readable: the gateway reads it again later. */
 function readablePath(
   name: string,
   path: string | undefined,
   source: Source,
   faults: FaultList,
 ): string | undefined {
-  if (path === undefined) return undefined
-  try {
-    source.readFile(path)
-  } catch {
-    faults.add(
-      name,
-      'names a file that cannot be read',
-      "Check its path, and that the gateway's user may read it.",
-    )
-  }
+  readNamedFile(name, path, source, faults)
   return path
 }

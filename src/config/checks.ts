@@ -1,4 +1,5 @@
 import type { FaultList } from './fault.ts'
+import type { Source } from './variables.ts'
 
 /** True for `localhost`, its subdomains (RFC 6761 §6.3), 127.0.0.0/8 and `[::1]`, as `URL.hostname` spells them. */
 export function isLoopback(hostname: string): boolean {
@@ -87,4 +88,21 @@ function longestRun(value: string): number {
     longest = Math.max(longest, run)
   }
   return longest
+}
+
+/** What the file that a variable names holds; one that cannot be read is a fault. */
+export function readNamedFile(
+  name: string,
+  path: string | undefined,
+  { readFile }: Source,
+  faults: FaultList,
+): string | undefined {
+  if (path === undefined) return undefined
+  try {
+    return readFile(path)
+  } catch {
+    const remedy = "Check its path, and that the gateway's user may read it."
+    faults.add(name, 'names a file that cannot be read', remedy)
+    return undefined
+  }
 }

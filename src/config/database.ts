@@ -4,6 +4,7 @@ import type { PostgresSettings } from '../store/postgres-pool.ts'
 import type { RedisOptions } from '../store/redis.ts'
 import { isLoopback } from './checks.ts'
 import type { FaultList } from './fault.ts'
+import { readAuthorityFile } from './pem-files.ts'
 import type { GatewayVariables } from './schema.ts'
 import type { Source } from './variables.ts'
 
@@ -34,7 +35,7 @@ export function readDatabase(variables: DatabaseVariables, source: Source, fault
     poolSize: variables.DATABASE_POOL_SIZE,
     connectTimeout: variables.DATABASE_CONNECT_TIMEOUT,
     statementTimeout: variables.DATABASE_STATEMENT_TIMEOUT,
-    ca: readCertificates('DATABASE_CA_FILE', variables.DATABASE_CA_FILE, source, faults),
+    ca: readAuthorityFile('DATABASE_CA_FILE', variables.DATABASE_CA_FILE, source, faults),
   }
   const address = parseOrFault(databaseUrl, faults)
   if (address !== undefined) checkTransport(address, variables, faults)
@@ -46,7 +47,7 @@ function readRedis(
   source: Source,
   faults: FaultList,
 ): StoreAddress['redis'] {
-  const ca = readCertificates('REDIS_CA_FILE', caFile, source, faults)
+  const ca = readAuthorityFile('REDIS_CA_FILE', caFile, source, faults)
   if (url === undefined) return undefined
   if (!URL.canParse(url)) {
     faults.add(
@@ -101,22 +102,4 @@ function checkTransport(address: DatabaseAddress, variables: DatabaseVariables, 
       'Use sslmode=verify-full in DATABASE_URL, or leave DATABASE_CA_FILE out.',
     )
   }
-}
-
-function readCertificates(
-  variable: 'DATABASE_CA_FILE' | 'REDIS_CA_FILE',
-  path: string | undefined,
-  { readFile }: Source,
-  faults: FaultList,
-): string | undefined {
-  if (path === undefined) return undefined
-  let text = ''
-  try {
-    text = readFile(path)
-  } catch {
-    // As a file without any.
-  }
-  if (text.includes('-----BEGIN CERTIFICATE-----')) return text
-  faults.add(variable, 'names no readable file with certificates', 'Check its path and that it is PEM.')
-  return undefined
 }

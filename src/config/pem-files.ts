@@ -1,6 +1,7 @@
 import { type Certificate, readAuthorities, readCertificate } from '../network/certificate.ts'
 import type { ClientCertificates } from '../network/listener.ts'
 import type { TlsFiles, TlsMaterial } from '../network/served-certificate.ts'
+import { readNamedFile } from './checks.ts'
 import type { FaultList } from './fault.ts'
 import type { GatewayVariables } from './schema.ts'
 import type { Source } from './variables.ts'
@@ -87,7 +88,7 @@ export function readAuthorityFile(
   source: Source,
   faults: FaultList,
 ): string | undefined {
-  const pem = readText(name, path, source, faults)
+  const pem = readNamedFile(name, path, source, faults)
   if (pem === undefined || readAuthorities(pem) !== undefined) return pem
   const remedy = 'Each must be between BEGIN CERTIFICATE and END CERTIFICATE.'
   faults.add(name, 'names a file without certificates in PEM, or with one that cannot be read', remedy)
@@ -103,27 +104,11 @@ function readPair(cert: Named, key: Named, source: Source, faults: FaultList): C
     faults.add(missing[0], `is not set and ${set[0]} is`, 'Set both, or none of the two.')
     return undefined
   }
-  const [certPem, keyPem] = [cert, key].map(([name, path]) => readText(name, path, source, faults))
+  const [certPem, keyPem] = [cert, key].map(([name, path]) => readNamedFile(name, path, source, faults))
   if (certPem === undefined || keyPem === undefined) return undefined
   const certificate = readCertificate(certPem, keyPem)
   if (!('problem' in certificate)) return certificate
   const name = certificate.in === 'cert' ? cert[0] : key[0]
   faults.add(name, certificate.problem, 'Check that both files are those of one certificate, in PEM.')
   return undefined
-}
-
-function readText(
-  name: string,
-  path: string | undefined,
-  source: Source,
-  faults: FaultList,
-): string | undefined {
-  if (path === undefined) return undefined
-  try {
-    return source.readFile(path)
-  } catch {
-    const remedy = "Check its path, and that the gateway's user may read it."
-    faults.add(name, 'names a file that cannot be read', remedy)
-    return undefined
-  }
 }

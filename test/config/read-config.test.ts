@@ -230,9 +230,26 @@ describe('what no single variable shows', () => {
       'AUDIT_STDOUT is false and no other place is left for audit events',
     ],
     [{ POLICY_FILE: '/nowhere' }, 'POLICY_FILE names a file that cannot be read'],
+    [
+      { REDIS_URL: 'redis://:password@redis.internal:6379' },
+      'REDIS_URL sends the password and the sessions in plain text to another machine',
+    ],
+    [{ REDIS_URL: 'redis://:pa ss@[/' }, 'REDIS_URL is no URL'],
+    [
+      { REDIS_URL: 'rediss://redis:6379', REDIS_CA_FILE: '/nowhere' },
+      'REDIS_CA_FILE names a file that cannot be read',
+    ],
   ])('%j', (change, problem) => {
     expect(problemsOf(change)).toEqual([problem])
   })
+})
+
+it.each([
+  [{ REDIS_URL: 'rediss://redis.internal:6379' }],
+  [{ REDIS_URL: 'redis://127.0.0.1:6379' }],
+  [{ REDIS_URL: 'redis://redis.internal:6379', ALLOW_PLAINTEXT_DATABASE: 'true' }],
+])('%j is a Redis to use', (change) => {
+  expect(read(change).redis).toEqual({ url: change.REDIS_URL, ca: undefined })
 })
 
 describe('no fault and no warning holds a value', () => {

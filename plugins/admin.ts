@@ -11,6 +11,7 @@ import { OWN_BODY_LIMIT, readOwnForm } from '../src/console/own-body.ts'
 import { GatewayError } from '../src/errors.ts'
 import type { Caller } from '../src/identity/caller.ts'
 import { assertMayChange } from '../src/policy/lockdown.ts'
+import { keepsWorkspacesApart } from '../src/policy/workspace-name.ts'
 import { eventOf } from './audit.ts'
 import { assertSameOrigin } from './origin.ts'
 
@@ -52,7 +53,7 @@ function addPage(app: FastifyInstance, { path, who, view }: PageRoute, options: 
     const page = await view({
       publicUrl,
       principal: caller.principal,
-      isWorkspacesOn: parts.config.workspaces,
+      isWorkspacesOn: keepsWorkspacesApart(parts.config),
       administered: ownWorkspaces(caller, parts),
       providers: parts.config.providers.map(({ id }) => id),
       formToken: formTokens.issue(caller.credential.id),

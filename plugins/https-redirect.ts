@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import fp from 'fastify-plugin'
+import type { Fronts } from '../src/network/fronts.ts'
 import { redirectToHttps } from '../src/network/https-redirect.ts'
 import { createListener, type ListenerOptions } from '../src/network/listener.ts'
 
@@ -13,6 +14,8 @@ declare module 'fastify' {
 
 export type HttpsRedirectOptions = {
   readonly publicUrl: URL
+  /** Tells those of further tracking servers. */
+  readonly fronts: Fronts
   /** 0: any free one. */
   readonly port: number
   readonly host: string
@@ -21,10 +24,10 @@ export type HttpsRedirectOptions = {
 
 /** Redirects plain http to PUBLIC_URL, on a port of its own, from when the app is ready until it closes. */
 export const httpsRedirect = fp<HttpsRedirectOptions>(
-  async (app, { publicUrl, port, host, listener }) => {
+  async (app, { publicUrl, fronts, port, host, listener }) => {
     const server = createListener(
       (request, response) => {
-        const { status, headers, body } = redirectToHttps(request, publicUrl)
+        const { status, headers, body } = redirectToHttps(request, fronts.of(request)?.publicUrl ?? publicUrl)
         response.writeHead(status, headers).end(body)
       },
       { ...listener, tls: undefined },

@@ -1,40 +1,30 @@
-import { type FastifyInstance, type FastifyServerOptions, fastify, LogController } from 'fastify'
-import { admin } from '../plugins/admin.ts'
-import { allowedNetworks } from '../plugins/allowed-networks.ts'
-import { api } from '../plugins/api.ts'
-import { audit } from '../plugins/audit.ts'
-import { clientAddress } from '../plugins/client-address.ts'
-import { console } from '../plugins/console.ts'
-import { drain } from '../plugins/drain.ts'
-import { clientErrorHandler, errors, frameworkErrors } from '../plugins/errors.ts'
-import { gateway } from '../plugins/gateway.ts'
-import { health } from '../plugins/health.ts'
+import { createServer as createUnheard } from 'node:http'
+import {
+  type FastifyInstance,
+  type FastifyServerFactory,
+  type FastifyServerOptions,
+  fastify,
+  LogController,
+} from 'fastify'
+import { clientErrorHandler, frameworkErrors } from '../plugins/errors.ts'
 import { housekeeping } from '../plugins/housekeeping.ts'
 import { httpsRedirect } from '../plugins/https-redirect.ts'
-import { identify } from '../plugins/identify.ts'
-import { login } from '../plugins/login.ts'
 import { metrics } from '../plugins/metrics.ts'
-import { mlflowAuthApi } from '../plugins/mlflow-auth-api.ts'
-import { security } from '../plugins/security.ts'
-import { token } from '../plugins/token.ts'
-import { unknownRoutes } from '../plugins/unknown-routes.ts'
-import { upstreamVersion } from '../plugins/upstream-version.ts'
-import type { AdminParts } from './admin/endpoint.ts'
-import { ENDPOINTS } from './admin/endpoints.ts'
 import { policyAppliedEvent } from './audit/event.ts'
-import { createMetrics } from './audit/metrics.ts'
+import type { Metrics } from './audit/metrics.ts'
 import { type ProgramLog, programLog } from './audit/program-log.ts'
 import { createRequestIds } from './audit/request-id.ts'
 import type { Config } from './config.ts'
-import { createFormTokens } from './console/form-token.ts'
+import { createCounters } from './counters.ts'
+import { type FrontParts, registerFront } from './front.ts'
 import { CATALOGUE } from './mlflow/catalogue.ts'
 import { createUnknownRoutes } from './mlflow/unknown-routes.ts'
+import { createFronts, type Fronts } from './network/fronts.ts'
 import { createListener } from './network/listener.ts'
-import { createTransport, type Transport } from './network/transport.ts'
+import { createTransport } from './network/transport.ts'
 import { createParts, type Parts } from './parts.ts'
 import { applyPolicy } from './policy/policy-file.ts'
 import { createPolicyWatch, type PolicyWatch } from './policy/policy-watch.ts'
-import { readiness } from './readiness.ts'
 
 const DAY = 86_400
 
@@ -75,7 +65,13 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     warn: (fields, message) => app.log.warn(fields, message),
   }
   const transport = createTransport({ config, now, log })
-  const app = createServer(dependencies, transport)
+  const fronts = createFronts(config.upstreams)
+  const further = new Map<string, FastifyInstance>()
+  const logger = dependencies.logger ?? programLog(config.logLevel)
+  const app = createServer(config.publicUrl, { logger }, (handler, { keepAliveTimeout = 0 }) => {
+    const divided = fronts.divide(handler, (id) => further.get(id)?.routing ?? handler)
+    return Object.assign(createListener(divided, transport.listener), { keepAliveTimeout, requestTimeout: 0 })
+  })
   const parts = await createParts({
     ...{ config, now, log },
     fetch: dependencies.fetch ?? fetch,
@@ -85,20 +81,48 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     onOpened: (close) => app.addHook('onClose', async () => void (await close())),
   })
   const policy = policyWatch(app, dependencies, parts)
-  await registerPlugins(app, { ...parts, policy, transport })
+  const whole: Parts = { ...parts, policy, transport }
+  const unknown = createUnknownRoutes(CATALOGUE)
+  const counters = createCounters(whole, { unknown, partsWork: () => app.partsWork() })
+  const servers = [whole, ...whole.further]
+  const main: FrontParts = { ...whole, servers, unknown, observers: [counters.observe] }
+  await registerFront(app, main)
+  await registerOnce(app, whole, { fronts, counters })
+  for (const each of parts.further) {
+    further.set(each.server.id ?? '', await buildFurther(app, { ...main, ...each, further: [] }))
+  }
   await policy?.applyNow()
   if (config.policyWatch) policy?.start()
   return app
 }
 
-function createServer({ config, logger }: AppDependencies, { listener }: Transport): FastifyInstance {
-  const { publicUrl } = config
-  const app = fastify({
-    logger: logger ?? programLog(config.logLevel),
+/** Another app, of one further tracking server: it is ready and closes with the main one, which listens for it. */
+async function buildFurther(main: FastifyInstance, parts: FrontParts): Promise<FastifyInstance> {
+  const { identity, sink, server } = parts
+  const { publicUrl } = server
+  const app = createServer(publicUrl, { loggerInstance: main.log }, (handler) => createUnheard(handler))
+  main.addHook('onReady', async () => void (await app.ready()))
+  main.addHook('onClose', () => app.close())
+  await registerFront(app, {
+    ...parts,
+    identity: identity.at(server.publicUrl),
+    // Events go one way, whose end the main app is.
+    sink: { ...sink, record: (event) => main.audit.record(event), close: async () => {} },
+    observers: [],
+  })
+  return app
+}
+
+function createServer(
+  publicUrl: URL,
+  logging: Pick<FastifyServerOptions, 'logger' | 'loggerInstance'>,
+  serverFactory: FastifyServerFactory,
+): FastifyInstance {
+  const app: FastifyInstance = fastify({
+    ...logging,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: createRequestIds(),
-    serverFactory: (handler, { keepAliveTimeout = 0 }) =>
-      Object.assign(createListener(handler, listener), { keepAliveTimeout, requestTimeout: 0 }),
+    serverFactory,
     // Forwarded headers decide nothing here: URLs come from the configuration, addresses from `request.clientAddress`.
     trustProxy: false,
     routerOptions: { maxParamLength: 4096 },
@@ -140,33 +164,13 @@ function policyWatch(
   return watch
 }
 
-async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void> {
-  const { config, store, directory, lockdown, identity, services, workspaces, version, limits, sink, now } =
-    parts
-  const { measurements, policy, transport } = parts
-  const { publicUrl, metricsPort } = config
-  const { certificate, isPermitted } = transport
-  const unknown = createUnknownRoutes(CATALOGUE)
-  const counters = createMetrics({
-    auditDropped: sink.dropped,
-    cacheSizes: workspaces.sizes,
-    unknownRoutes: unknown.refused,
-    upstreamVersion: version.current,
-    lockdown: () => lockdown.current()?.mode,
-    measurements,
-    operating: {
-      parts: () => app.partsWork(),
-      sessions: store.sessions.count,
-      accessTokens: store.tokens.count,
-    },
-    policyFileOk: policy && (() => policy.state().ok),
-    certificateExpiry: certificate && (() => certificate.current().expiresAt - now()),
-  })
-  await app.register(errors, { publicUrl })
-  await app.register(clientAddress, transport)
-  await app.register(audit, { sink, observers: [counters.observe] })
-  if (isPermitted !== undefined) await app.register(allowedNetworks, { isPermitted })
-  await app.register(drain, transport)
+/** What there is once, however many addresses there are. */
+async function registerOnce(
+  app: FastifyInstance,
+  parts: Parts,
+  { fronts, counters }: { readonly fronts: Fronts; readonly counters: Metrics },
+): Promise<void> {
+  const { store, config, now } = parts
   await app.register(housekeeping, {
     tasks: {
       sessions: () => store.sessions.prune(now()),
@@ -178,58 +182,17 @@ async function registerPlugins(app: FastifyInstance, parts: Parts): Promise<void
     tasks: { audit: () => pruneAudit(parts) },
     everyMs: AUDIT_PRUNED_EVERY_MS,
   })
-  await app.register(security, {
-    publicUrl,
-    allowedHosts: config.allowedHosts,
-    formTargets: identity.formTargets,
-  })
-  await app.register(health, readiness(parts, unknown))
-  await app.register(upstreamVersion, { version })
-  await app.register(identify, { identity, limits, lockdown })
-  await app.register(unknownRoutes, { routes: unknown })
-  const { sessionTokenTtl } = config
-  await app.register(login, { identity, directory, publicUrl, limits, sessionTokenTtl, now })
-  await app.register(token, {
-    publicUrl,
-    tokens: store.tokens,
-    accessTokens: identity.accessTokens,
-    formTokens: createFormTokens(config.gatewaySecret),
-    refresh: directory.refresh,
-    maxTtl: config.accessTokenMaxTtl,
-    now,
-  })
-  await app.register(console, { publicUrl })
-  const formTokens = createFormTokens(config.gatewaySecret)
-  const administration = {
-    endpoints: ENDPOINTS,
-    parts: adminParts(parts),
-    publicUrl,
-    refresh: () => refreshAll(parts),
-  }
-  await app.register(admin, { ...administration, formTokens })
-  await app.register(api, administration)
-  await app.register(mlflowAuthApi, {
-    services: { store, directory, config },
-    workspaces,
-    publicUrl,
-    refresh: directory.refresh,
-  })
-  await app.register(gateway, {
-    catalogue: CATALOGUE,
-    services,
-    workspaces,
-    publicUrl,
-    limits,
-    followVersion: version.follow,
-    onAllowed: measurements.allowed,
-  })
-  await serveHttps(app, parts)
-  if (metricsPort !== undefined)
-    await app.register(metrics, { metrics: counters, port: metricsPort, host: config.host })
+  await serveHttps(app, parts, fronts)
+  const { metricsPort: port, host } = config
+  if (port !== undefined) await app.register(metrics, { metrics: counters, port, host })
 }
 
 /** Follows the certificate's files while the gateway listens, and redirects to it by http if that is wanted. */
-async function serveHttps(app: FastifyInstance, { config, transport, now }: Parts): Promise<void> {
+async function serveHttps(
+  app: FastifyInstance,
+  { config, transport, now }: Parts,
+  fronts: Fronts,
+): Promise<void> {
   const { certificate, listener } = transport
   const { httpRedirectPort: port, publicUrl, host } = config
   if (certificate !== undefined) {
@@ -237,26 +200,10 @@ async function serveHttps(app: FastifyInstance, { config, transport, now }: Part
     app.addHook('onReady', async () => certificate.start())
     app.addHook('onClose', async () => certificate.stop())
   }
-  if (port !== undefined) await app.register(httpsRedirect, { publicUrl, host, port, listener })
-}
-
-function adminParts({ store, config, now, services, workspaces, identity }: Parts): AdminParts {
-  const { lookup, upstream } = services
-  const servicesIn = (workspace: string) => {
-    const there = workspaces.services(workspace)
-    return { lookup: there.lookup, upstream: there.upstream }
-  }
-  const { keyring } = identity
-  return { store, config, now, lookup, upstream, servicesIn, keyring, catalogue: CATALOGUE }
+  if (port !== undefined) await app.register(httpsRedirect, { publicUrl, fronts, host, port, listener })
 }
 
 function pruneAudit({ store, config, chainKey, now }: Parts): Promise<number> {
   const before = now() - config.auditStoreDays * DAY
   return store.audit.prune({ before, maxEvents: config.auditStoreMaxEvents }, chainKey)
-}
-
-/** What was just changed holds here once this has come to its end. */
-async function refreshAll({ directory, lockdown, identity }: Parts): Promise<void> {
-  await directory.refresh()
-  await Promise.all([lockdown.settled(), identity.settled()])
 }

@@ -1,25 +1,28 @@
 import { readFileSync } from 'node:fs'
 import { checkAgreement } from './config/agreement.ts'
-import { isLoopback, parseAllowedHost, readHosts, readNamedFile, readPlainUrl } from './config/checks.ts'
+import { readHosts, readNamedFile, readPlainUrl } from './config/checks.ts'
 import { readDatabase, type StoreAddress } from './config/database.ts'
 import { ConfigError, createFaultList, type FaultList } from './config/fault.ts'
 import { type NetworkConfig, readNetwork } from './config/network.ts'
-import {
-  checkVerification,
-  readTls,
-  readUpstreamTls,
-  type TlsConfig,
-  type UpstreamTls,
-} from './config/pem-files.ts'
+import { checkVerification, readTls, type TlsConfig } from './config/pem-files.ts'
 import { oidcPrefixes, readProviders } from './config/providers.ts'
 import { qualifyName } from './config/qualified-name.ts'
 import { GatewaySchema, type GatewayVariables } from './config/schema.ts'
 import { checkSpelling } from './config/spelling.ts'
+import {
+  type FurtherUpstream,
+  readAllowedHosts,
+  readFurtherUpstreams,
+  readReach,
+  type UpstreamConfig,
+  upstreamPrefixes,
+} from './config/upstreams.ts'
 import { readVariables, type Source } from './config/variables.ts'
 import { listWarnings } from './config/warnings.ts'
 import type { PostgresSettings } from './store/postgres-pool.ts'
 
 export { ConfigError, type Fault } from './config/fault.ts'
+export type { FurtherUpstream, UpstreamConfig } from './config/upstreams.ts'
 
 /** One way to sign in: an OpenID Provider, or Google. */
 export type ProviderConfig = {
@@ -56,15 +59,13 @@ export type ProviderConfig = {
   readonly authorities: string | undefined
 }
 
-/** The checked configuration. Durations are in seconds, sizes in bytes unless the name says otherwise. */
-export type Config = {
+/** The checked configuration; where it speaks of a tracking server, of the one at `UPSTREAM_URL`. Durations are in seconds, sizes in bytes unless the name says otherwise. */
+export type Config = UpstreamConfig & {
   readonly environment: 'production' | 'development'
-  /** What people and scripts use. May carry a path prefix; its pathname ends in no slash but the root's own. */
-  readonly publicUrl: URL
   readonly host: string
   readonly port: number
-  /** Lower-case, without port unless one was given; IPv6 in brackets. Holds the public URL's own host. */
-  readonly allowedHosts: readonly string[]
+  /** Tracking servers besides. */
+  readonly upstreams: readonly FurtherUpstream[]
   /** How long requests in flight may take to finish after SIGTERM. */
   readonly shutdownGrace: number
   /** How long all goes on as before after SIGTERM, but for readiness. */
@@ -73,11 +74,6 @@ export type Config = {
   readonly tls: TlsConfig | undefined
   readonly httpRedirectPort: number | undefined
   readonly network: NetworkConfig
-  /** The tracking server. Pathname as {@link Config.publicUrl}'s; never holds a user name or password. */
-  readonly upstreamUrl: URL
-  /** `Host` of every request to the tracking server. */
-  readonly upstreamHost: string
-  readonly upstreamTls: UpstreamTls
   /** How long the upstream may stay silent. Not a limit on the whole transfer. */
   readonly upstreamTimeout: number
   readonly databaseUrl: string
@@ -113,7 +109,6 @@ export type Config = {
   readonly jsonBodyLimit: number
   readonly uiBadge: boolean
   readonly trustAuthorship: boolean
-  readonly workspaces: boolean
   readonly presignedUrls: boolean
   readonly artifactScripts: boolean
   /** As {@link Config.allowedHosts}. Empty: webhooks may call any host but those of private networks. */
@@ -146,7 +141,7 @@ export function readConfig(env: Source['env'], readFile: Source['readFile'] = re
   const config = derive(variables, source, faults)
   checkAgreement(config, variables, faults)
   checkVerification(source, faults)
-  checkSpelling(source, oidcPrefixes(variables), faults)
+  checkSpelling(source, { oidc: oidcPrefixes(variables), upstream: upstreamPrefixes(variables) }, faults)
   if (faults.all().length > 0) throw new ConfigError(faults.all())
   return { ...config, warnings: listWarnings(config, variables) }
 }
@@ -158,7 +153,7 @@ function readTextFile(path: string): string {
 function derive(variables: GatewayVariables, source: Source, faults: FaultList): Config {
   const environment = variables.NODE_ENV === 'production' ? 'production' : 'development'
   const publicUrl = readPlainUrl('PUBLIC_URL', variables.PUBLIC_URL, faults)
-  const upstreamUrl = readPlainUrl('UPSTREAM_URL', variables.UPSTREAM_URL, faults)
+  const allowedHosts = readAllowedHosts(variables.ALLOWED_HOSTS, publicUrl, faults)
   const providers = readProviders(variables, environment, source, faults)
   const ids = providers.map(({ id }) => id)
   return {
@@ -166,15 +161,14 @@ function derive(variables: GatewayVariables, source: Source, faults: FaultList):
     publicUrl,
     host: variables.HOST,
     port: variables.PORT,
-    allowedHosts: readAllowedHosts(variables.ALLOWED_HOSTS, publicUrl, faults),
+    allowedHosts,
     shutdownGrace: variables.SHUTDOWN_GRACE,
     shutdownDelay: variables.SHUTDOWN_DELAY,
     tls: readTls(variables, source, faults),
     httpRedirectPort: variables.HTTP_REDIRECT_PORT,
     network: readNetwork(variables, faults),
-    upstreamUrl,
-    upstreamHost: readUpstreamHost(variables.UPSTREAM_HOST, upstreamUrl, faults),
-    upstreamTls: readUpstreamTls(variables, source, faults),
+    ...readReach('UPSTREAM_', mainReach(variables), source, faults),
+    upstreams: readFurtherUpstreams(variables, { publicUrl, allowedHosts }, source, faults),
     upstreamTimeout: variables.UPSTREAM_TIMEOUT,
     ...readDatabase(variables, source, faults),
     storeOutageGrace: variables.STORE_OUTAGE_GRACE,
@@ -196,7 +190,6 @@ function derive(variables: GatewayVariables, source: Source, faults: FaultList):
     jsonBodyLimit: variables.JSON_BODY_LIMIT,
     uiBadge: variables.UI_BADGE,
     trustAuthorship: variables.TRUSTED_AUTHORSHIP,
-    workspaces: variables.WORKSPACES,
     webhookHosts: readHosts('WEBHOOK_ALLOWED_HOSTS', variables.WEBHOOK_ALLOWED_HOSTS, faults),
     artifactScripts: variables.ALLOW_SCRIPTS_IN_ARTIFACT_PREVIEWS,
     presignedUrls: variables.ALLOW_PRESIGNED_URLS_THAT_OUTLIVE_REVOCATION,
@@ -212,27 +205,16 @@ function derive(variables: GatewayVariables, source: Source, faults: FaultList):
   }
 }
 
-/**
- * MLflow from 3.5 on refuses host names that it was not told of, such as a Compose service's, but takes `localhost`
- * (field report 48). An https upstream is behind something that goes by the name.
- */
-export function readUpstreamHost(entry: string | undefined, url: URL, faults: FaultList): string {
-  if (entry === undefined) return url.protocol === 'https:' ? url.host : 'localhost'
-  const host = parseAllowedHost(entry)
-  if (host === undefined) {
-    faults.add(
-      'UPSTREAM_HOST',
-      'is no host name',
-      'Set it to a name such as mlflow.internal:5000, or leave it out.',
-    )
+/** What there is of the tracking server at `UPSTREAM_URL`, as there is of further ones. */
+function mainReach(variables: GatewayVariables) {
+  return {
+    URL: variables.UPSTREAM_URL,
+    HOST: variables.UPSTREAM_HOST,
+    CA_FILE: variables.UPSTREAM_CA_FILE,
+    CERT_FILE: variables.UPSTREAM_CERT_FILE,
+    KEY_FILE: variables.UPSTREAM_KEY_FILE,
+    WORKSPACES: variables.WORKSPACES,
   }
-  return host ?? entry
-}
-
-/** The public URL's own host, in all of loopback's spellings if it is one, and the further ones. */
-function readAllowedHosts(entries: readonly string[], publicUrl: URL, faults: FaultList): readonly string[] {
-  const own = isLoopback(publicUrl.hostname) ? ['localhost', '127.0.0.1', '[::1]'] : []
-  return [...new Set([publicUrl.hostname, ...own, ...readHosts('ALLOWED_HOSTS', entries, faults)])]
 }
 
 function readNames(

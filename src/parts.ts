@@ -6,7 +6,7 @@ import { type AuditSink, createAuditSink } from './audit/sink.ts'
 import type { Config } from './config.ts'
 import { createIdentity, type Identity } from './identity/identity.ts'
 import { createLimits, type Limits } from './limits/limits.ts'
-import { createServices, type MlflowServices } from './mlflow/services.ts'
+import { createServices, type MlflowServices, mainServer, type TrackingServer } from './mlflow/services.ts'
 import type { Transport } from './network/transport.ts'
 import { createDirectory, type Directory } from './policy/directory.ts'
 import { followLockdown, type Lockdown } from './policy/lockdown.ts'
@@ -15,6 +15,8 @@ import { openStore, type Store } from './store/store.ts'
 
 /** What the gateway consists of, put together once; the plugins are its face. */
 export type Parts = MlflowServices & {
+  /** Of the further tracking servers; the rest is of the one at `UPSTREAM_URL`, or of all. */
+  readonly further: readonly MlflowServices[]
   readonly config: Config
   readonly store: Store
   readonly chainKey: ChainKey
@@ -68,9 +70,12 @@ export async function createParts(options: PartsOptions): Promise<Omit<Parts, 'p
   onOpened(lockdown.stop)
   const measurements = createMeasurements()
   const identity = await createIdentity({ config, measurements, store, directory, fetch, now, onFault })
-  const services = createServices({ config, store, directory, measurements })
-  const { upstream, publicUpstream } = services.services
-  onOpened(() => Promise.all([upstream.close(), publicUpstream.close()]))
+  const servicesOf = (server: TrackingServer) => {
+    const made = createServices({ config, server, store, directory, measurements })
+    const { upstream, publicUpstream } = made.services
+    onOpened(() => Promise.all([upstream.close(), publicUpstream.close()]))
+    return made
+  }
   const chainKey = createChainKey(config.gatewaySecret)
   const sink = await createAuditSink({ ...sinkOptions(config, store, chainKey), onFault })
   const limits = createLimits({ config, redis: store.redis, nowMs })
@@ -81,7 +86,8 @@ export async function createParts(options: PartsOptions): Promise<Omit<Parts, 'p
     directory,
     lockdown,
     identity,
-    ...services,
+    ...servicesOf(mainServer(config)),
+    further: config.upstreams.map(servicesOf),
     limits,
     measurements,
     sink,

@@ -1,4 +1,5 @@
 import type { Services } from './mlflow/exchange.ts'
+import type { MlflowServices } from './mlflow/services.ts'
 import type { UnknownRoutes } from './mlflow/unknown-routes.ts'
 import { describeVersion } from './mlflow/upstream-version.ts'
 import { certificatePart } from './network/transport.ts'
@@ -21,7 +22,7 @@ export type HealthParts = Readonly<Record<string, HealthPart>>
 
 /** What has to work for the gateway to be ready, and what else is worth telling: Redis too, without which who is known goes on. */
 export function readiness(
-  { store, directory, services, version, lockdown, policy, transport, now }: Parts,
+  { store, directory, services, version, further, lockdown, policy, transport, now }: Parts,
   unknown: UnknownRoutes,
 ): { readonly required: HealthParts; readonly optional: HealthParts } & Pick<
   Parts['transport'],
@@ -45,12 +46,26 @@ export function readiness(
     },
     optional: {
       lockdown: { check: async () => {}, reason: '', detail: () => describeLockdown(lockdown) },
+      ...Object.fromEntries(further.map((each) => furtherPart(each, unknown))),
       ...(policy && { policy_file: healthOfPolicy(policy) }),
       ...certificatePart(certificate, now),
       ...(store.redis && { redis: { check: store.redis.ping, reason: 'Redis does not answer' } }),
     },
     isPermitted,
   }
+}
+
+/** The others go on without it; at its own address it counts. */
+function furtherPart(
+  { server: { id = '' }, services, version }: MlflowServices,
+  unknown: UnknownRoutes,
+): readonly [name: string, part: HealthPart] {
+  const part = {
+    check: () => assertHealthy(services),
+    reason: 'this tracking server does not answer',
+    detail: () => describeVersion(version, unknown),
+  }
+  return [`upstream ${id}`, part]
 }
 
 /** For everybody to read: that it is so, and not why. */

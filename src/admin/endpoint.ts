@@ -8,6 +8,7 @@ import type { Lookup } from '../mlflow/lookup.ts'
 import type { Operation } from '../mlflow/operation.ts'
 import type { Upstream } from '../mlflow/upstream.ts'
 import type { MemberConfig } from '../policy/member.ts'
+import type { WorkspaceConfig } from '../policy/workspace-name.ts'
 import type { Store } from '../store/store.ts'
 
 /** What every endpoint may use. */
@@ -20,7 +21,7 @@ export type AdminParts = {
   /** What requests to a workspace are looked up with. */
   readonly servicesIn: (workspace: string) => Pick<AdminParts, 'lookup' | 'upstream'>
   readonly catalogue: readonly Operation[]
-  readonly config: MemberConfig & { readonly workspaces: boolean }
+  readonly config: MemberConfig & WorkspaceConfig
   readonly keyring: Pick<Keyring, 'replace'>
   /** Seconds since the epoch. */
   readonly now: () => number

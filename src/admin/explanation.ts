@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import { enter, isMemberOf } from '../identity/caller.ts'
+import { enter, membershipOn } from '../identity/caller.ts'
 import { hypotheticalDemands, type Subjects } from '../mlflow/hypothetical.ts'
 import { isPublic } from '../mlflow/judge.ts'
 import type { Lookup } from '../mlflow/lookup.ts'
@@ -8,6 +8,7 @@ import type { DenyReason } from '../policy/decide.ts'
 import { type Explanation, explain } from '../policy/explain.ts'
 import { DEFAULT_WORKSPACE } from '../policy/grants.ts'
 import { createMemberCompiler, type Member, type MemberConfig } from '../policy/member.ts'
+import { placeOf } from '../policy/workspace-name.ts'
 import type { Store } from '../store/store.ts'
 
 /** Who, what, and about which things. */
@@ -84,7 +85,7 @@ function demandsOf(
   return hypotheticalDemands(operation, subjects, {
     lookup,
     workspace,
-    isMemberOf: (name) => isMemberOf(member, name),
+    isMemberOf: membershipOn(placeOf(workspace ?? DEFAULT_WORKSPACE).upstream, member),
     // All that a pattern could match is named in the answer, whoever it is about.
     access: { needsName: () => true },
   })

@@ -4,6 +4,7 @@ import type { ResourceRef } from '../policy/access.ts'
 import { explain } from '../policy/explain.ts'
 import { DEFAULT_WORKSPACE, type Grant } from '../policy/grants.ts'
 import type { MemberConfig } from '../policy/member.ts'
+import { namesFor, type WorkspaceName } from '../policy/workspace-name.ts'
 import type { Store } from '../store/store.ts'
 
 /*
@@ -42,7 +43,7 @@ export async function assertNotWider(
  */
 export async function assertNotLonger(
   caller: Caller,
-  workspace: string = DEFAULT_WORKSPACE,
+  workspace: WorkspaceName = DEFAULT_WORKSPACE,
   given: readonly Grant[],
   { store, config }: LimitParts,
 ): Promise<void> {
@@ -51,7 +52,7 @@ export async function assertNotLonger(
   const own = (membership?.roles ?? [])
     .flatMap(({ grants }) => grants)
     .filter(({ resourceType, level }) => resourceType === 'workspace' && level === 'MANAGE')
-    .filter((grant) => (grant.workspace ?? DEFAULT_WORKSPACE) === workspace)
+    .filter((grant) => namesFor(workspace).includes(grant.workspace ?? DEFAULT_WORKSPACE))
   const until = lastOf(own)
   for (const grant of given) assertEnds(grant, until)
 }

@@ -1,6 +1,7 @@
 import { compileAccess, type ResourceRef } from '../policy/access.ts'
 import { DEFAULT_WORKSPACE, type Level } from '../policy/grants.ts'
 import { createMemberCompiler, defaultLevelIn, type MemberConfig } from '../policy/member.ts'
+import { isDefault } from '../policy/workspace-name.ts'
 import type { Membership } from '../store/membership.ts'
 import type { Person } from '../store/person.ts'
 import type { Store } from '../store/store.ts'
@@ -67,8 +68,8 @@ function createLevels(
     if (isAdmin) return experiments.map((): Level => 'MANAGE')
     const { roles } = held
     const set = roles.map(({ id }) => id).join(' ')
-    // Elsewhere than in the default workspace, who holds nothing has not even what everybody has.
-    const isThere = workspace === DEFAULT_WORKSPACE || roles.some(({ grants }) => grants.length > 0)
+    // Elsewhere than in a default workspace, who holds nothing has not even what everybody has.
+    const isThere = isDefault(workspace) || roles.some(({ grants }) => grants.length > 0)
     const defaultLevel = isThere ? defaultLevelIn(workspace, held, config.defaultPermission) : NOTHING
     const access = compiled.has(set) ? undefined : compileAccess(roles, { defaultLevel, now, workspace })
     const levels = compiled.get(set) ?? experiments.map((each) => access?.levelOf(each) ?? NOTHING)

@@ -4,14 +4,16 @@ import { administeredBy, administers, type Caller, enter } from '../identity/cal
 import { notAMember } from '../mlflow/workspace.ts'
 import { workspaceNamed } from '../mlflow-auth/workspace.ts'
 import { DEFAULT_WORKSPACE } from '../policy/grants.ts'
+import { keepsWorkspacesApart, LONGEST_WORKSPACE, type WorkspaceConfig } from '../policy/workspace-name.ts'
 import type { AdminParts, Endpoint } from './endpoint.ts'
 
 /** The field by which the API is asked about a workspace. */
 export const InWorkspace = {
   workspace: Type.Optional(
     Type.String({
-      maxLength: 63,
-      description: 'With WORKSPACES: the one that it is about, the default one if left out.',
+      maxLength: LONGEST_WORKSPACE,
+      description:
+        'With WORKSPACES: the one that it is about, the default one if left out. One of a further tracking server is `staging/default`.',
     }),
   ),
 }
@@ -26,7 +28,7 @@ export function workspaceToWire(workspace: string | undefined): { readonly works
 }
 
 type Placeable = Pick<AdminParts, 'lookup' | 'workspace' | 'servicesIn'> & {
-  readonly config: { readonly workspaces: boolean }
+  readonly config: WorkspaceConfig
 }
 
 /**
@@ -37,7 +39,7 @@ type Placeable = Pick<AdminParts, 'lookup' | 'workspace' | 'servicesIn'> & {
  */
 export function partsIn<P extends Placeable>(workspace: string | undefined, parts: P): P {
   const name = workspaceNamed(workspace ?? DEFAULT_WORKSPACE, parts.config)
-  return parts.config.workspaces ? { ...parts, ...parts.servicesIn(name), workspace: name } : parts
+  return keepsWorkspacesApart(parts.config) ? { ...parts, ...parts.servicesIn(name), workspace: name } : parts
 }
 
 /**
@@ -58,7 +60,8 @@ export function administersIn(
   { config }: AdminParts,
 ): boolean {
   return (
-    caller.principal.isAdmin || (config.workspaces && administers(caller, workspace ?? DEFAULT_WORKSPACE))
+    caller.principal.isAdmin ||
+    (keepsWorkspacesApart(config) && administers(caller, workspace ?? DEFAULT_WORKSPACE))
   )
 }
 
@@ -71,7 +74,7 @@ export function assertAdministers(caller: Caller, workspace: string, parts: Admi
 
 /** The workspaces that somebody who does not administer the gateway administers; none while none are kept apart. */
 export function ownWorkspaces(caller: Caller, { config }: Pick<AdminParts, 'config'>): readonly string[] {
-  return config.workspaces && !caller.principal.isAdmin ? administeredBy(caller) : []
+  return keepsWorkspacesApart(config) && !caller.principal.isAdmin ? administeredBy(caller) : []
 }
 
 /**

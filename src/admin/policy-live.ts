@@ -7,6 +7,7 @@ import { compileGlob } from '../policy/glob.ts'
 import { DEFAULT_WORKSPACE, describeGrant, type Grant, type ResourceType } from '../policy/grants.ts'
 import type { PolicyFile } from '../policy/policy-file.ts'
 import { located, type Placed, type PolicyFinding } from '../policy/policy-findings.ts'
+import { isPlace, type WorkspaceConfig } from '../policy/workspace-name.ts'
 import type { Store } from '../store/store.ts'
 
 type Ask = Upstream['getJson']
@@ -55,7 +56,7 @@ export async function strangersIn(
 type Options = {
   /** The tracking server, asked about one workspace. */
   readonly upstreamIn: (workspace: string) => Pick<Upstream, 'getJson'>
-  readonly workspaces: boolean
+  readonly workspaces: WorkspaceConfig
   /** Told what is being looked at, a line each. */
   readonly onProgress: (line: string) => void
 }
@@ -70,8 +71,8 @@ export async function unmatchedIn(file: PolicyFile, options: Options): Promise<r
   const placed: Placed[] = []
   const places = new Map<string, Place>()
   for (const [role, { workspace = DEFAULT_WORKSPACE, grants }] of file.content.roles.entries()) {
-    // Without workspaces a role of another one has no effect, which is a finding of its own.
-    if (workspace !== DEFAULT_WORKSPACE && !options.workspaces) continue
+    // A role of a workspace that cannot be has no effect, which is a finding of its own; of several, one is enough to match.
+    if (!isPlace(workspace, options.workspaces)) continue
     const place = places.get(workspace) ?? createPlace(workspace, options)
     places.set(workspace, place)
     for (const [index, grant] of grants.entries()) {

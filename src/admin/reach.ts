@@ -5,6 +5,7 @@ import { type ConsideredGrant, explain } from '../policy/explain.ts'
 import { compileGlob } from '../policy/glob.ts'
 import { DEFAULT_WORKSPACE, type Grant, type Level, type ResourceType } from '../policy/grants.ts'
 import { createMemberCompiler, defaultLevelIn, type MemberConfig } from '../policy/member.ts'
+import { isDefault } from '../policy/workspace-name.ts'
 import type { Membership } from '../store/membership.ts'
 import type { About } from '../store/memberships.ts'
 import type { Store } from '../store/store.ts'
@@ -22,7 +23,7 @@ export type Reach = {
 export type ReachPage = {
   /** By username. */
   readonly people: readonly Reach[]
-  /** What everybody else who signs in has; in another than the default workspace, everybody else who holds something there. */
+  /** What everybody else who signs in has; in another than a default workspace, everybody else who holds something there. */
   readonly byDefault: Level
   /** Username to go on after; absent on the last page. */
   readonly next?: string | undefined
@@ -92,10 +93,10 @@ function aboutOf({ type, key }: ResourceRef, workspace: string): About {
 
 /**
  * Tells name patterns that match from those that do not, each looked at once however many roles have it. Elsewhere than in
- * the default workspace any grant makes a member, so all stay.
+ * a default workspace any grant makes a member, so all stay.
  */
 function speaksOf({ name }: ResourceRef, workspace: string): (grant: Grant) => boolean {
-  if (workspace !== DEFAULT_WORKSPACE) return () => true
+  if (!isDefault(workspace)) return () => true
   const known = new Map<string, boolean>()
   return ({ match, pattern }) => {
     if (match !== 'name') return true

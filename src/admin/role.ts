@@ -2,6 +2,7 @@ import type { AuditedResource } from '../audit/event.ts'
 import { GatewayError } from '../errors.ts'
 import type { Caller } from '../identity/caller.ts'
 import { DEFAULT_WORKSPACE, type Grant } from '../policy/grants.ts'
+import { keepsWorkspacesApart } from '../policy/workspace-name.ts'
 import type { RoleChange } from '../store/role-change.ts'
 import type { RoleDetails, RoleRecord } from '../store/roles.ts'
 import { type AdminAnswer, type AdminParts, type AdminRequest, etagOf, requiredMatch } from './endpoint.ts'
@@ -18,7 +19,7 @@ export function shown(role: RoleDetails, parts: AdminParts): AdminAnswer {
 
 /** For the record: nothing while workspaces are not kept apart. */
 function whereOf({ workspace }: RoleRecord, { config }: AdminParts): string | undefined {
-  return config.workspaces ? (workspace ?? DEFAULT_WORKSPACE) : undefined
+  return keepsWorkspacesApart(config) ? (workspace ?? DEFAULT_WORKSPACE) : undefined
 }
 
 /** An administrator of a workspace sees the roles in it, and nobody's own: those hold what somebody has anywhere. */

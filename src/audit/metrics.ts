@@ -12,8 +12,11 @@ export type MetricSources = {
   readonly unknownRoutes: () => number
   /** How the gateway is locked down, if it is. */
   readonly lockdown: () => string | undefined
-  /** What the tracking server says it is, once it has. */
-  readonly upstreamVersion: () => string | undefined
+  /** What each tracking server says it is, once it has; only further ones have an id. */
+  readonly upstreamVersions: () => readonly {
+    readonly id: string | undefined
+    readonly version: string | undefined
+  }[]
   readonly measurements: Measurements
   readonly operating: OperatingSources
   /** False while the policy file is not what is in force; absent where there is none. */
@@ -104,7 +107,7 @@ function observeDurations(registry: Registry): (event: AuditEvent) => void {
 }
 
 function readSources(registry: Registry, sources: MetricSources): void {
-  const { auditDropped, cacheSizes, unknownRoutes, upstreamVersion, lockdown } = sources
+  const { auditDropped, cacheSizes, unknownRoutes, upstreamVersions, lockdown } = sources
   const { policyFileOk, certificateExpiry } = sources
   new Gauge({
     name: 'gateway_lockdown',
@@ -146,11 +149,13 @@ function readSources(registry: Registry, sources: MetricSources): void {
   new Gauge({
     name: 'gateway_upstream_info',
     help: 'The version of the tracking server, as it says itself',
-    labelNames: ['version'],
+    labelNames: ['version', 'upstream'],
     registers: [registry],
     collect() {
       this.reset()
-      this.set({ version: upstreamVersion() ?? 'unknown' }, 1)
+      for (const { id, version = 'unknown' } of upstreamVersions()) {
+        this.set(id === undefined ? { version } : { version, upstream: id }, 1)
+      }
     },
   })
   if (certificateExpiry !== undefined) tellOfCertificate(registry, certificateExpiry)

@@ -2,8 +2,10 @@ import { userInfo } from 'node:os'
 import type { AuditEvent, AuditEventKind, AuditedResource } from '../audit/event.ts'
 import { createRequestIds } from '../audit/request-id.ts'
 import { DEFAULT_WORKSPACE } from '../policy/grants.ts'
+import { keepsWorkspacesApart } from '../policy/workspace-name.ts'
 import type { Cli } from './command.ts'
-import { hasWorkspaces, type RecordedStore } from './store-access.ts'
+import type { RecordedStore } from './store-access.ts'
+import { readWorkspaces } from './tracking-servers.ts'
 
 export type Act = {
   readonly event: AuditEventKind
@@ -70,5 +72,5 @@ export function recordRoleChange(
 
 /** The workspace of a role, for the record; nothing while none are kept apart. */
 export function whereOf(cli: Cli, { workspace }: Pick<RoleChange['role'], 'workspace'>): string | undefined {
-  return hasWorkspaces(cli) ? (workspace ?? DEFAULT_WORKSPACE) : undefined
+  return keepsWorkspacesApart(readWorkspaces(cli)) ? (workspace ?? DEFAULT_WORKSPACE) : undefined
 }

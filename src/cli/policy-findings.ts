@@ -1,11 +1,11 @@
 import { heldByHand, strangersIn, unmatchedIn } from '../admin/policy-live.ts'
 import { isGatewayError } from '../errors.ts'
-import { sentTo } from '../mlflow/workspace.ts'
 import type { PolicyFile } from '../policy/policy-file.ts'
 import { findingsOf, type PolicyFinding } from '../policy/policy-findings.ts'
 import type { Store } from '../store/store.ts'
 import type { Cli } from './command.ts'
-import { policySetting, providerIds, withUpstream } from './store-access.ts'
+import { policySetting, providerIds, withUpstreams } from './store-access.ts'
+import { readWorkspaces } from './tracking-servers.ts'
 
 /** What in the file has no effect, as far as the file and the configuration tell. */
 export function quietFindings(cli: Cli, file: PolicyFile): readonly PolicyFinding[] {
@@ -26,12 +26,11 @@ export async function liveFindings(
   const setting = policySetting(cli)
   const quiet = findingsOf(file, { setting, now: cli.now(), heldByHand: await heldByHand(store) })
   const strangers = await strangersIn(file, { store, providerIds: providerIds(cli) })
-  const workspaces = setting?.workspaces ?? false
   const ask = () =>
-    withUpstream(cli, (upstream) =>
+    withUpstreams(cli, ({ of }) =>
       unmatchedIn(file, {
-        upstreamIn: (workspace) => (workspaces ? sentTo(upstream, workspace) : upstream),
-        workspaces,
+        upstreamIn: of,
+        workspaces: readWorkspaces(cli),
         onProgress: (line) => cli.err(`${line}\n`),
       }),
     )

@@ -1,14 +1,15 @@
 import type { Command } from 'commander'
 import { workspaceToWire } from '../admin/place.ts'
 import { GatewayError } from '../errors.ts'
-import { workspaceNamed } from '../mlflow-auth/workspace.ts'
+import { workspacesNamed } from '../mlflow-auth/workspace.ts'
 import { DEFAULT_WORKSPACE, describeGrant } from '../policy/grants.ts'
 import type { RoleDetails, RoleRecord } from '../store/roles.ts'
 import { recordRoleChange } from './act.ts'
 import { addCommand, type Cli, createGroup, minuteOf, type Outcome, table } from './command.ts'
 import { findPerson, findRole } from './lookup.ts'
 import { addGrantCommands, grantToJson, sourceOf } from './role-grant.ts'
-import { hasWorkspaces, withRecord, withStore } from './store-access.ts'
+import { withRecord, withStore } from './store-access.ts'
+import { readWorkspaces } from './tracking-servers.ts'
 
 /** `role create | list | show | delete | grant | revoke | assign | unassign`. */
 export function roleCommands(cli: Cli): Command {
@@ -50,7 +51,7 @@ export function roleCommands(cli: Cli): Command {
 type NewRole = { readonly description?: string; readonly workspace?: string }
 
 function create(cli: Cli, name: string, { description, workspace = DEFAULT_WORKSPACE }: NewRole) {
-  const where = workspaceNamed(workspace, { workspaces: hasWorkspaces(cli) })
+  const where = workspacesNamed(workspace, readWorkspaces(cli))
   return withRecord(cli, async (store): Promise<Outcome> => {
     const role = await store.roles.create({ name, description, workspace: where })
     await recordRoleChange(cli, store, { command: 'role create', role })

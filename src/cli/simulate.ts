@@ -6,6 +6,7 @@ import { type Simulation, simulate, type Verdict } from '../admin/simulation.ts'
 import { CATALOGUE } from '../mlflow/catalogue.ts'
 import type { Lookup } from '../mlflow/lookup.ts'
 import { parsePolicy } from '../policy/policy-file.ts'
+import { keepsWorkspacesApart } from '../policy/workspace-name.ts'
 import { addCommand, type Cli, type Outcome, table } from './command.ts'
 import { readDuration } from './duration.ts'
 import { type Gateway, withGateway } from './store-access.ts'
@@ -55,7 +56,7 @@ async function run(
   const lookupIn = (workspace: string) => {
     const known = lookups.get(workspace)
     if (known !== undefined) return known
-    const lookup = config.workspaces ? servicesIn(workspace).lookup : gateway.lookup
+    const lookup = keepsWorkspacesApart(config) ? servicesIn(workspace).lookup : gateway.lookup
     lookups.set(workspace, lookup)
     return lookup
   }

@@ -8,17 +8,17 @@ import { type DatabaseVariables, readDatabase, type StoreAddress } from '../conf
 import { ConfigError, createFaultList } from '../config/fault.ts'
 import { GatewaySchema } from '../config/schema.ts'
 import { readVariables } from '../config/variables.ts'
-import { type Config, readConfig, readUpstreamHost } from '../config.ts'
+import { type Config, readConfig } from '../config.ts'
 import { type AccessTokens, createAccessTokens } from '../identity/access-token.ts'
 import { ownIssuer } from '../identity/gateway-token.ts'
 import { assertSecret, createKeyring, type Keyring } from '../identity/keyring.ts'
 import { createLookup, type Lookup } from '../mlflow/lookup.ts'
-import { createUpstream, type Upstream } from '../mlflow/upstream.ts'
-import { sentTo } from '../mlflow/workspace.ts'
 import type { PolicySetting } from '../policy/policy-findings.ts'
+import type { WorkspaceName } from '../policy/workspace-name.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { COMMAND_LINE } from './act.ts'
 import type { Cli } from './command.ts'
+import { openServers, readAndOpenServers, readWorkspaces, type TrackingServers } from './tracking-servers.ts'
 
 const { GATEWAY_SECRET, ACCESS_TOKEN_MAX_TTL, PUBLIC_URL, ...others } = GatewaySchema.properties
 const database = {
@@ -31,9 +31,6 @@ const database = {
   REDIS_CA_FILE: others.REDIS_CA_FILE,
   ALLOW_PLAINTEXT_DATABASE: others.ALLOW_PLAINTEXT_DATABASE,
 }
-const WorkspaceVariables = Type.Object({ WORKSPACES: others.WORKSPACES })
-const { UPSTREAM_URL, UPSTREAM_HOST, UPSTREAM_TIMEOUT } = others
-const UpstreamVariables = Type.Object({ UPSTREAM_URL, UPSTREAM_HOST, UPSTREAM_TIMEOUT })
 const StoreVariables = Type.Object(database)
 const SecretVariables = Type.Object({ ...database, GATEWAY_SECRET })
 const KeyringVariables = Type.Object({ ...database, GATEWAY_SECRET, ACCESS_TOKEN_MAX_TTL })
@@ -121,42 +118,32 @@ export type Gateway = {
 /** As {@link withStore}, able to ask the tracking server: needs all that the server needs. */
 export async function withGateway<T>(cli: Cli, use: (gateway: Gateway) => Promise<T>): Promise<T> {
   const config = readConfig({ ...cli.env })
-  const { upstreamUrl: url, upstreamHost: host, upstreamTimeout: idleTimeout } = config
-  const upstream = createUpstream({ url, host, idleTimeout })
-  const servicesIn = (workspace: string) => {
-    const there = sentTo(upstream, workspace)
-    return { upstream: there, lookup: createLookup({ upstream: there }) }
+  const { upstreams: further, upstreamTimeout: idleTimeout } = config
+  const servers = openServers(config, { further, idleTimeout })
+  const servicesIn = (workspace: WorkspaceName) => {
+    const upstream = servers.of(workspace)
+    return { upstream, lookup: createLookup({ upstream }) }
   }
   try {
     return await openAndUse(cli, config, (store) =>
-      use({ store, lookup: createLookup({ upstream }), servicesIn, config, now: cli.now }),
+      use({ store, lookup: createLookup({ upstream: servers.main }), servicesIn, config, now: cli.now }),
     )
   } finally {
-    await upstream.close()
+    await servers.close()
   }
 }
 
-/** True if workspaces are kept apart, as the server reads it. @throws {ConfigError} */
-export function hasWorkspaces(cli: Cli): boolean {
-  return readNeeded(cli, WorkspaceVariables).WORKSPACES
-}
-
 /**
- * Runs `use` with the tracking server. Needs `UPSTREAM_URL`, and no store.
+ * Runs `use` with the tracking servers. Needs `UPSTREAM_URL` and what goes with it, and no store.
  *
  * @throws {ConfigError}
  */
-export async function withUpstream<T>(cli: Cli, use: (upstream: Upstream) => Promise<T>): Promise<T> {
-  const variables = readNeeded(cli, UpstreamVariables)
-  const faults = createFaultList()
-  const url = readPlainUrl('UPSTREAM_URL', variables.UPSTREAM_URL, faults)
-  const host = readUpstreamHost(variables.UPSTREAM_HOST, url, faults)
-  if (faults.all().length > 0) throw new ConfigError(faults.all())
-  const upstream = createUpstream({ url, host, idleTimeout: variables.UPSTREAM_TIMEOUT })
+export async function withUpstreams<T>(cli: Cli, use: (servers: TrackingServers) => Promise<T>): Promise<T> {
+  const servers = readAndOpenServers(cli)
   try {
-    return await use(upstream)
+    return await use(servers)
   } finally {
-    await upstream.close()
+    await servers.close()
   }
 }
 
@@ -164,14 +151,16 @@ export async function withUpstream<T>(cli: Cli, use: (upstream: Upstream) => Pro
 export function policySetting(cli: Cli): PolicySetting | undefined {
   const { env } = cli
   if (!env['OIDC_ISSUER'] && !env['OIDC_PROVIDERS'] && !env['GOOGLE_CLIENT_ID']) return undefined
-  const workspaces = hasWorkspaces(cli)
   const claimOf = (id: string) => {
     if (id === 'google') return undefined
     return (
       env[env['OIDC_PROVIDERS'] ? `OIDC_${id.toUpperCase()}_GROUPS_CLAIM` : 'OIDC_GROUPS_CLAIM'] || undefined
     )
   }
-  return { workspaces, providers: providerIds(cli).map((id) => ({ id, groupsClaim: claimOf(id) })) }
+  return {
+    workspaces: readWorkspaces(cli),
+    providers: providerIds(cli).map((id) => ({ id, groupsClaim: claimOf(id) })),
+  }
 }
 
 /** Ids of the configured providers, for names that are written without one; as the server derives them. */

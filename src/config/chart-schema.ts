@@ -1,10 +1,11 @@
 import { GoogleSchema, ProviderSchema } from './provider-schema.ts'
 import { GatewaySchema } from './schema.ts'
+import { UpstreamSchema } from './upstream-schema.ts'
 import { type Variable, variablesOf } from './variables.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 
-/** Ids of further providers, as OIDC_PROVIDERS takes them, the way they stand in the names of their variables. */
+/** Ids of further providers and tracking servers, the way they stand in the names of their variables. */
 const ID = '[A-Z][A-Z0-9]{0,31}'
 
 /** Which key of which Secret of Kubernetes has a value. */
@@ -51,7 +52,10 @@ function part(description: string, render: (variable: Variable) => Schema | unde
     ...variablesOf(ProviderSchema, 'OIDC_'),
     ...variablesOf(GoogleSchema, 'GOOGLE_'),
   ]
-  const further = variablesOf(ProviderSchema, `^OIDC_${ID}_`)
+  const further = [
+    ...variablesOf(ProviderSchema, `^OIDC_${ID}_`),
+    ...variablesOf(UpstreamSchema, `^UPSTREAM_${ID}_`),
+  ]
   return {
     ...{ description, type: 'object', additionalProperties: false },
     properties: Object.fromEntries(single.flatMap(({ name, variable }) => given(name, variable))),

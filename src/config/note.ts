@@ -6,6 +6,7 @@ export const SECTIONS = [
   'HTTPS',
   'Proxies and networks',
   'Tracking server',
+  'Further tracking servers',
   'Store and secrets',
   'Sign-in with an OpenID Provider',
   'Sign-in with Google',

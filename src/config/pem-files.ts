@@ -62,23 +62,29 @@ export function checkVerification({ env }: Source, faults: FaultList): void {
   faults.add('NODE_TLS_REJECT_UNAUTHORIZED', "turns the check of everybody's certificates off", remedy)
 }
 
-export function readUpstreamTls(variables: GatewayVariables, source: Source, faults: FaultList): UpstreamTls {
-  const { UPSTREAM_URL, UPSTREAM_CA_FILE, UPSTREAM_CERT_FILE, UPSTREAM_KEY_FILE } = variables
-  const isPlain = !/^https:/i.test(UPSTREAM_URL)
-  for (const [name, path] of Object.entries({ UPSTREAM_CA_FILE, UPSTREAM_CERT_FILE, UPSTREAM_KEY_FILE })) {
-    if (path !== undefined && isPlain) {
-      faults.add(name, 'is set and UPSTREAM_URL is not https', 'Use https in UPSTREAM_URL, or remove it.')
-    }
+/**
+ * @param prefix Of the tracking server's variables: `UPSTREAM_`, or `UPSTREAM_STAGING_` for a further one.
+ * @param files The variables, without it.
+ */
+export function readUpstreamTls(
+  prefix: string,
+  { URL: url, CA_FILE, CERT_FILE, KEY_FILE }: UpstreamFiles,
+  source: Source,
+  faults: FaultList,
+): UpstreamTls {
+  for (const [key, path] of Object.entries({ CA_FILE, CERT_FILE, KEY_FILE })) {
+    if (path === undefined || /^https:/i.test(url)) continue
+    const remedy = `Use https in ${prefix}URL, or remove it.`
+    faults.add(`${prefix}${key}`, `is set and ${prefix}URL is not https`, remedy)
   }
   return {
-    authorities: readAuthorityFile('UPSTREAM_CA_FILE', UPSTREAM_CA_FILE, source, faults),
-    certificate: readPair(
-      ['UPSTREAM_CERT_FILE', UPSTREAM_CERT_FILE],
-      ['UPSTREAM_KEY_FILE', UPSTREAM_KEY_FILE],
-      source,
-      faults,
-    ),
+    authorities: readAuthorityFile(`${prefix}CA_FILE`, CA_FILE, source, faults),
+    certificate: readPair([`${prefix}CERT_FILE`, CERT_FILE], [`${prefix}KEY_FILE`, KEY_FILE], source, faults),
   }
+}
+
+type UpstreamFiles = { readonly URL: string } & {
+  readonly [key in 'CA_FILE' | 'CERT_FILE' | 'KEY_FILE']?: string | undefined
 }
 
 /** What the file holds, if it holds certificates and nothing else that claims to be one. */

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { UPSTREAM_ID } from '../policy/workspace-name.ts'
 import { flag, integer, list, type Note, oneOf, optionalText, text } from './note.ts'
 
 const DAY = 86_400
@@ -152,6 +153,15 @@ const upstream = {
     description: 'PEM file with its private key, not encrypted.',
     example: '/etc/mlflow-auth-gateway/upstream.key',
   }),
+  UPSTREAMS: Type.Array(Type.String({ pattern: `^${UPSTREAM_ID}$` }), {
+    default: [],
+    uniqueItems: true,
+    section: 'Tracking server',
+    description:
+      'Ids of further tracking servers behind this gateway, comma-separated, lower-case, such as `staging`. Each has its own variables with its id in the name, `UPSTREAM_STAGING_URL` and `UPSTREAM_STAGING_PUBLIC_URL` at least; rights on it are given in its workspaces, `staging/default`.',
+    expect: 'lower-case ids of letters and digits, comma-separated, each once',
+    example: 'staging',
+  } satisfies Note & { default: string[]; uniqueItems: boolean }),
   UPSTREAM_TIMEOUT: integer({
     section: 'Tracking server',
     default: 120,

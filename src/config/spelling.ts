@@ -1,6 +1,8 @@
+import type { TObject } from 'typebox'
 import type { FaultList } from './fault.ts'
 import { GoogleSchema, ProviderSchema } from './provider-schema.ts'
 import { GatewaySchema } from './schema.ts'
+import { UpstreamSchema } from './upstream-schema.ts'
 import { type Source, variablesOf } from './variables.ts'
 
 /** Prefixes nobody else uses: an unknown variable under them is a fault even if it resembles none of ours. */
@@ -15,26 +17,29 @@ const KUBERNETES_PORT = /^(?:tcp|udp|sctp):\/\//
  * Adds a fault for every variable that looks meant for the gateway and is not read by it: a misspelt switch that
  * silently stays at its default is worse than no start.
  *
- * @param oidcPrefixes The prefixes in use, `OIDC_` for a single provider, else one per id such as `OIDC_CORP_`.
+ * @param prefixes Those in use: `OIDC_` for a single provider, else one per id such as `OIDC_CORP_`; `UPSTREAM_STAGING_`.
  */
-export function checkSpelling(source: Source, oidcPrefixes: readonly string[], faults: FaultList): void {
-  const known = knownNames(oidcPrefixes)
+export function checkSpelling(source: Source, prefixes: Prefixes, faults: FaultList): void {
+  const known = knownNames(prefixes)
   for (const [name, value] of Object.entries(source.env)) {
     if (value === undefined || value === '' || known.has(name)) continue
     const suggestion = nearest(name, known)
     if (!OUR_PREFIXES.test(name)) {
       if (suggestion !== undefined) addMisspelling(name, suggestion, faults)
     } else if (!KUBERNETES_SERVICE.test(name) && !(name.endsWith('_PORT') && KUBERNETES_PORT.test(value))) {
-      addUnknown(name, suggestion, oidcPrefixes, faults)
+      addUnknown(name, suggestion, prefixes, faults)
     }
   }
 }
 
-function knownNames(oidcPrefixes: readonly string[]): Set<string> {
+type Prefixes = { readonly oidc: readonly string[]; readonly upstream: readonly string[] }
+
+function knownNames({ oidc, upstream }: Prefixes): Set<string> {
   const groups = [
     variablesOf(GatewaySchema),
     variablesOf(GoogleSchema, 'GOOGLE_'),
-    ...oidcPrefixes.map((prefix) => variablesOf(ProviderSchema, prefix)),
+    ...oidc.map((prefix) => variablesOf(ProviderSchema, prefix)),
+    ...upstream.map((prefix) => variablesOf(UpstreamSchema, prefix)),
   ]
   const names = new Set<string>()
   for (const { name, variable } of groups.flat()) {
@@ -47,13 +52,17 @@ function knownNames(oidcPrefixes: readonly string[]): Set<string> {
 function addUnknown(
   name: string,
   suggestion: string | undefined,
-  oidcPrefixes: readonly string[],
+  { oidc }: Prefixes,
   faults: FaultList,
 ): void {
-  const id = unlistedProvider(name)
-  if (id !== undefined && !oidcPrefixes.includes(`OIDC_${id.toUpperCase()}_`)) {
+  const id = unlisted(name, 'OIDC', ProviderSchema)
+  const upstream = unlisted(name, 'UPSTREAM', UpstreamSchema)
+  if (id !== undefined && !oidc.includes(`OIDC_${id.toUpperCase()}_`)) {
     const remedy = `Add ${id} to OIDC_PROVIDERS, or remove the variable.`
     faults.add(name, `belongs to the provider ${id}, which OIDC_PROVIDERS does not list`, remedy)
+  } else if (upstream !== undefined) {
+    const remedy = `Add ${upstream} to UPSTREAMS, or remove the variable.`
+    faults.add(name, `belongs to the tracking server ${upstream}, which UPSTREAMS does not list`, remedy)
   } else if (suggestion !== undefined) {
     addMisspelling(name, suggestion, faults)
   } else if (variablesOf(ProviderSchema, 'OIDC_').some((known) => known.name === name)) {
@@ -72,10 +81,10 @@ function addMisspelling(name: string, suggestion: string, faults: FaultList): vo
 }
 
 /** `corp` for OIDC_CORP_ISSUER and OIDC_CORP_CLIENT_SECRET_FILE. */
-function unlistedProvider(name: string): string | undefined {
-  for (const { key, variable } of variablesOf(ProviderSchema)) {
+function unlisted(name: string, kind: 'OIDC' | 'UPSTREAM', schema: TObject): string | undefined {
+  for (const { key, variable } of variablesOf(schema)) {
     const suffix = variable.secret === true ? `${key}(?:_FILE)?` : key
-    const match = new RegExp(`^OIDC_([A-Z][A-Z0-9]{0,31})_${suffix}$`).exec(name)
+    const match = new RegExp(`^${kind}_([A-Z][A-Z0-9]{0,31})_${suffix}$`).exec(name)
     if (match?.[1] !== undefined) return match[1].toLowerCase()
   }
   return undefined

@@ -22,6 +22,11 @@ export function createHostCheck(allowed: readonly string[]): (host: string) => b
   }
 }
 
+/** The name in a Host header as `URL.hostname` spells it, without the port; undefined if it is none. */
+export function canonicalHostname(host: string): string | undefined {
+  return canonical(host.toLowerCase())?.name
+}
+
 type Host = { readonly name: string; readonly full: string }
 
 function canonical(host: string): Host | undefined {

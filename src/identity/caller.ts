@@ -1,5 +1,6 @@
 import type { Access } from '../policy/access.ts'
 import { DEFAULT_WORKSPACE } from '../policy/grants.ts'
+import { isWorkspaceName, type WorkspaceName, workspaceOn } from '../policy/workspace-name.ts'
 import type { Credential, Principal } from './principal.ts'
 
 /** Who makes a request, what they may do, and what proved it. */
@@ -7,8 +8,8 @@ export type Caller = {
   readonly principal: Principal
   /** In the workspace that the request is about. */
   readonly access: Access
-  /** In each workspace other than the default one that they hold a grant in. */
-  readonly workspaces?: ReadonlyMap<string, Access> | undefined
+  /** In each other workspace that they hold a grant in, and in the default one of each further tracking server. */
+  readonly workspaces?: ReadonlyMap<WorkspaceName, Access> | undefined
   readonly credential: Credential
 }
 
@@ -21,7 +22,7 @@ export type Placed = Pick<Caller, 'principal' | 'access' | 'workspaces'>
  * @returns Undefined for one that they hold nothing in, whether there is one of that name or not. An administrator is
  *   judged by no grant.
  */
-export function enter<P extends Placed>(workspace: string, somebody: P): P | undefined {
+export function enter<P extends Placed>(workspace: WorkspaceName, somebody: P): P | undefined {
   if (workspace === DEFAULT_WORKSPACE) return somebody
   const access = somebody.workspaces?.get(workspace)
   if (access !== undefined) return { ...somebody, access }
@@ -29,7 +30,7 @@ export function enter<P extends Placed>(workspace: string, somebody: P): P | und
 }
 
 /** True for whoever administers the gateway or, by a grant, that workspace. Asked of somebody who has entered none. */
-export function administers({ principal, access, workspaces }: Placed, workspace: string): boolean {
+export function administers({ principal, access, workspaces }: Placed, workspace: WorkspaceName): boolean {
   if (principal.isAdmin) return true
   const there = workspace === DEFAULT_WORKSPACE ? access : workspaces?.get(workspace)
   return there?.isAdministrator === true
@@ -42,7 +43,18 @@ export function administeredBy(somebody: Placed): readonly string[] {
   return names.filter((name) => administers(byGrant, name)).toSorted()
 }
 
-/** True for a workspace that the caller may see: the default one, those they hold a grant in, all for administrators. */
-export function isMemberOf({ principal, workspaces }: Placed, workspace: string): boolean {
-  return principal.isAdmin || workspace === DEFAULT_WORKSPACE || workspaces?.has(workspace) === true
+/**
+ * Tells workspaces of one tracking server, by their names there, that somebody may see: the default one, those they hold a
+ * grant in, all for administrators.
+ *
+ * @param server The id of a further tracking server, or undefined.
+ */
+export function membershipOn(
+  server: string | undefined,
+  { principal, workspaces }: Placed,
+): (workspace: string) => boolean {
+  return (workspace) =>
+    principal.isAdmin ||
+    workspace === DEFAULT_WORKSPACE ||
+    (isWorkspaceName(workspace) && workspaces?.has(workspaceOn(server, workspace)) === true)
 }

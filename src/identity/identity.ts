@@ -56,6 +56,11 @@ export type Identity = {
   readonly providers: ReadonlyMap<string, Provider>
   readonly transactions: LoginTransactions
   readonly identify: Identifier
+  /**
+   * The same people and credentials at the address of a further tracking server. Below the main address the browser has one
+   * sign-in for both; under a host name of its own it has another.
+   */
+  at(publicUrl: URL): Identity
   recordSignIn(signIn: SignIn): ReturnType<typeof recordSignIn>
   /** Ends a session, here at once. */
   endSession(sid: string): Promise<void>
@@ -76,7 +81,6 @@ export type Identity = {
 export async function createIdentity(options: IdentityOptions): Promise<Identity> {
   const { config, store, directory, now, onFault } = options
   const { gatewaySecret: secret, publicUrl } = config
-  const cookies = cookieSettings(publicUrl)
   const issuer = ownIssuer(publicUrl)
   const cache = createCredentialCache({ now, use: options.measurements?.credentials })
   const keyring = await createKeyring({ store, secret, now, tokenMaxTtl: config.accessTokenMaxTtl })
@@ -91,7 +95,6 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
     ...{ sessions, people, directory, providers, now, onFault },
     ...{ cookies: sessionCookies, tokens: sessionTokens, tokenTtl: config.sessionTokenTtl },
   })
-  const verifySession = createSessionVerifier({ cookies, cache, sessionTokens, sessions, renewal, now })
   const bearers = { issuer, cache, accessTokens, tokens: store.tokens, people, directory }
   const verifyBearer = createBearerVerifier({ ...bearers, providers: providers.values() })
   const keys = createFollower({
@@ -102,19 +105,21 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
     },
     onFault,
   })
-  let unfollow = () => {}
-  return {
-    ...{ cookies, keyring, accessTokens, sessionTokens, sessions, sessionCookies, providers },
-    transactions: createLoginTransactions({ secret, now, prefix: cookies.transactionPrefix }),
-    identify: createIdentifier({
-      publicUrl,
+  const atAddress = (address: URL): Pick<Identity, 'cookies' | 'transactions' | 'identify'> => {
+    const cookies = cookieSettings(address.origin === publicUrl.origin ? publicUrl : address)
+    const verifySession = createSessionVerifier({ cookies, cache, sessionTokens, sessions, renewal, now })
+    const verifiers = { verifyBearer, verifySession, tokenUse }
+    return {
       cookies,
-      cache,
-      directory,
-      verifyBearer,
-      verifySession,
-      tokenUse,
-    }),
+      transactions: createLoginTransactions({ secret, now, prefix: cookies.transactionPrefix }),
+      identify: createIdentifier({ publicUrl: address, cookies, cache, directory, ...verifiers }),
+    }
+  }
+  let unfollow = () => {}
+  const identity: Identity = {
+    ...{ keyring, accessTokens, sessionTokens, sessions, sessionCookies, providers },
+    ...atAddress(publicUrl),
+    at: (address) => ({ ...identity, ...atAddress(address), start() {}, async stop() {} }),
     recordSignIn: (signIn) =>
       recordSignIn(signIn, { people, directory, now, absoluteTtl: config.sessionAbsoluteTtl }),
     async endSession(sid) {
@@ -140,6 +145,7 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
       await tokenUse.stop()
     },
   }
+  return identity
 }
 
 function createProviders(options: IdentityOptions): ReadonlyMap<string, Provider> {

@@ -4,21 +4,23 @@ import { GatewayError } from '../errors.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Lookup } from '../mlflow/lookup.ts'
 import type { Directory } from '../policy/directory.ts'
+import { type WorkspaceConfig, type WorkspaceName, workspaceOn } from '../policy/workspace-name.ts'
 import type { StoredGrant } from '../store/grant-row.ts'
 import type { Person } from '../store/people.ts'
 import { type PlacedRole, placeIdOf } from '../store/role-holdings.ts'
 import type { Store } from '../store/store.ts'
 import type { Parameters } from './parameters.ts'
+import { workspaceNamed } from './workspace.ts'
 
 /** What the routes work on; made once, at start. */
 export type AuthServices = {
   readonly store: Pick<Store, 'people' | 'roles' | 'publicIds'>
   readonly directory: Pick<Directory, 'resolve'>
   readonly lookup: Lookup
-  readonly config: Pick<
-    Config,
-    'providers' | 'adminUsers' | 'adminGroups' | 'workspaces' | 'defaultPermission'
-  >
+  readonly config: Pick<Config, 'providers' | 'adminUsers' | 'adminGroups' | 'defaultPermission'> &
+    WorkspaceConfig
+  /** The id of the tracking server that it is asked for, if it is a further one. */
+  readonly server: string | undefined
 }
 
 /** A request to MLflow's auth API: who makes it, and what it says. */
@@ -26,7 +28,7 @@ export type Ask = {
   /** With what they may do in the workspace. */
   readonly caller: Caller
   /** The one that the request was sent to; a role is in its own. */
-  readonly workspace: string
+  readonly workspace: WorkspaceName
   readonly parameters: Parameters
   readonly services: AuthServices
 }
@@ -93,7 +95,20 @@ async function roleOf(
   { roleId, grant }: { readonly roleId: string; readonly grant: StoredGrant },
   { roles }: Pick<Store, 'roles'>,
 ): Promise<PlacedRole | undefined> {
-  return (await roles.find(placeIdOf(roleId, grant.workspace))) ?? roles.find(roleId)
+  const placed = await roles.find(placeIdOf(roleId, grant.workspace))
+  if (placed !== undefined) return placed
+  const role = await roles.find(roleId)
+  // A personal role is in each workspace for what it grants there, and for nothing else.
+  return role?.ownerUserId === undefined ? role : undefined
+}
+
+/**
+ * The workspace that a parameter names, by MLflow's name for it.
+ *
+ * @throws {GatewayError} `ERR_INVALID_PARAMETER` for what is none.
+ */
+export function askedWorkspace({ parameters, services: { config, server } }: Ask): WorkspaceName {
+  return workspaceNamed(workspaceOn(server, parameters.text('workspace')), config)
 }
 
 /** Every role a person holds, in whichever way. */

@@ -1,17 +1,17 @@
 import { assertNotLonger } from '../admin/limits.ts'
 import { GatewayError } from '../errors.ts'
 import { satisfies } from '../policy/access.ts'
+import { placeOf } from '../policy/workspace-name.ts'
 import type { PlacedRole } from '../store/role-holdings.ts'
-import { type Ask, askedGrant, askedRole, assertByHand, type Done } from './ask.ts'
+import { type Ask, askedGrant, askedRole, askedWorkspace, assertByHand, type Done } from './ask.ts'
 import { readLevel, readPattern, readType } from './pattern.ts'
 import { mayView } from './standing.ts'
 import { audited, numbersFor, permissionJson, permissionsJson, roleJson } from './wire.ts'
-import { workspaceNamed } from './workspace.ts'
 
 export async function createRole(ask: Ask): Promise<Done> {
   const { parameters, services } = ask
   const name = parameters.text('name')
-  const workspace = workspaceNamed(parameters.text('workspace'), services.config)
+  const workspace = askedWorkspace(ask)
   const description = parameters.optionalText('description')
   const made = await services.store.roles.create({ name, description, workspace })
   const role = { ...made, workspace, placeId: made.id }
@@ -34,7 +34,7 @@ export async function listRoles(ask: Ask): Promise<Done> {
   const isVisible = await mayView(ask)
   const all = await services.store.roles.listAll()
   const roles = all.filter(
-    (role) => (workspaces.size === 0 || workspaces.has(role.workspace)) && isVisible(role),
+    (role) => (workspaces.size === 0 || workspaces.has(placeOf(role.workspace).workspace)) && isVisible(role),
   )
   const numbers = await numbersFor(services, roles)
   return { answer: { roles: roles.map((role) => roleJson(role, numbers)) } }

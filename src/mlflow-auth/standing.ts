@@ -1,10 +1,10 @@
 import { GatewayError, isGatewayError } from '../errors.ts'
 import { satisfies } from '../policy/access.ts'
+import { placesNamed, type WorkspaceName } from '../policy/workspace-name.ts'
 import type { PlacedRole } from '../store/role-holdings.ts'
-import { type Ask, askedGrant, askedRole, heldRoles, personCalled } from './ask.ts'
+import { type Ask, askedGrant, askedRole, askedWorkspace, heldRoles, personCalled } from './ask.ts'
 import { levelOn } from './level.ts'
 import { readPattern, readType } from './pattern.ts'
-import { workspaceNamed } from './workspace.ts'
 
 /**
  * Who may make a request: one of these stands in each row of `routes.ts`. They follow MLflow's own validators
@@ -102,9 +102,17 @@ export function grantableType({ parameters }: Ask): ReturnType<typeof readType> 
 }
 
 /** Workspaces in which the caller manages roles and people by a grant; administrators of the gateway need none. */
-export async function administeredWorkspaces({ caller, services }: Ask): Promise<ReadonlySet<string>> {
+export async function administeredWorkspaces({ caller, services }: Ask): Promise<ReadonlySet<WorkspaceName>> {
   const roles = await heldRoles(caller.principal.userId, services)
-  return new Set(roles.filter(makesAdministrator).map(({ workspace }) => workspace))
+  return administeredBy(roles, services)
+}
+
+function administeredBy(
+  roles: readonly PlacedRole[],
+  { config }: Ask['services'],
+): ReadonlySet<WorkspaceName> {
+  const names = roles.filter(makesAdministrator).map(({ workspace }) => workspace)
+  return new Set(names.flatMap((name) => placesNamed(name, config.upstreams)))
 }
 
 function makesAdministrator({ grants }: PlacedRole): boolean {
@@ -116,14 +124,14 @@ export async function mayView({ caller, services }: Ask): Promise<(role: PlacedR
   if (caller.principal.isAdmin) return () => true
   const held = await heldRoles(caller.principal.userId, services)
   const own = new Set(held.map(({ id }) => id))
-  const administered = new Set(held.filter(makesAdministrator).map(({ workspace }) => workspace))
+  const administered = administeredBy(held, services)
   return ({ id, workspace }) => own.has(id) || administered.has(workspace)
 }
 
 async function workspaceOf(ask: Ask): Promise<string> {
   if (ask.parameters.has('role_id')) return (await askedRole(ask)).workspace
   if (ask.parameters.has('role_permission_id')) return (await askedGrant(ask)).role.workspace
-  return workspaceNamed(ask.parameters.text('workspace'), ask.services.config)
+  return askedWorkspace(ask)
 }
 
 /** What does not exist is refused as what may not be seen. */

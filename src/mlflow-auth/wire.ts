@@ -1,5 +1,6 @@
 import type { AuditedResource } from '../audit/event.ts'
 import type { Grant } from '../policy/grants.ts'
+import { placeOf } from '../policy/workspace-name.ts'
 import type { StoredGrant } from '../store/grant-row.ts'
 import type { Person } from '../store/people.ts'
 import type { PlacedRole } from '../store/role-holdings.ts'
@@ -43,7 +44,7 @@ export function roleJson(role: PlacedRole, numbers: Numbers) {
   return {
     id: numberOf(numbers, role.placeId),
     name: roleName(role, numbers),
-    workspace: role.workspace,
+    workspace: placeOf(role.workspace).workspace,
     description: role.description ?? null,
     permissions: permissionsJson(role, numbers),
   }
@@ -75,7 +76,7 @@ export function heldPermissions(roles: readonly PlacedRole[], numbers: Numbers) 
     role.grants.map((grant) => ({
       role_id: numberOf(numbers, role.placeId),
       role_name: roleName(role, numbers),
-      workspace: role.workspace,
+      workspace: placeOf(role.workspace).workspace,
       resource_type: grant.resourceType,
       resource_pattern: writePattern(grant),
       permission: grant.level,

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Caller } from '../identity/caller.ts'
 import type { Demand } from '../policy/decide.ts'
+import type { WorkspaceName } from '../policy/workspace-name.ts'
 import type { Jobs } from '../store/jobs.ts'
 import type { EffectContext } from './effects.ts'
 import type { Lookup } from './lookup.ts'
@@ -10,8 +11,10 @@ import type { Upstream } from './upstream.ts'
 
 /** What every step may use; made once, at start. */
 export type Services = {
-  /** The workspace that all of it is about; absent where none are kept apart. */
-  readonly workspace?: string | undefined
+  /** The id of the tracking server, if it is a further one. */
+  readonly server: string | undefined
+  /** The workspace that all of it is about; absent for the only one there is. */
+  readonly workspace?: WorkspaceName | undefined
   readonly upstream: Upstream
   /** The same with connections of its own, for those who are not signed in: however many they hold, the others have theirs. */
   readonly publicUpstream: Upstream
@@ -46,8 +49,8 @@ export type Exchange = {
   /** Address of the client, as far as a trusted proxy or the connection tells. */
   readonly remoteAddress: string
   operation?: Operation
-  /** The workspace that the request names; absent while workspaces are off. */
-  workspace?: string | undefined
+  /** The workspace that the request names; absent for the only one there is. */
+  workspace?: WorkspaceName | undefined
   /** Template of the path that matched. */
   path?: string
   /** Absent on what is open to anybody. */

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { GatewayError, isGatewayError } from '../errors.ts'
-import { type Caller, isMemberOf } from '../identity/caller.ts'
+import { type Caller, membershipOn } from '../identity/caller.ts'
 import { decide } from '../policy/decide.ts'
 import { type Call, upstreamTarget } from './call.ts'
 import { applyEffects, createFirst } from './effects.ts'
@@ -98,7 +98,7 @@ function listed(
   return listReadable(call, call.operation.list, {
     caller: {
       ...{ userId, username, isAdmin, access: caller.access },
-      isMemberOf: (name) => isMemberOf(caller, name),
+      isMemberOf: membershipOn(services.server, caller),
     },
     lookup: services.lookup,
     ownJobs: () => services.jobs.startedBy(userId),

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import { type Caller, isMemberOf } from '../identity/caller.ts'
+import { type Caller, membershipOn } from '../identity/caller.ts'
 import { ALLOW, decide, metBy } from '../policy/decide.ts'
 import { withAuthorTag } from './author-tag.ts'
 import { announcesBody, checkLength, readWholeBody } from './body.ts'
@@ -125,7 +125,7 @@ export async function judge(exchange: Exchange, call: Call, services: Services):
       holding,
       username,
       workspace: services.workspace,
-      isMemberOf: (name) => isMemberOf(caller, name),
+      isMemberOf: membershipOn(services.server, caller),
       ownsJob: (jobId) => services.jobs.isOwner(userId, jobId),
       operationNamed,
     })

@@ -1,5 +1,5 @@
 import type { Measurements } from '../audit/measurements.ts'
-import type { Config } from '../config.ts'
+import type { Config, UpstreamConfig } from '../config.ts'
 import { assetPath, shellScripts } from '../console/assets.ts'
 import { commonHeaders, mlflowPageHeaders } from '../console/headers.ts'
 import type { Directory } from '../policy/directory.ts'
@@ -16,27 +16,45 @@ const PUBLIC_CONNECTIONS = 64
 
 export type ServicesOptions = {
   readonly config: Config
+  readonly server: TrackingServer
   readonly store: Store
   readonly directory: Pick<Directory, 'refresh' | 'onChange'>
   readonly measurements: Measurements
 }
 
+/** A tracking server as the configuration has it; the one at `UPSTREAM_URL` has no id. */
+export type TrackingServer = UpstreamConfig & { readonly id: string | undefined }
+
+/** The tracking server at `UPSTREAM_URL`. */
+export function mainServer(config: Config): TrackingServer {
+  return { ...config, id: undefined }
+}
+
 /** What every step of a request to MLflow may use, and what it depends on. */
 export type MlflowServices = {
+  readonly server: TrackingServer
   readonly services: Services
   readonly workspaces: Workspaces
   readonly version: UpstreamVersion
 }
 
 /** Made once, at start; asks MLflow nothing. */
-export function createServices({ config, store, directory, measurements }: ServicesOptions): MlflowServices {
+export function createServices({
+  config,
+  server,
+  store,
+  directory,
+  measurements,
+}: ServicesOptions): MlflowServices {
   const { upstreamAnswered: onAnswer, lookups: use } = measurements
-  const { upstreamUrl: url, upstreamHost: host, upstreamTls: tls, upstreamTimeout: idleTimeout } = config
+  const { upstreamUrl: url, upstreamHost: host, upstreamTls: tls, publicUrl } = server
+  const { upstreamTimeout: idleTimeout } = config
   const reached = { url, host, tls, idleTimeout, onAnswer }
   const upstream = createUpstream({ ...reached, onConnect: () => version.readSoon() })
   const version = createUpstreamVersion({ upstream })
   const lookup = createLookup({ upstream, use })
   const services: Services = {
+    server: server.id,
     upstream,
     publicUpstream: createUpstream({ ...reached, connections: PUBLIC_CONNECTIONS }),
     lookup,
@@ -55,16 +73,17 @@ export function createServices({ config, store, directory, measurements }: Servi
     trustAuthorship: config.trustAuthorship,
     isUsername: store.people.isCalled,
     shellHeaders: Object.entries(mlflowPageHeaders(config.artifactScripts)).flat(),
-    shellScripts: shellScripts(config.uiBadge).map((name) => assetPath(config.publicUrl, name)),
-    securityHeaders: Object.entries(commonHeaders(config.publicUrl)).flat(),
+    shellScripts: shellScripts(config.uiBadge).map((name) => assetPath(publicUrl, name)),
+    securityHeaders: Object.entries(commonHeaders(publicUrl)).flat(),
   }
   const workspaces = createWorkspaces({
-    isOn: config.workspaces,
+    upstream: server.id,
+    isOn: server.workspaces,
     services,
     createLookup: (own) => createLookup({ upstream: own, use }),
   })
   directory.onChange(({ kind, key }) => {
     if (kind === 'experiment' || kind === 'model' || kind === 'resource') workspaces.forget(kind, key)
   })
-  return { services, workspaces, version }
+  return { server, services, workspaces, version }
 }

@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache'
 import { GatewayError } from '../errors.ts'
 import { type Caller, enter } from '../identity/caller.ts'
 import { DEFAULT_WORKSPACE } from '../policy/grants.ts'
+import { isWorkspaceName, placeOf, type WorkspaceName, workspaceOn } from '../policy/workspace-name.ts'
 import type { Roles } from '../store/roles.ts'
 import type { Services } from './exchange.ts'
 import type { Lookup } from './lookup.ts'
@@ -12,14 +13,6 @@ import type { Upstream, UpstreamRequest } from './upstream.ts'
 /** Says which workspace a request is about; MLflow believes whatever it says (`WORKSPACE_HEADER_NAME`, 3.17.2). */
 const HEADER = 'x-mlflow-workspace'
 
-/** Names as MLflow takes them (`WorkspaceNameValidator`, 3.17.2): each in one spelling. */
-const NAME = /^(?=.{2,63}$)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/
-
-/** True for what can be the name of a workspace. */
-export function isWorkspaceName(name: string): boolean {
-  return NAME.test(name)
-}
-
 /** Workspaces that are kept ready; what is heard of the others is asked again. */
 const MOST_READY = 200
 
@@ -28,21 +21,21 @@ export type Place = { readonly services: Services; readonly caller: Caller }
 
 export type Workspaces = {
   /**
-   * The workspace that a request names, the default one if none; undefined while workspaces are off.
+   * The workspace that a request names, the default one if none; undefined for the only one there is.
    *
    * @throws {GatewayError} `ERR_INVALID_PARAMETER` for what is no name, or any while workspaces are off;
    *   `ERR_AMBIGUOUS_REQUEST` for several.
    */
-  readonly named: (request: IncomingMessage) => string | undefined
+  readonly named: (request: IncomingMessage) => WorkspaceName | undefined
   /**
    * Takes a caller to a workspace; everywhere, if it is undefined.
    *
    * @throws {GatewayError} `ERR_PERMISSION_DENIED` (reason `no_such_membership`) for one that the caller holds nothing in,
    *   whether there is one of that name or not.
    */
-  readonly enter: (workspace: string | undefined, caller: Caller) => Place
-  /** What is used there, whoever asks; everywhere, if it is undefined. */
-  readonly services: (workspace: string | undefined) => Services
+  readonly enter: (workspace: WorkspaceName | undefined, caller: Caller) => Place
+  /** What is used there, whoever asks; everywhere, if it is undefined. The workspace is one of this tracking server. */
+  readonly services: (workspace: WorkspaceName | undefined) => Services
   /** What may have changed is forgotten wherever it was heard of. */
   readonly forget: Lookup['forget']
   /** Entries kept of each kind, over all workspaces. */
@@ -50,6 +43,9 @@ export type Workspaces = {
 }
 
 type Options = {
+  /** The id of a further tracking server, or undefined. */
+  readonly upstream: string | undefined
+  /** Whether the tracking server keeps workspaces apart. */
   readonly isOn: boolean
   /** As they are without workspaces. */
   readonly services: Services
@@ -57,19 +53,20 @@ type Options = {
 }
 
 /** Keeps workspaces apart: what is sent, heard, granted and paged through in one is of no use in another. */
-export function createWorkspaces({ isOn, services, createLookup }: Options): Workspaces {
-  const ready = new LRUCache<string, Services>({ max: MOST_READY })
-  const servicesIn = (workspace: string): Services => {
+export function createWorkspaces({ upstream, isOn, services, createLookup }: Options): Workspaces {
+  const ready = new LRUCache<WorkspaceName, Services>({ max: MOST_READY })
+  const servicesIn = (workspace: WorkspaceName): Services => {
+    if (upstream === undefined && !isOn) return services
     const known = ready.get(workspace)
     if (known !== undefined) return known
-    const made = placed(services, workspace, createLookup)
+    const made = placed(services, workspace, isOn ? createLookup : undefined)
     ready.set(workspace, made)
     return made
   }
   return {
     named: (request) => {
       const workspace = readWorkspace(request, isOn)
-      return isOn ? workspace : undefined
+      return isOn || upstream !== undefined ? workspaceOn(upstream, workspace) : undefined
     },
     enter: (workspace, caller) => {
       if (workspace === undefined) return { services, caller }
@@ -122,24 +119,26 @@ export function notAMember(workspace: string): GatewayError {
   return new GatewayError('ERR_PERMISSION_DENIED', message, { reason: 'no_such_membership' })
 }
 
+/** @param createLookup Undefined where the tracking server has but one workspace: then it is told of none. */
 function placed(
   services: Services,
-  workspace: string,
-  createLookup: (upstream: Upstream) => Lookup,
+  workspace: WorkspaceName,
+  createLookup: Options['createLookup'] | undefined,
 ): Services {
-  const upstream = sentTo(services.upstream, workspace)
+  const upstream = createLookup === undefined ? services.upstream : sentTo(services.upstream, workspace)
   return {
     ...services,
     workspace,
     upstream,
-    lookup: createLookup(upstream),
+    lookup: createLookup?.(upstream) ?? services.lookup,
     pageTokens: tokensOf(services.pageTokens, workspace),
     effects: { ...services.effects, roles: rolesIn(services.effects.roles, workspace) },
   }
 }
 
 /** The same upstream, told each time which workspace it is about. The header is ours: none of a client's is forwarded (`headers.ts`). */
-export function sentTo(upstream: Upstream, workspace: string): Upstream {
+export function sentTo(upstream: Upstream, name: WorkspaceName): Upstream {
+  const { workspace } = placeOf(name)
   const own = (request: UpstreamRequest): UpstreamRequest => ({
     ...request,
     headers: [...request.headers, HEADER, workspace],
@@ -152,7 +151,7 @@ export function sentTo(upstream: Upstream, workspace: string): Upstream {
   }
 }
 
-function tokensOf(tokens: PageTokens, workspace: string): PageTokens {
+function tokensOf(tokens: PageTokens, workspace: WorkspaceName): PageTokens {
   const bound = (context: string) => JSON.stringify([workspace, context])
   return {
     seal: (position, context) => tokens.seal(position, bound(context)),
@@ -161,8 +160,9 @@ function tokensOf(tokens: PageTokens, workspace: string): PageTokens {
 }
 
 /** What is granted for something in a workspace counts there. */
-function rolesIn(roles: Roles, workspace: string): Roles {
+function rolesIn(roles: Roles, workspace: WorkspaceName): Roles {
   const { carry } = roles
+  const { upstream } = placeOf(workspace)
   return {
     ...roles,
     grant: (roleId, grant) => roles.grant(roleId, { ...grant, workspace }),
@@ -170,7 +170,7 @@ function rolesIn(roles: Roles, workspace: string): Roles {
       renameResource: (type, from, to) => carry.renameResource(type, from, to, workspace),
       forgetResource: (type, key) => carry.forgetResource(type, key, workspace),
       forgetCreators: (type, key) => carry.forgetCreators(type, key, workspace),
-      forgetWorkspace: carry.forgetWorkspace,
+      forgetWorkspace: (name) => carry.forgetWorkspace(workspaceOn(upstream, name)),
     },
   }
 }

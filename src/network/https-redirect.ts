@@ -8,8 +8,8 @@ export type RedirectAnswer = {
 }
 
 /**
- * Sends browsers that came by http to the same place by https (RFC 9110 §15.4.9), at PUBLIC_URL whatever host they
- * asked for. What carries a credential or a body is refused, since a program would follow the redirect and go on
+ * Sends browsers that came by http to the same place by https (RFC 9110 §15.4.9), at the public address whatever host
+ * they asked for. What carries a credential or a body is refused, since a program would follow the redirect and go on
  * sending both readable, without anybody noticing. No HSTS here: RFC 6797 §7.2 forbids it.
  */
 export function redirectToHttps(request: IncomingMessage, publicUrl: URL): RedirectAnswer {

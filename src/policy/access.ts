@@ -7,6 +7,7 @@ import {
   type Tier,
 } from './grants.ts'
 import { createNameIndex, type NameIndex, type NameRule } from './name-index.ts'
+import { namesFor, type WorkspaceName } from './workspace-name.ts'
 
 /** A named set of grants, as the store hands it over. */
 export type Role = { readonly id: string; readonly name: string; readonly grants: readonly Grant[] }
@@ -121,15 +122,15 @@ function unrestricted(validUntil: number): Access {
  */
 export function compileAccess(
   roles: readonly Role[],
-  options: { readonly defaultLevel: Level; readonly now: number; readonly workspace?: string },
+  options: { readonly defaultLevel: Level; readonly now: number; readonly workspace?: WorkspaceName },
 ): Access {
   const silent = new TypeIndex(options.defaultLevel)
   const spoken = new Map<GrantType, TypeIndex>()
   const index = (type: GrantType) => spoken.get(type) ?? silent
   let validUntil = Number.POSITIVE_INFINITY
-  const { workspace = DEFAULT_WORKSPACE } = options
+  const places = namesFor(options.workspace ?? DEFAULT_WORKSPACE)
   for (const grant of roles.flatMap((role) => role.grants)) {
-    if ((grant.workspace ?? DEFAULT_WORKSPACE) !== workspace) continue
+    if (!places.includes(grant.workspace ?? DEFAULT_WORKSPACE)) continue
     if (grant.expiresAt !== undefined) {
       if (grant.expiresAt <= options.now) continue
       validUntil = Math.min(validUntil, grant.expiresAt)

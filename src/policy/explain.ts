@@ -4,6 +4,7 @@ import { type Decision, type Demand, type DenyReason, decide, LEVEL_FOR } from '
 import { compileGlob } from './glob.ts'
 import { DEFAULT_WORKSPACE, type Grant, type GrantType, type Level } from './grants.ts'
 import { defaultLevelIn } from './member.ts'
+import { namesFor, type WorkspaceName } from './workspace-name.ts'
 
 /** A grant that speaks of what was asked about, with how the person comes to hold it. */
 export type ConsideredGrant = {
@@ -42,7 +43,7 @@ type Options = {
   /** Seconds since the epoch. */
   readonly now: number
   /** The one that the request would go to; the default one if absent. */
-  readonly workspace?: string | undefined
+  readonly workspace?: WorkspaceName | undefined
 }
 
 /**
@@ -90,11 +91,12 @@ function considered(
     governing,
   }: { readonly now: number; readonly workspace: string; readonly governing: Level },
 ): readonly ConsideredGrant[] {
+  const places = namesFor(workspace)
   const found = roles.flatMap((role) =>
     role.grants
       .filter(
         (grant) =>
-          (grant.workspace ?? DEFAULT_WORKSPACE) === workspace &&
+          places.includes(grant.workspace ?? DEFAULT_WORKSPACE) &&
           (grant.expiresAt ?? Number.POSITIVE_INFINITY) > now &&
           speaksOf(grant, resource),
       )

@@ -3,6 +3,7 @@ import type { Principal } from '../identity/principal.ts'
 import type { Membership } from '../store/membership.ts'
 import { type Access, compileAccess } from './access.ts'
 import { DEFAULT_WORKSPACE, type Level } from './grants.ts'
+import { isDefault, placesNamed, type WorkspaceName, workspaceOn } from './workspace-name.ts'
 
 /** The issuer of people an admin added who have not signed in yet; their subject is the user id. */
 export const LOCAL_ISSUER = 'urn:mlflow-auth-gateway'
@@ -11,8 +12,8 @@ export const LOCAL_ISSUER = 'urn:mlflow-auth-gateway'
 export type Member = {
   readonly principal: Principal
   readonly access: Access
-  /** What they may do in workspaces other than the default one: those that they hold a grant in. */
-  readonly workspaces: ReadonlyMap<string, Access>
+  /** What they may do in other workspaces: those that they hold a grant in, and the default ones of further tracking servers. */
+  readonly workspaces: ReadonlyMap<WorkspaceName, Access>
   /** Seconds since the epoch: when a grant counted in `access` expires; `Infinity` if none does. */
   readonly validUntil: number
 }
@@ -31,6 +32,8 @@ export type MemberConfig = {
   readonly adminGroups: readonly string[]
   readonly defaultPermission: Level
   readonly providers: readonly { readonly id: string; readonly issuer: string }[]
+  /** Tracking servers besides the one at `UPSTREAM_URL`. */
+  readonly upstreams: readonly { readonly id: string }[]
 }
 
 /** Makes a {@link Member} of what the store has of somebody; undefined for somebody who is to have nothing. */
@@ -47,7 +50,7 @@ export function createMemberCompiler(config: MemberConfig, now: () => number) {
       defaultLevel: defaultLevelIn(DEFAULT_WORKSPACE, membership, defaultPermission),
       now: now(),
     })
-    const workspaces = accessElsewhere(membership, defaultPermission, now())
+    const workspaces = accessElsewhere(membership, config, now())
     const ends = [access, ...workspaces.values()].map(({ validUntil }) => validUntil)
     const principal: Principal = {
       userId: person.id,
@@ -70,14 +73,19 @@ export function createMemberCompiler(config: MemberConfig, now: () => number) {
   }
 }
 
-/** Who holds something in a workspace has there what its members have; what everybody has is in the default one. */
+/** Who holds something in a workspace has there what its members have; what everybody has is in the default ones. */
 function accessElsewhere(
   membership: Membership,
-  defaultPermission: Level,
+  { defaultPermission, upstreams }: MemberConfig,
   now: number,
-): ReadonlyMap<string, Access> {
+): ReadonlyMap<WorkspaceName, Access> {
   const { roles } = membership
-  const names = new Set(roles.flatMap(({ grants }) => grants.flatMap(({ workspace }) => workspace ?? [])))
+  const held = new Set(roles.flatMap(({ grants }) => grants.flatMap(({ workspace }) => workspace ?? [])))
+  const names = new Set([
+    ...upstreams.map(({ id }) => workspaceOn(id, DEFAULT_WORKSPACE)),
+    ...[...held].flatMap((name) => placesNamed(name, upstreams)),
+  ])
+  names.delete(DEFAULT_WORKSPACE)
   return new Map(
     [...names].map((workspace) => [
       workspace,
@@ -90,17 +98,18 @@ function accessElsewhere(
 }
 
 /**
- * What is held in a workspace on all that no grant speaks of: by its members, in the default one by everybody.
+ * What is held in a workspace on all that no grant speaks of: by its members, in a default one by everybody.
  *
- * @param defaultPermission `DEFAULT_PERMISSION`: for the default workspace, where the policy file says nothing else.
+ * @param defaultPermission `DEFAULT_PERMISSION`: for the default workspaces, where the policy file says nothing else.
  */
 export function defaultLevelIn(
-  workspace: string,
+  workspace: WorkspaceName,
   policy: Pick<Membership, 'defaultPermission' | 'defaultPermissions'>,
   defaultPermission: Level,
 ): Level {
-  if (workspace === DEFAULT_WORKSPACE) return policy.defaultPermission ?? defaultPermission
-  return policy.defaultPermissions?.get(workspace) ?? 'NO_PERMISSIONS'
+  const own = policy.defaultPermissions?.get(workspace)
+  if (!isDefault(workspace)) return own ?? 'NO_PERMISSIONS'
+  return own ?? policy.defaultPermission ?? defaultPermission
 }
 
 /** True if a configured provider vouches, under the issuer it has today: an id that now stands for another issuer does not. */

@@ -4,6 +4,7 @@ import { isWithin } from './glob.ts'
 import { DEFAULT_WORKSPACE, describeGrant, type Grant } from './grants.ts'
 import type { Path, PolicyFault } from './policy-document.ts'
 import type { PolicyFile } from './policy-file.ts'
+import { isPlaceOrPlaces, placeOf, type WorkspaceConfig, type WorkspaceName } from './workspace-name.ts'
 
 /** Something in a file in order that does nothing, or not what it looks like; told like a fault. */
 export type PolicyFinding = PolicyFault
@@ -11,7 +12,7 @@ export type PolicyFinding = PolicyFault
 /** What of the configuration decides on what a file can do. */
 export type PolicySetting = {
   readonly providers: readonly { readonly id: string; readonly groupsClaim?: string | undefined }[]
-  readonly workspaces: boolean
+  readonly workspaces: WorkspaceConfig
 }
 
 export type FindingsContext = {
@@ -115,21 +116,30 @@ function coversAll(wide: Grant, narrow: Grant): boolean {
 }
 
 function outsideWorkspaces({ content }: PolicyFile, { setting }: FindingsContext): readonly Placed[] {
-  if (setting === undefined || setting.workspaces) return []
-  const problem = (name: string) => `is ${name}, while WORKSPACES is off: it has no effect`
-  const remedy = 'Turn WORKSPACES on, or leave it out.'
+  if (setting === undefined) return []
+  const lost = (name: WorkspaceName, path: Path) =>
+    isPlaceOrPlaces(name, setting.workspaces) ? [] : [{ path, ...outsideOf(name, setting.workspaces) }]
   return [
-    ...(content.workspaces ?? []).map(({ name }) => ({
-      path: ['workspaces', name],
-      problem: problem(name),
-      remedy,
-    })),
+    ...(content.workspaces ?? []).flatMap(({ name }) => lost(name, ['workspaces', name])),
     ...content.roles.flatMap(({ workspace = DEFAULT_WORKSPACE }, index) =>
-      workspace === DEFAULT_WORKSPACE
-        ? []
-        : { path: ['roles', index, 'workspace'], problem: problem(workspace), remedy },
+      lost(workspace, ['roles', index, 'workspace']),
     ),
   ]
+}
+
+function outsideOf(name: WorkspaceName, { upstreams }: WorkspaceConfig): Omit<Placed, 'path'> {
+  const { upstream } = placeOf(name)
+  const isKnown = upstream === undefined || upstreams.some(({ id }) => id === upstream)
+  if (!isKnown) {
+    const remedy = 'Add it to UPSTREAMS, or leave it out.'
+    return {
+      problem: `is ${name}, on a tracking server that UPSTREAMS does not list: it has no effect`,
+      remedy,
+    }
+  }
+  const variable = upstream === undefined ? 'WORKSPACES' : `UPSTREAM_${upstream.toUpperCase()}_WORKSPACES`
+  const remedy = `Turn ${variable} on, or leave it out.`
+  return { problem: `is ${name}, while ${variable} is off: it has no effect`, remedy }
 }
 
 function groupsUnheardOf({ document }: PolicyFile, { setting }: FindingsContext): readonly Placed[] {

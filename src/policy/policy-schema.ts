@@ -1,5 +1,6 @@
 import { type Static, type TOptional, type TSchema, Type } from 'typebox'
 import { GRANT_TYPES, type GrantType } from './grants.ts'
+import { UPSTREAM_ID } from './workspace-name.ts'
 
 /** What a fault in a policy file says the value should be; not part of the published schema. */
 type Expectation = { readonly expect: string }
@@ -125,8 +126,8 @@ const RoleNameSchema = Type.String({
   expect: 'a name of up to 255 characters that does not begin with ~ or have spaces around it',
 })
 
-/** As MLflow takes them. */
-export const WORKSPACE_NAME = '^(?=.{2,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?$'
+/** As MLflow takes them; before it the id of a further tracking server, or `*` for each. */
+export const WORKSPACE_NAME = `^((\\*|${UPSTREAM_ID})/)?(?=[^/]{2,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 
 const RoleSchema = Type.Object(
   {
@@ -134,8 +135,10 @@ const RoleSchema = Type.Object(
     workspace: Type.Optional(
       Type.String({
         pattern: WORKSPACE_NAME,
-        expect: 'the name of a workspace: 2 to 63 lower-case letters, digits and inner hyphens',
-        description: 'The workspace that the grants count in; the default one if left out. Needs WORKSPACES.',
+        expect:
+          'the name of a workspace: 2 to 63 lower-case letters, digits and inner hyphens, perhaps with a tracking server before it as in staging/default',
+        description:
+          'The workspace that the grants count in; the default one if left out. Needs WORKSPACES, or UPSTREAMS for one of a further tracking server (staging/default) or of each (*/default).',
       }),
     ),
     description: Type.Optional(Type.String({ maxLength: 1000, expect: 'a text of up to 1000 characters' })),

@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely'
 import { DEFAULT_WORKSPACE, type ResourceType } from '../policy/grants.ts'
+import { isDefault, namesFor } from '../policy/workspace-name.ts'
 import { toGrant } from './grant-row.ts'
 import {
   type Membership,
@@ -31,7 +32,7 @@ export type MembershipsQuery = {
 
 /**
  * What each of these people may do about these things, by username: as `readMembership`, but of the grants only those that
- * can speak of them, by key, by name or of all; elsewhere than in the default workspace all that are there, since holding
+ * can speak of them, by key, by name or of all; elsewhere than in a default workspace all that are there, since holding
  * any makes a member. As many statements however many people there are, and whatever they are in.
  */
 export async function readMemberships(
@@ -119,9 +120,9 @@ async function grantsAbout(trx: Transaction<Schema>, query: MembershipsQuery) {
     .selectFrom('grants')
     .selectAll()
     .where('role_id', 'in', heldBy(trx, query).select('roleId'))
-    .where('workspace', '=', about.workspace)
+    .where('workspace', 'in', [...namesFor(about.workspace)])
     .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', at)]))
-  if (about.workspace !== DEFAULT_WORKSPACE) return ofRoles.execute()
+  if (!isDefault(about.workspace)) return ofRoles.execute()
   const wide = ofRoles
     .where('resource_type', 'in', [about.type, 'workspace'])
     .where('match', 'in', ['any', 'name'])

@@ -2,6 +2,7 @@ import type { QueryCreator } from 'kysely'
 import type { ResourceRef } from '../policy/access.ts'
 import { compileGlob } from '../policy/glob.ts'
 import type { GrantType } from '../policy/grants.ts'
+import { namesFor } from '../policy/workspace-name.ts'
 import type { Database } from './database.ts'
 import type { ProviderName, ProviderRef } from './membership.ts'
 import type { Schema } from './schema.ts'
@@ -65,7 +66,7 @@ function rolesWithGrants(
   const valid = db
     .selectFrom('grants')
     .select('role_id')
-    .where('workspace', '=', workspace)
+    .where('workspace', 'in', [...namesFor(workspace)])
     .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', at)]))
   const wide = valid
     .where('match', '=', 'any')

@@ -12,6 +12,7 @@ const CONFIG: MemberConfig = {
   adminUsers: ['boss'],
   adminGroups: ['admins'],
   defaultPermission: 'NO_PERMISSIONS',
+  upstreams: [],
   providers: [{ id: 'oidc', issuer: 'https://issuer.invalid' }],
 }
 const ONE: ResourceRef = { type: 'experiment', key: '1', name: 'alpha/one' }

@@ -34,6 +34,7 @@ function foretell(policy: PolicyContent, last: number): Promise<Simulation> {
     adminUsers: ['oidc:admin'],
     adminGroups: [],
     defaultPermission: 'NO_PERMISSIONS',
+    upstreams: [],
     providers: PROVIDERS,
   } as const
   return simulate(

@@ -47,6 +47,7 @@ describe('the command line beside a running server', () => {
         adminUsers: [],
         adminGroups: [],
         defaultPermission: 'NO_PERMISSIONS',
+        upstreams: [],
         providers: [{ id: 'oidc', issuer: 'https://op.example' }],
       },
       now,

@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { isGatewayError } from '../../src/errors.ts'
-import { type Caller, isMemberOf } from '../../src/identity/caller.ts'
+import { type Caller, membershipOn } from '../../src/identity/caller.ts'
 import { argsInQuery, type Call } from '../../src/mlflow/call.ts'
 import { CATALOGUE, operationNamed } from '../../src/mlflow/catalogue.ts'
 import type { Exchange, Services } from '../../src/mlflow/exchange.ts'
@@ -250,7 +250,7 @@ beforeAll(async () => {
     createDirectory({
       store,
       now,
-      config: { adminUsers: [], adminGroups: [], defaultPermission, providers },
+      config: { adminUsers: [], adminGroups: [], defaultPermission, providers, upstreams: [] },
     }),
   )
   for (const [index, each] of fc.sample(granted, { numRuns: PEOPLE, seed: SEED }).entries()) {
@@ -386,7 +386,7 @@ async function visible(
   const response = await listReadable(callFor(operation.name, ask), list, {
     caller: {
       ...{ userId: principal.userId, username: principal.username, isAdmin: false, access },
-      isMemberOf: (workspace) => isMemberOf(caller, workspace),
+      isMemberOf: membershipOn(undefined, caller),
     },
     ...{ lookup, tokens, send, ownJobs: async () => new Set(['own']) },
   })

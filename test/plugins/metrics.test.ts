@@ -13,7 +13,10 @@ async function start() {
     cacheSizes: () => ({ tokens: 12, members: 3 }),
     unknownRoutes: () => 5,
     lockdown: () => 'closed',
-    upstreamVersion: () => '3.17.2',
+    upstreamVersions: () => [
+      { id: undefined, version: '3.17.2' },
+      { id: 'staging', version: undefined },
+    ],
     measurements,
     operating: {
       parts: async () => ({ store: true, upstream: false }),
@@ -57,6 +60,7 @@ describe('the metrics', () => {
       'gateway_cache_entries{cache="tokens"} 12',
       'gateway_unknown_routes_total 5',
       'gateway_upstream_info{version="3.17.2"} 1',
+      'gateway_upstream_info{version="unknown",upstream="staging"} 1',
     ]) {
       expect(lines).toContain(line)
     }

@@ -13,6 +13,7 @@ const CONFIG: DirectoryOptions['config'] = {
   adminUsers: [],
   adminGroups: [],
   defaultPermission: 'NO_PERMISSIONS',
+  upstreams: [],
   providers: [OIDC],
 }
 

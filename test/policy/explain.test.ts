@@ -174,7 +174,7 @@ describe('for any grants', () => {
     const compile = (defaultPermission: Level) =>
       createMemberCompiler(
         {
-          ...{ adminUsers: [], adminGroups: [], defaultPermission },
+          ...{ adminUsers: [], adminGroups: [], defaultPermission, upstreams: [] },
           providers: [{ id: 'oidc', issuer: 'https://issuer.invalid' }],
         },
         () => NOW,

@@ -105,6 +105,7 @@ async function rightsOf(store: Store, people: readonly Person[]): Promise<unknow
     adminUsers: [],
     adminGroups: [],
     defaultPermission: 'NO_PERMISSIONS',
+    upstreams: [],
     providers: [OIDC],
   } as const
   const rights: unknown[] = []

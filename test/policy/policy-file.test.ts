@@ -356,6 +356,7 @@ describe('field report 96: managed as code', () => {
       adminUsers: [],
       adminGroups: [],
       defaultPermission: 'NO_PERMISSIONS' as const,
+      upstreams: [],
       providers: [OIDC],
     }
     const directory = createDirectory({ store, config, now: () => clock.now })

@@ -5,7 +5,10 @@ import { readPolicyFile } from '../../src/policy/policy-file.ts'
 import { type FindingsContext, findingsOf } from '../../src/policy/policy-findings.ts'
 
 const NOW = Date.UTC(2027, 0, 15) / 1000
-const SETTING = { providers: [{ id: 'oidc', groupsClaim: 'groups' }], workspaces: true }
+const SETTING = {
+  providers: [{ id: 'oidc', groupsClaim: 'groups' }],
+  workspaces: { workspaces: true, upstreams: [] },
+}
 
 function findings(text: string, context: Partial<FindingsContext> = {}, providerIds = ['oidc']): string[] {
   return findingsOf(readPolicyFile(text, { providerIds }), { setting: SETTING, now: NOW, ...context }).map(
@@ -86,10 +89,9 @@ describe('a policy file in order', () => {
       'version: 1\nworkspaces:\n  team-a: { default_permission: READ }\nroles:\n  - name: a\n    workspace: team-b\n    grants: []\n  - name: b\n    workspace: default\n    grants: []\nusers: { u: [a, b] }'
     const off = (name: string) =>
       `is ${name}, while WORKSPACES is off: it has no effect | Turn WORKSPACES on, or leave it out.`
-    expect(findings(text, { setting: { ...SETTING, workspaces: false } })).toEqual([
-      `3 workspaces.team-a ${off('team-a')}`,
-      `6 roles[0].workspace ${off('team-b')}`,
-    ])
+    expect(
+      findings(text, { setting: { ...SETTING, workspaces: { workspaces: false, upstreams: [] } } }),
+    ).toEqual([`3 workspaces.team-a ${off('team-a')}`, `6 roles[0].workspace ${off('team-b')}`])
     expect(findings(text)).toEqual([])
     expect(findings(text, { setting: undefined })).toEqual([])
   })

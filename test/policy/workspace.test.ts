@@ -48,7 +48,7 @@ describe('a member of the workspace', () => {
 describe('what everybody in a workspace has', () => {
   const compile = createMemberCompiler(
     {
-      ...{ adminUsers: [], adminGroups: [], defaultPermission: 'EDIT' },
+      ...{ adminUsers: [], adminGroups: [], defaultPermission: 'EDIT', upstreams: [] },
       providers: [{ id: 'oidc', issuer: 'https://issuer.invalid' }],
     },
     () => 0,

@@ -24,6 +24,8 @@ export type TestGatewaySettings = {
   readonly mlflow?: UpstreamHandlers
   /** Variables on top of the ones needed to start; see `.env.example`. */
   readonly env?: Readonly<Record<string, string>>
+  /** Variables that need to know where the gateway is, as `http://127.0.0.1:PORT`. */
+  readonly publicUrls?: (own: string) => Readonly<Record<string, string>>
   /** Called with each SQL statement the gateway runs. */
   readonly onStatement?: (sql: string) => void
   /** Milliseconds between two looks for what other processes changed. */
@@ -96,6 +98,7 @@ export async function startTestGateway(settings: TestGatewaySettings = {}): Prom
     ...environment(port, upstream.url, database.databaseUrl),
     ...(settings.beside && { PUBLIC_URL: settings.beside.url, ALLOWED_HOSTS: '127.0.0.1' }),
     ...settings.env,
+    ...settings.publicUrls?.(`http://127.0.0.1:${port}`),
   }
   const config = readConfig(env)
   const now = () => Math.floor(Date.now() / 1000)

@@ -16,7 +16,13 @@ const WARMING = 5000
 export async function timeDecisions(store: Store): Promise<ReadonlyMap<string, Timing>> {
   const directory = createDirectory({
     ...{ store, now: () => Math.floor(Date.now() / 1000) },
-    config: { adminUsers: [], adminGroups: [], defaultPermission: 'NO_PERMISSIONS', providers: [PROVIDER] },
+    config: {
+      adminUsers: [],
+      adminGroups: [],
+      defaultPermission: 'NO_PERMISSIONS',
+      providers: [PROVIDER],
+      upstreams: [],
+    },
   })
   await directory.refresh()
   const timings = new Map<string, Timing>()

@@ -2,6 +2,7 @@ import { Type } from 'typebox'
 import { GatewayError } from '../../errors.ts'
 import { enter } from '../../identity/caller.ts'
 import { DEFAULT_WORKSPACE, RESOURCE_TYPES, type ResourceType } from '../../policy/grants.ts'
+import { keepsWorkspacesApart } from '../../policy/workspace-name.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
 import { assertNotWider } from '../limits.ts'
 import { readNewGrant } from '../new-grant.ts'
@@ -71,7 +72,7 @@ export const GRANT_ENDPOINTS: readonly Endpoint[] = [
       const { resourceType, pattern, source, workspace } = found.grant
       if (!RESOURCE_TYPES.some((type) => type === resourceType)) throw noSuchGrant()
       // What is left from when workspaces were kept apart counts nowhere, and is shown with its role only.
-      if (workspace !== undefined && !config.workspaces) throw noSuchGrant()
+      if (workspace !== undefined && !keepsWorkspacesApart(config)) throw noSuchGrant()
       const parts = partsIn(workspace, everywhere)
       const placed = enter(workspace ?? DEFAULT_WORKSPACE, caller)
       const resource = placed && (await managedBy(placed, resourceType as ResourceType, pattern, parts))

@@ -6,6 +6,7 @@ import { workspaceNamed } from '../../mlflow-auth/workspace.ts'
 import { type ResourceRef, satisfies } from '../../policy/access.ts'
 import { ASKED_LEVELS, ASKED_TYPES, nounOf } from '../../policy/asked.ts'
 import { DEFAULT_WORKSPACE, type Level } from '../../policy/grants.ts'
+import { isPlace, keepsWorkspacesApart } from '../../policy/workspace-name.ts'
 import type { AccessRequest } from '../../store/access-requests.ts'
 import { askedAbout, managedAbout } from '../asked-about.ts'
 import { type AdminParts, type Endpoint, endpoint } from '../endpoint.ts'
@@ -26,7 +27,7 @@ const Answer = Type.String({ maxLength: 1000, pattern: TEXT, description: 'What 
 async function managedResource(request: AccessRequest, caller: Caller, everywhere: AdminParts) {
   const { workspace } = request
   // What is left from when workspaces were kept apart is about nothing that anybody could reach.
-  if (workspace !== DEFAULT_WORKSPACE && !everywhere.config.workspaces) return undefined
+  if (!isPlace(workspace, everywhere.config)) return undefined
   const placed = enter(workspace, caller)
   const parts = partsIn(workspace, everywhere)
   const resource = placed && (await managedAbout(request, placed, parts))
@@ -66,7 +67,7 @@ function knownAbout({ about, resourceType }: AccessRequest, resource: ResourceRe
 
 /** For the record. */
 const whereOf = ({ workspace }: AccessRequest, { config }: AdminParts) =>
-  config.workspaces ? workspace : undefined
+  keepsWorkspacesApart(config) ? workspace : undefined
 
 /** Open requests read at a time, and looked at for one page: whoever manages little sees short pages, not slow ones. */
 const READ_AT_ONCE = 100

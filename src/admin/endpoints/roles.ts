@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import type { Caller } from '../../identity/caller.ts'
-import { workspaceNamed } from '../../mlflow-auth/workspace.ts'
+import { workspacesNamed } from '../../mlflow-auth/workspace.ts'
 import { DEFAULT_WORKSPACE } from '../../policy/grants.ts'
 import { type AdminParts, type Endpoint, endpoint } from '../endpoint.ts'
 import { providerNamed } from '../group.ts'
@@ -24,7 +24,7 @@ function seenIn(
   workspace: string | undefined,
   parts: AdminParts,
 ): readonly string[] | undefined {
-  const only = workspace === undefined ? undefined : workspaceNamed(workspace, parts.config)
+  const only = workspace === undefined ? undefined : workspacesNamed(workspace, parts.config)
   if (caller.principal.isAdmin) return only === undefined ? undefined : [only]
   return ownWorkspaces(caller, parts).filter((own) => only === undefined || own === only)
 }
@@ -70,7 +70,7 @@ export const ROLE_ENDPOINTS: readonly Endpoint[] = [
     answer: RoleWire,
     event: 'role_changed',
     handle: async ({ caller, body }, parts) => {
-      const workspace = workspaceNamed(body.workspace ?? DEFAULT_WORKSPACE, parts.config)
+      const workspace = workspacesNamed(body.workspace ?? DEFAULT_WORKSPACE, parts.config)
       assertAdministers(caller, workspace, parts)
       const { id } = await parts.store.roles.create({ ...body, workspace })
       return { ...shown(await found(id, caller, parts), parts), status: 201 }

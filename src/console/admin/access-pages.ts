@@ -1,4 +1,5 @@
-import { DEFAULT_WORKSPACE, RESOURCE_TYPES } from '../../policy/grants.ts'
+import { RESOURCE_TYPES } from '../../policy/grants.ts'
+import { isDefault } from '../../policy/workspace-name.ts'
 import { type Html, html } from '../html.ts'
 import type { Json } from './consult.ts'
 import { levelField, lifetimeField } from './role-pages.ts'
@@ -87,7 +88,7 @@ async function reach(view: View, type: string, key: string): Promise<Html> {
   const next = text(body, 'next')
   return html`<section class="panel" aria-labelledby="reach"><h2 id="reach">Who can reach ${type.replaceAll('_', ' ')} ${key}</h2>
 ${people.length === 0 ? html`<p class="muted">Nobody has a right of their own on it.</p>` : reachTable(view, people)}
-<p class="muted">Everybody else who ${workspace === undefined || workspace === DEFAULT_WORKSPACE ? 'signs in' : 'holds something in this workspace'} has ${text(body, 'by_default')}.</p>
+<p class="muted">Everybody else who ${workspace === undefined || isDefault(workspace) ? 'signs in' : 'holds something in this workspace'} has ${text(body, 'by_default')}.</p>
 ${next === '' ? undefined : html`<p><a class="button quiet" href="${address(view.publicUrl, '/auth/admin/access', { resource_type: type, key, after: next, ...here })}">More people</a></p>`}
 </section>
 <section class="panel" aria-labelledby="give"><h2 id="give">Grant on it</h2>${actionForm(view, {

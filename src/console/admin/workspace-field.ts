@@ -1,4 +1,5 @@
 import { DEFAULT_WORKSPACE } from '../../policy/grants.ts'
+import { LONGEST_WORKSPACE } from '../../policy/workspace-name.ts'
 import { type Html, html } from '../html.ts'
 import { option, type View } from './view.ts'
 
@@ -22,7 +23,7 @@ export function workspaceField(
   const field =
     administered.length > 0
       ? html`<select id="${id}" name="${name}">${administered.map((each) => option(each, chosen))}</select>`
-      : html`<input type="text" id="${id}" name="${name}" value="${chosen}" maxlength="63" placeholder="${DEFAULT_WORKSPACE}" autocomplete="off">`
+      : html`<input type="text" id="${id}" name="${name}" value="${chosen}" maxlength="${LONGEST_WORKSPACE}" placeholder="${DEFAULT_WORKSPACE}" autocomplete="off">`
   return html`<div class="field"><label for="${id}">Workspace</label>${field}</div>`
 }
 

@@ -1,6 +1,7 @@
 import { GatewayError } from '../../errors.ts'
 import type { ResourceRef } from '../../policy/access.ts'
 import type { Tier } from '../../policy/grants.ts'
+import { placeOf } from '../../policy/workspace-name.ts'
 import { EXPERIMENT_ID, type Locate, type Locating, SERVER } from '../locate.ts'
 
 export type ArtifactKind = 'artifact_path'
@@ -21,7 +22,7 @@ export async function artifactAt(
   }
   const at = segments[0] === 'workspaces' ? 2 : 0
   // MLflow serves the files of another workspace to whoever finds a spelling that it does not recognize (SURFACE §8).
-  if (at > 0 && workspace !== undefined && segments[1] !== workspace) return [SERVER]
+  if (at > 0 && workspace !== undefined && segments[1] !== placeOf(workspace).workspace) return [SERVER]
   const id = segments[at]
   if (id === undefined || !EXPERIMENT_ID.test(id)) return [SERVER]
   const found = await lookup.experiment(id)

@@ -63,13 +63,13 @@ async function beginSignIn(
   const askAgain = single(request, 'prompt') === 'login'
   const id = single(request, 'provider')
   if (id === undefined) {
-    const providers = identity.providers.values()
+    const providers = [...identity.providers.values()].filter(({ offersSignIn }) => offersSignIn)
     return reply
       .type('text/html; charset=utf-8')
       .send(signInPage({ publicUrl, providers, returnTo, askAgain }))
   }
   const provider = identity.providers.get(id)
-  if (provider === undefined)
+  if (provider?.offersSignIn !== true)
     throw new GatewayError('ERR_INVALID_PARAMETER', 'There is no such provider here')
   await limits.assertSignIn(request.clientAddress)
   const transaction = identity.transactions.begin(id, returnTo)

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { JSONWebKeySet } from 'jose'
 import { checkAgreement } from './config/agreement.ts'
 import { readHosts, readNamedFile, readPlainUrl } from './config/checks.ts'
 import { readDatabase, type StoreAddress } from './config/database.ts'
@@ -47,6 +48,12 @@ export type ProviderConfig = {
   readonly bearerAlgorithms: readonly string[]
   /** Whether JWTs of this issuer count as bearer tokens at all. */
   readonly acceptBearer: boolean
+  /** Globs of what `sub` of a bearer JWT may be; empty for any. */
+  readonly bearerSubjects: readonly string[]
+  /** Whether people sign in with it. */
+  readonly signIn: boolean
+  /** The issuer's public keys, where they are not read from it (RFC 7517 §5). */
+  readonly jwks: JSONWebKeySet | undefined
   /** Google only: what the `hd` claim must be. */
   readonly hostedDomain: string | undefined
   /** Google only: e-mail addresses or subjects whose ID tokens count as bearer tokens. */

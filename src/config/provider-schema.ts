@@ -82,6 +82,24 @@ export const ProviderSchema = Type.Object({
     default: true,
     description: 'Whether JWTs of this issuer are accepted as bearer tokens.',
   }),
+  BEARER_SUBJECTS: list({
+    section: 'Sign-in with an OpenID Provider',
+    description:
+      'What `sub` of a bearer JWT of this issuer may be, comma-separated, `*` for any characters; others are refused. For issuers that also vouch for what is not yours, such as a CI service or a cluster. Left out: any.',
+    example: 'repo:your-org/training:ref:refs/heads/main',
+  }),
+  SIGN_IN: flag({
+    section: 'Sign-in with an OpenID Provider',
+    default: true,
+    description:
+      'Whether people sign in with it. false for an issuer of machines, such as a CI service or a Kubernetes cluster: its JWTs are accepted, and no page offers it.',
+  }),
+  JWKS_FILE: optionalText({
+    section: 'Sign-in with an OpenID Provider',
+    description:
+      "File with the issuer's public keys as a JSON Web Key Set (RFC 7517), for an issuer that the gateway cannot reach. Needs SIGN_IN=false: nothing is discovered then. Read at start.",
+    example: '/etc/mlflow-auth-gateway/cluster-keys.json',
+  }),
   ALLOWED_HOSTS: list({
     section: 'Sign-in with an OpenID Provider',
     description:

@@ -1,5 +1,8 @@
+import type { JSONWebKeySet } from 'jose'
+import { type Static, Type } from 'typebox'
+import { Value } from 'typebox/value'
 import type { Config, ProviderConfig } from '../config.ts'
-import { isLoopback, parseIssuer, readHosts } from './checks.ts'
+import { isLoopback, parseIssuer, readHosts, readNamedFile } from './checks.ts'
 import type { FaultList } from './fault.ts'
 import { readAuthorityFile } from './pem-files.ts'
 import { GoogleSchema, ProviderSchema } from './provider-schema.ts'
@@ -73,6 +76,9 @@ function readOpenIdProvider(
     audiences: variables.AUDIENCES.length === 0 ? [variables.CLIENT_ID] : variables.AUDIENCES,
     bearerAlgorithms: variables.BEARER_ALGORITHMS,
     acceptBearer: variables.ACCEPT_BEARER,
+    bearerSubjects: variables.BEARER_SUBJECTS,
+    signIn: variables.SIGN_IN,
+    jwks: readKeySet(prefix, variables, source, faults),
     hostedDomain: undefined,
     serviceAccounts: [],
     allowHttpIssuer: protocol === 'http:' && allowHttpIssuer,
@@ -80,6 +86,45 @@ function readOpenIdProvider(
     authorities: readAuthorityFile(`${prefix}CA_FILE`, variables.CA_FILE, source, faults),
   }
 }
+
+/** Public keys only: a private one in a file that says who may come in would be the issuer's own. */
+function readKeySet(
+  prefix: string,
+  { JWKS_FILE: path, SIGN_IN, ACCEPT_BEARER }: Static<typeof ProviderSchema>,
+  source: Source,
+  faults: FaultList,
+): JSONWebKeySet | undefined {
+  if (!SIGN_IN && !ACCEPT_BEARER) {
+    const remedy = 'Set one of the two to true, or remove the provider.'
+    faults.add(`${prefix}SIGN_IN`, `is false and so is ${prefix}ACCEPT_BEARER`, remedy)
+  }
+  const text = readNamedFile(`${prefix}JWKS_FILE`, path, source, faults)
+  if (text === undefined) return undefined
+  if (SIGN_IN) {
+    const remedy = `Set ${prefix}SIGN_IN=false: people cannot sign in where nothing is discovered.`
+    faults.add(`${prefix}JWKS_FILE`, `is set and ${prefix}SIGN_IN is true`, remedy)
+  }
+  const keys = parseKeySet(text)
+  if (keys !== undefined) return keys
+  const remedy = 'It must hold {"keys": [...]}, as the issuer has it at its jwks_uri: public keys, no others.'
+  faults.add(`${prefix}JWKS_FILE`, 'names a file that is no set of public keys', remedy)
+  return undefined
+}
+
+function parseKeySet(text: string): JSONWebKeySet | undefined {
+  try {
+    const set: unknown = JSON.parse(text)
+    return Value.Check(KeySetSchema, set) ? (set as JSONWebKeySet) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const KeySetSchema = Type.Object({
+  keys: Type.Array(Type.Object({ kty: Type.Enum(['RSA', 'EC', 'OKP']), d: Type.Optional(Type.Never()) }), {
+    minItems: 1,
+  }),
+})
 
 function readGoogle(environment: Config['environment'], source: Source, faults: FaultList): ProviderConfig {
   const variables = readVariables(GoogleSchema, 'GOOGLE_', source, faults)
@@ -98,6 +143,9 @@ function readGoogle(environment: Config['environment'], source: Source, faults: 
     audiences: variables.AUDIENCES.length === 0 ? [variables.CLIENT_ID] : variables.AUDIENCES,
     bearerAlgorithms: ['RS256'],
     acceptBearer: variables.SERVICE_ACCOUNTS.length > 0,
+    bearerSubjects: [],
+    signIn: true,
+    jwks: undefined,
     hostedDomain: variables.HOSTED_DOMAIN,
     serviceAccounts: variables.SERVICE_ACCOUNTS,
     allowHttpIssuer: standIn !== undefined,

@@ -31,6 +31,7 @@ export function createGoogle(options: ProviderOptions): Provider {
   return {
     id: config.id,
     label: config.label,
+    offersSignIn: config.signIn,
     bearerIssuers: config.acceptBearer && config.serviceAccounts.length > 0 ? GOOGLE_ISSUERS : [],
     authorizationUrl: async (request) => authorizationUrl(google, config, request),
     async finish(parameters, expected) {

@@ -38,9 +38,11 @@ export function createOpenidProvider(options: ProviderOptions): Provider {
   const { discover, known } = createDiscovery(options, egress)
   const keys = createIssuerKeys({
     label: config.label,
+    jwks: config.jwks,
     fetch: egress.fetch,
     now: options.now,
     metadata: async () => {
+      if (config.jwks !== undefined) return { issuer: config.issuer, jwksUri: undefined }
       const { issuer, jwks_uri: jwksUri = '' } = (await discover()).serverMetadata()
       return { issuer, jwksUri: new URL(jwksUri) }
     },
@@ -50,6 +52,7 @@ export function createOpenidProvider(options: ProviderOptions): Provider {
   return {
     id: config.id,
     label: config.label,
+    offersSignIn: config.signIn,
     bearerIssuers: config.acceptBearer ? spellings(config.issuer) : [],
     authorizationUrl: async (request) => buildAuthorizationUrl(await discover(), config, request),
     async finish(parameters, expected) {

@@ -1,13 +1,17 @@
 import {
+  createLocalJWKSet,
   createRemoteJWKSet,
   customFetch,
   decodeProtectedHeader,
   errors,
+  type JSONWebKeySet,
   type JWTPayload,
+  type JWTVerifyGetKey,
   jwtVerify,
-  type RemoteJWKSet,
 } from 'jose'
 import type { ProviderConfig } from '../config.ts'
+import { GatewayError } from '../errors.ts'
+import { compileGlob } from '../policy/glob.ts'
 import { hasGroups, readProfile } from './claims.ts'
 import { invalidToken, toTokenError } from './gateway-token.ts'
 import { createBackoff, PROVIDER_CLOCK_TOLERANCE, type ProviderToken, unreachable } from './provider.ts'
@@ -34,7 +38,9 @@ export type IssuerKeys = {
 export type IssuerKeysOptions = {
   readonly label: string
   /** `issuer` and `jwks_uri` as the issuer announces them (RFC 8414 §2); the only place keys ever come from. */
-  readonly metadata: () => Promise<{ readonly issuer: string; readonly jwksUri: URL }>
+  readonly metadata: () => Promise<{ readonly issuer: string; readonly jwksUri: URL | undefined }>
+  /** The keys themselves, where they are not read from the issuer. */
+  readonly jwks?: JSONWebKeySet | undefined
   readonly fetch: typeof fetch
   readonly now: () => number
 }
@@ -83,6 +89,7 @@ export async function verifyProviderToken(
   if (typeof sub !== 'string' || sub === '' || sub.length > 255) throw invalidToken('sub is not usable')
   if (exp === undefined || iss === undefined) throw invalidToken('missing claims')
   if (!isMeantForUs(claims, config.audiences)) throw invalidToken('audience', 'foreign_audience')
+  if (!isPermitted(sub, config.bearerSubjects)) throw subjectNotPermitted(config.label)
   // OpenID Connect Back-Channel Logout 1.0 §2.4: what names an event is no credential.
   if ('events' in claims) throw invalidToken('a logout token')
   return {
@@ -95,6 +102,16 @@ export async function verifyProviderToken(
     issuedAt: typeof claims.iat === 'number' ? claims.iat : 0,
     expiresAt: exp,
   }
+}
+
+function isPermitted(subject: string, patterns: readonly string[]): boolean {
+  return patterns.length === 0 || patterns.some((pattern) => compileGlob(pattern)(subject))
+}
+
+/** The token is what it says, and is not of those that may come: no credential of that issuer will do. */
+function subjectNotPermitted(label: string): GatewayError {
+  const message = `${label} vouches for this caller, but its subject is not one that this gateway lets in; ask an administrator`
+  return new GatewayError('ERR_PERMISSION_DENIED', message, { reason: 'subject_not_allowed' })
 }
 
 /**
@@ -115,8 +132,14 @@ function decodeHeader(token: string) {
   }
 }
 
-function createKeyReader({ label, metadata, fetch, now }: IssuerKeysOptions): () => Promise<RemoteJWKSet> {
-  let keySet: RemoteJWKSet | undefined
+function createKeyReader({
+  label,
+  metadata,
+  jwks,
+  fetch,
+  now,
+}: IssuerKeysOptions): () => Promise<JWTVerifyGetKey> {
+  let keySet: JWTVerifyGetKey | undefined = jwks && createLocalJWKSet(jwks)
   const backoff = createBackoff(label, RETRY_AFTER, now)
   const guardedFetch = async (url: string, init: RequestInit) => {
     backoff.assertReady()
@@ -132,6 +155,7 @@ function createKeyReader({ label, metadata, fetch, now }: IssuerKeysOptions): ()
   return async () => {
     if (keySet !== undefined) return keySet
     const { jwksUri } = await metadata()
+    if (jwksUri === undefined) throw unreachable(label, 'no jwks_uri')
     keySet = createRemoteJWKSet(jwksUri, {
       [customFetch]: guardedFetch,
       cooldownDuration: KEY_COOLDOWN_MS,

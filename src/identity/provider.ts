@@ -49,6 +49,8 @@ export type ExpectedCallback = Pick<AuthorizationRequest, 'redirectUri' | 'state
 export type Provider = {
   readonly id: string
   readonly label: string
+  /** Whether people sign in with it. */
+  readonly offersSignIn: boolean
   /** Issuers whose bearer JWTs come here; empty if none are accepted. Google spells its own in two ways. */
   readonly bearerIssuers: readonly string[]
   /** @throws {GatewayError} `ERR_PROVIDER_UNREACHABLE` */

@@ -25,6 +25,7 @@ function provider(more: Partial<ProviderConfig> = {}, sent: Request[] = []): Pro
     audiences: [issuer.clientId],
     bearerAlgorithms: ['RS256'],
     acceptBearer: true,
+    ...{ bearerSubjects: [], signIn: true, jwks: undefined },
     hostedDomain: undefined,
     serviceAccounts: [],
     allowHttpIssuer: true,

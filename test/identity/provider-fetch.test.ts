@@ -29,6 +29,7 @@ const FULL: ProviderConfig = {
   },
   ...{ groupsClaim: undefined, usernameClaim: 'name', audiences: ['mlflow'], bearerAlgorithms: ['RS256'] },
   ...{ acceptBearer: true, hostedDomain: undefined, serviceAccounts: [] },
+  ...{ bearerSubjects: [], signIn: true, jwks: undefined },
 }
 
 const REQUEST = {

@@ -32,12 +32,26 @@ export function watchMemory({ company }: World): MemoryWatch {
   }
 }
 
-/** Begin, most, end. */
+/** How long it was watched. */
+export function secondsOf({ samples }: Life): number {
+  return (samples.length * EVERY_MS) / 1000
+}
+
+/** The most there was in each part of a life. */
+export function peaks({ samples }: Life, parts: number): readonly number[] {
+  const length = samples.length / parts
+  return Array.from({ length: parts }, (_, part) =>
+    Math.max(...samples.slice(Math.floor(part * length), Math.ceil((part + 1) * length))),
+  )
+}
+
+/** Begin, the most in each quarter, end. */
 export function describeMemory(lives: readonly Life[]): string {
-  const lines = lives.map(({ replica, pid, samples }) => {
-    const seconds = (samples.length * EVERY_MS) / 1000
-    const [begin, most, end] = [samples[0] ?? 0, Math.max(...samples), samples.at(-1) ?? 0].map(Math.round)
-    return `  replica ${replica} (${pid}), ${seconds} s: ${begin} MiB, at most ${most}, in the end ${end}`
+  const lines = lives.map((life) => {
+    const { replica, pid, samples } = life
+    const [begin, end] = [samples[0] ?? 0, samples.at(-1) ?? 0].map(Math.round)
+    const most = peaks(life, 4).map(Math.round).join(', ')
+    return `  replica ${replica} (${pid}), ${secondsOf(life)} s: ${begin} MiB, peaks by quarter ${most}, in the end ${end}`
   })
   return ['Resident memory', ...lines].join('\n')
 }

@@ -18,8 +18,14 @@ MLFLOW := .mlflow/.stamp
 # Versions that the catalogue knows besides the one in .mlflow: for tests only.
 OLDER := 2.22.5 3.1.4 3.10.1
 OLDER_MLFLOW := $(OLDER:%=.mlflow-%/.stamp)
+KEYCLOAK_VERSION := 26.7.3
+KEYCLOAK := .keycloak/.stamp-$(KEYCLOAK_VERSION)
+KEYCLOAK_SHA256 := 27a6535553c3cdcd083872ba40629efafb3475e3b758e0c6f691395561dd0f1f
 
-.PHONY: help setup demo test versions check bench secrets clean system
+# Minutes of load in `make faults`.
+FAULTS_MINUTES ?= 30
+
+.PHONY: help setup demo test faults versions check bench secrets clean system
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -29,8 +35,11 @@ setup: $(NODE_MODULES) $(MLFLOW) ## install everything the other targets need
 demo: $(NODE_MODULES) $(MLFLOW) ## gateway, MLflow and an OpenID Provider on this machine; Ctrl-C ends them (DEMO_PORT=8080)
 	@exec node test/demo/demo.ts
 
-test: $(NODE_MODULES) $(MLFLOW) $(OLDER_MLFLOW) system ## every check: types, lint, unit, plugins, PostgreSQL, end to end
+test: $(NODE_MODULES) $(MLFLOW) $(OLDER_MLFLOW) $(KEYCLOAK) system ## every check: types, lint, unit, plugins, PostgreSQL, end to end
 	@exec node test/run.ts
+
+faults: $(NODE_MODULES) $(MLFLOW) $(KEYCLOAK) system ## replicas that are killed and restarted, services that fail, attacks: the long form
+	@FAULTS_MINUTES=$(FAULTS_MINUTES) npm run -s test:faults
 
 versions: $(NODE_MODULES) $(MLFLOW) $(OLDER_MLFLOW) ## every supported MLflow, with its own Python client
 	@npm run -s test:versions
@@ -45,7 +54,7 @@ secrets: ## random secrets for docker-compose.yml, in deploy/secrets/
 	@deploy/secrets/create.sh
 
 clean: ## remove everything that was built or installed here
-	rm -rf node_modules .mlflow $(OLDER:%=.mlflow-%) .uv .demo dist coverage test-results
+	rm -rf node_modules .mlflow $(OLDER:%=.mlflow-%) .uv .keycloak .demo dist coverage test-results
 
 # No package needs its install script: better-sqlite3 brings its binaries along, for the Node that is locked.
 $(NODE_MODULES): package.json package-lock.json
@@ -75,6 +84,12 @@ rm -rf $(@D)
 .uv/bin/uv pip install -q --python $(@D)/bin/python --no-deps --compile-bytecode -r $<
 touch $@
 endef
+
+# --- Keycloak ------------------------------------------------------------------------------------------------------
+$(KEYCLOAK): deploy/setup/keycloak.sh
+	@echo 'Installing Keycloak'
+	@deploy/setup/keycloak.sh $(@D) $(KEYCLOAK_VERSION) $(KEYCLOAK_SHA256)
+	@touch $@
 
 # --- Packages of the system ----------------------------------------------------------------------------------------
 system:

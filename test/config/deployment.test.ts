@@ -233,6 +233,7 @@ describe('scripts', () => {
     'keycloak/start.sh',
     'postgres/create-databases.sh',
     'secrets/create.sh',
+    'setup/keycloak.sh',
     'setup/packages.sh',
     'setup/python.sh',
   ])('deploy/%s can be run and stops at the first fault', (path) => {
@@ -244,7 +245,7 @@ describe('scripts', () => {
     const found = readdirSync(new URL('deploy/', root), { recursive: true }).filter((path) =>
       String(path).endsWith('.sh'),
     )
-    expect(found).toHaveLength(6)
+    expect(found).toHaveLength(7)
   })
 })
 

@@ -1,4 +1,6 @@
 import { request } from 'node:http'
+import { request as requestByTls } from 'node:https'
+import { type Cookie, cookieHeader, keep } from './cookie-jar.ts'
 
 /** A response as far as tests look at it. Header names in lower case. */
 export type BrowserResponse = {
@@ -40,6 +42,10 @@ export type BrowserOptions = {
    * @returns The URL to connect to; the `Host` header stays the public one.
    */
   readonly via?: (url: URL) => URL
+  /** Who vouches for servers that are asked by https, PEM. */
+  readonly ca?: string
+  /** Sends `Secure` cookies to loopback by plain http too, as Chromium and Firefox do. */
+  readonly trustsLoopback?: boolean
 }
 
 const NAVIGATION = {
@@ -49,11 +55,15 @@ const NAVIGATION = {
   'sec-fetch-site': 'none',
 }
 
-export function createBrowser({ via = (url) => url }: BrowserOptions = {}): Browser {
+export function createBrowser(browser: BrowserOptions = {}): Browser {
+  const { via = (url) => url, ca, trustsLoopback = false } = browser
   const jar: Cookie[] = []
+  const isSafe = (url: URL) =>
+    url.protocol === 'https:' || (trustsLoopback && ['127.0.0.1', 'localhost'].includes(url.hostname))
   const send = async (url: string, options: BrowserRequest = {}): Promise<BrowserResponse> => {
     const target = new URL(url)
-    const response = await exchange(target, via(target), cookieHeader(jar, target), options)
+    const cookie = cookieHeader(jar, target, isSafe)
+    const response = await exchange(target, { to: via(target), cookie, ca }, options)
     for (const line of response.setCookies) keep(jar, target, line)
     return response
   }
@@ -75,7 +85,7 @@ export function createBrowser({ via = (url) => url }: BrowserOptions = {}): Brow
           .filter((cookie) => host === undefined || cookie.host === host)
           .map(({ name, value }) => [name, value]),
       ),
-    cookieHeader: (url) => cookieHeader(jar, new URL(url)),
+    cookieHeader: (url) => cookieHeader(jar, new URL(url), isSafe),
     setCookie: (url, line) => keep(jar, new URL(url), line),
   }
 }
@@ -130,47 +140,9 @@ function leadsTo(publicUrl: string): (url: URL) => boolean {
   return (url) => url.href.startsWith(trimmed(publicUrl)) && !url.pathname.includes('/auth/callback/')
 }
 
-type Cookie = {
-  readonly host: string
-  readonly path: string
-  readonly name: string
-  readonly value: string
-  readonly secure: boolean
-}
+type Way = { readonly to: URL; readonly cookie: string; readonly ca: string | undefined }
 
-/** RFC 6265bis §5.7, as far as it matters here; what a browser would refuse fails the test. */
-function keep(jar: Cookie[], url: URL, line: string): void {
-  const [pair = '', ...attributes] = line.split(';').map((part) => part.trim())
-  const [name = '', value = ''] = [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]
-  const read = (wanted: string) =>
-    attributes.find((attribute) => attribute.toLowerCase().startsWith(`${wanted}=`))?.slice(wanted.length + 1)
-  const secure = attributes.some((attribute) => attribute.toLowerCase() === 'secure')
-  const path = read('path') ?? '/'
-  const gone = read('max-age') === '0'
-  if (name.startsWith('__') && !(secure && url.protocol === 'https:')) {
-    if (gone) return // as browsers do: it stays
-    throw new Error(`${name} is not Secure`)
-  }
-  if (name.startsWith('__Host-') && path !== '/') throw new Error(`${name} has Path=${path}`)
-  const same = jar.findIndex((each) => each.host === url.hostname && each.name === name && each.path === path)
-  if (same !== -1) jar.splice(same, 1)
-  if (!gone) jar.push({ host: url.hostname, path, name, value, secure })
-}
-
-function cookieHeader(jar: readonly Cookie[], url: URL): string {
-  return jar
-    .filter(({ host, path }) => host === url.hostname && isUnder(url.pathname, path))
-    .filter(({ secure }) => !secure || url.protocol === 'https:')
-    .map(({ name, value }) => `${name}=${value}`)
-    .join('; ')
-}
-
-function isUnder(path: string, cookiePath: string): boolean {
-  if (path === cookiePath) return true
-  return path.startsWith(cookiePath.endsWith('/') ? cookiePath : `${cookiePath}/`)
-}
-
-function exchange(url: URL, to: URL, cookie: string, options: BrowserRequest): Promise<BrowserResponse> {
+function exchange(url: URL, { to, cookie, ca }: Way, options: BrowserRequest): Promise<BrowserResponse> {
   const { promise, resolve, reject } = Promise.withResolvers<BrowserResponse>()
   const body = options.form === undefined ? undefined : new URLSearchParams(options.form).toString()
   const headers = {
@@ -179,7 +151,9 @@ function exchange(url: URL, to: URL, cookie: string, options: BrowserRequest): P
     ...(body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
     ...options.headers,
   }
-  const outgoing = request(to, { method: options.method ?? 'GET', headers, agent: false }, (incoming) => {
+  const send = to.protocol === 'https:' ? requestByTls : request
+  const method = options.method ?? 'GET'
+  const outgoing = send(to, { method, headers, agent: false, ...(ca && { ca }) }, (incoming) => {
     let text = ''
     incoming.setEncoding('utf8').on('data', (chunk) => {
       text += chunk

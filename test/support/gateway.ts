@@ -45,6 +45,8 @@ export type RunningGateway = {
   readonly residentMiB: () => number
   /** Runs a command of the CLI on the same store and secret. */
   readonly cli: (...args: readonly string[]) => Promise<CliResult>
+  /** Ends the process as a crash would. */
+  readonly halt: () => Promise<void>
   /** Ends the process and, if the folder was made here, removes it. Safe to call twice. */
   readonly stop: () => Promise<void>
 }
@@ -91,6 +93,13 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
     process.removeListener('exit', killAtExit)
     if (settings.dir === undefined) rmSync(dir, { recursive: true, force: true })
   }
+  const halt = async () => {
+    child.removeListener('exit', report)
+    const ended = once(child, 'exit')
+    child.kill('SIGKILL')
+    await ended
+    process.removeListener('exit', killAtExit)
+  }
   const url = `http://127.0.0.1:${port}`
   try {
     await answers(`${url}/healthz`, child, settings.signal)
@@ -101,7 +110,7 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
   child.once('exit', report)
   const pid = child.pid ?? 0
   return {
-    ...{ url, port, pid, child, dir, env, output, stop },
+    ...{ url, port, pid, child, dir, env, output, halt, stop },
     residentMiB: () => residentMiB(pid),
     cli: (...args) => runToEnd(process.execPath, [CLI, ...args], { cwd: dir, env }),
   }

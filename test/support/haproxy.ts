@@ -16,15 +16,18 @@ export type Haproxy = {
   readonly port: number
   /** What vouches for it, PEM. */
   readonly certificate: string
-  /** Resolves once the log has said a line since the last call that matches; rejects after ten seconds. */
+  /** Resolves once the log has said a line since the last call that matches; rejects after half a minute. */
   readonly says: (pattern: RegExp) => Promise<void>
   /** Asks by its admin socket, as an operator would. @returns The answer. */
   readonly command: (text: string) => Promise<string>
   readonly stop: () => Promise<void>
 }
 
-/** The shipped configuration, as it is, before two servers on loopback, with a certificate made for this once. */
-export async function startHaproxy(ports: readonly [number, number], front?: number): Promise<Haproxy> {
+/** The shipped configuration, as it is, before two or three servers on loopback, with a certificate made for this once. */
+export async function startHaproxy(
+  ports: readonly [number, number, number?],
+  front?: number,
+): Promise<Haproxy> {
   const dir = mkdtempSync(join(tmpdir(), 'gateway-haproxy-'))
   const certificate = makeCertificate(dir)
   const port = front ?? (await freePort())
@@ -34,8 +37,7 @@ export async function startHaproxy(ports: readonly [number, number], front?: num
       BIND: `127.0.0.1:${port}`,
       ADMIN_SOCKET: join(dir, 'admin.sock'),
       CERTIFICATE: join(dir, 'tls.pem'),
-      GATEWAY_1: `127.0.0.1:${ports[0]}`,
-      GATEWAY_2: `127.0.0.1:${ports[1]}`,
+      ...Object.fromEntries(ports.map((server, index) => [`GATEWAY_${index + 1}`, `127.0.0.1:${server}`])),
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -110,7 +112,7 @@ function listener({ stdout, stderr }: ChildProcess): Haproxy['says'] {
       const late = setTimeout(() => {
         waiting.delete(look)
         reject(new Error(`HAProxy did not say ${pattern}:\n${heard.slice(-4096)}`))
-      }, 10_000)
+      }, 30_000)
       const look = () => {
         const found = pattern.exec(heard)
         if (found === null) return

@@ -174,6 +174,7 @@ async function registerOnce(
   await app.register(housekeeping, {
     tasks: {
       sessions: () => store.sessions.prune(now()),
+      'logout tokens': () => store.logoutTokens.prune(now()),
       jobs: () => store.jobs.prune(now() - JOBS_KEPT),
       'public ids': () => store.publicIds.prune(),
     },

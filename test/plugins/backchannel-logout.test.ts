@@ -5,6 +5,7 @@
 import { createHmac } from 'node:crypto'
 import { type CryptoKey, exportSPKI, importJWK } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { sessionStoreId } from '../../src/store/sessions.ts'
 import { type Browser, signInAs } from '../support/browserless-sign-in.ts'
 import { type IdentityApp, startIdentityApp } from '../support/identity-app.ts'
 import { type Issuer, startIssuer } from '../support/issuer.ts'
@@ -119,6 +120,23 @@ describe('a session that ends at the provider', () => {
     expect(answer.headers.get('cache-control')).toBe('no-store')
     const after = await Promise.all(browsers.map(statuses))
     expect(after.map(([first]) => first)).toEqual(expected)
+  })
+
+  it('ends nothing that the person began under another identity', async () => {
+    const browser = await signIn('editor')
+    const { sessions } = here().identity
+    const { body } = await here().who({ cookie: browser.cookieHeader(here().publicUrl) })
+    const began = { userId: String(body['userId']), groupsReadAt: 0, absoluteExpiresAt: here().now() + 60 }
+    const others = [
+      { provider: 'partner', subject: 'editor' },
+      { provider: 'corp', subject: 'somebody-else' },
+    ]
+    const sids = others.map(({ provider, subject }) => sessionStoreId(`${provider} ${subject}`))
+    for (const [index, sid] of sids.entries())
+      await sessions.write(sid, { ...began, provider: '', subject: '', ...others[index] })
+    expect((await send(await issuer.signJwt(claims()))).status).toBe(200)
+    await expect.poll(() => statuses(browser), { timeout: 5000 }).toEqual([401, 401, 401])
+    for (const sid of sids) expect(await sessions.read(sid)).toBeDefined()
   })
 
   it('takes no access token with it', async () => {

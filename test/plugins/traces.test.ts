@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { RUN_A } from '../support/mlflow-stand-in.ts'
+import { mlflowStandIn, RUN_A } from '../support/mlflow-stand-in.ts'
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../support/otlp-receiver.ts'
 import type { Ask } from '../support/spoken-request.ts'
 import { startTestGateway, type TestGateway, type TestGatewaySettings } from '../support/test-gateway.ts'
-import { headerValues } from '../support/upstream.ts'
+import { headerValues, startUpstream } from '../support/upstream.ts'
 
 const API_KEY = 's3cret-of-the-collector'
 const TRACE = 'f'.repeat(31).padStart(32, '1')
@@ -117,6 +117,20 @@ describe('a request', () => {
       team: 'ml ops',
     })
     expect(collector.requests[0]).toMatchObject({ url: '/v1/traces', headers: { 'x-api-key': API_KEY } })
+  })
+
+  it('for a further tracking server is one as well, and that server gets the ids', async () => {
+    const staging = await startUpstream(mlflowStandIn())
+    onTestFinished(() => staging.stop())
+    const gateway = await start({
+      env: { UPSTREAMS: 'staging', UPSTREAM_STAGING_URL: staging.url },
+      publicUrls: (own) => ({ UPSTREAM_STAGING_PUBLIC_URL: `${own}/staging` }),
+    })
+    const [server, ...inside] = await spansOf(gateway, { target: `/staging${READ.target}`, as: 'admin' })
+    expect(server).toMatchObject({ name: 'GET experiments.get', kind: 2, status: 0 })
+    const sent = staging.requests.flatMap((request) => headerValues(request, 'traceparent'))
+    expect(sent).toEqual(inside.map(({ traceId, spanId }) => `00-${traceId}-${spanId}-01`))
+    expect(sent.length).toBeGreaterThan(0)
   })
 
   it('that is refused is no error, and says why', async () => {

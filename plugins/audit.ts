@@ -15,14 +15,17 @@ export type AuditOptions = {
   readonly sink: AuditSink
   /** Told of every event besides the sink, such as the metrics. Must not throw. */
   readonly observers?: readonly ((event: AuditEvent) => void)[] | undefined
+  /** The trace that the request at hand is in, if one is kept of it. */
+  readonly traceId?: (() => string | undefined) | undefined
 }
 
 /** Decorates `app.audit`. Register it before what records: on closing, later plugins end first, then the sink is flushed. */
 export const audit = fp<AuditOptions>(
-  async (app, { sink, observers = [] }) => {
+  async (app, { sink, observers = [], traceId }) => {
     app.decorate('audit', {
       record: (event: AuditEvent) => {
-        sink.record(event)
+        const trace = traceId?.()
+        sink.record(trace === undefined ? event : { ...event, traceId: trace })
         for (const observe of observers) observe(event)
       },
     })

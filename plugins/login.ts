@@ -12,6 +12,7 @@ import { SIGN_IN_SCRIPT, signInPage } from '../src/identity/sign-in-page.ts'
 import type { Limits } from '../src/limits/limits.ts'
 import type { Directory } from '../src/policy/directory.ts'
 import { eventOf } from './audit.ts'
+import { backchannelLogout } from './backchannel-logout.ts'
 import { logout } from './logout.ts'
 import { beginSession, session } from './session.ts'
 
@@ -19,7 +20,7 @@ export type LoginOptions = {
   readonly identity: Identity
   readonly directory: Pick<Directory, 'resolve'>
   readonly publicUrl: URL
-  readonly limits: Pick<Limits, 'assertSignIn'>
+  readonly limits: Pick<Limits, 'assertSignIn' | 'assertMayVerify' | 'noteRefused'>
   /** Seconds. */
   readonly sessionTokenTtl: number
   /** Seconds since the epoch. */
@@ -37,6 +38,7 @@ export const login = fp<LoginOptions>(
     app.get('/auth/assets/sign-in.js', async (_request, reply) =>
       reply.header('cache-control', 'no-cache').type('text/javascript; charset=utf-8').send(SIGN_IN_SCRIPT),
     )
+    await app.register(backchannelLogout, options)
     await app.register(async (scope) => {
       await scope.register(session, options)
       await scope.register(logout, options)

@@ -25,6 +25,7 @@ import { createTransport } from './network/transport.ts'
 import { createParts, type Parts } from './parts.ts'
 import { applyPolicy } from './policy/policy-file.ts'
 import { createPolicyWatch, type PolicyWatch } from './policy/policy-watch.ts'
+import { loadTracing, type TracingOptions } from './tracing/tracing.ts'
 
 const DAY = 86_400
 
@@ -47,6 +48,8 @@ export type AppDependencies = {
   readonly nowMs?: (() => number) | undefined
   /** How often changes made by other processes are looked for. */
   readonly pollMs?: number | undefined
+  /** How long spans are gathered, and how many; see `TracingOptions`. */
+  readonly spans?: Pick<TracingOptions, 'queueSize' | 'delayMs'> | undefined
   /** How often the policy file is looked at. */
   readonly policyPollMs?: number | undefined
 }
@@ -72,8 +75,15 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     const divided = fronts.divide(handler, (id) => further.get(id)?.routing ?? handler)
     return Object.assign(createListener(divided, transport.listener), { keepAliveTimeout, requestTimeout: 0 })
   })
+  const tracing = await loadTracing({
+    ...{ config: config.traces, log, ...dependencies.spans },
+    isTrusted: (request) =>
+      config.traces?.continueFromProxies === true && transport.addresses.isFromProxy(request),
+  })
+  // The first, and so the last to be called.
+  if (tracing !== undefined) app.addHook('onClose', () => tracing.close())
   const parts = await createParts({
-    ...{ config, now, log },
+    ...{ config, now, log, tracing },
     fetch: dependencies.fetch ?? fetch,
     nowMs: dependencies.nowMs ?? (() => performance.now()),
     onStatement: dependencies.onStatement,
@@ -85,7 +95,12 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   const unknown = createUnknownRoutes(CATALOGUE)
   const counters = createCounters(whole, { unknown, partsWork: () => app.partsWork() })
   const servers = [whole, ...whole.further]
-  const main: FrontParts = { ...whole, servers, unknown, observers: [counters.observe] }
+  const main: FrontParts = {
+    ...whole,
+    servers,
+    unknown,
+    observers: tracing === undefined ? [counters.observe] : [counters.observe, tracing.observe],
+  }
   await registerFront(app, main)
   await registerOnce(app, whole, { fronts, counters })
   for (const each of parts.further) {
@@ -174,6 +189,7 @@ async function registerOnce(
   await app.register(housekeeping, {
     tasks: {
       sessions: () => store.sessions.prune(now()),
+      'logout tokens': () => store.logoutTokens.prune(now()),
       jobs: () => store.jobs.prune(now() - JOBS_KEPT),
       'public ids': () => store.publicIds.prune(),
     },

@@ -10,6 +10,7 @@ import { oidcPrefixes, readProviders } from './config/providers.ts'
 import { qualifyName } from './config/qualified-name.ts'
 import { GatewaySchema, type GatewayVariables } from './config/schema.ts'
 import { checkSpelling } from './config/spelling.ts'
+import { readTraces, type TracesConfig } from './config/traces.ts'
 import {
   type FurtherUpstream,
   readAllowedHosts,
@@ -130,6 +131,8 @@ export type Config = UpstreamConfig & {
   readonly auditStoreMaxEvents: number
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace'
   readonly metricsPort: number | undefined
+  /** Undefined: no traces. */
+  readonly traces: TracesConfig | undefined
   /** Sentences about dangerous but permitted settings, to be logged at start. Hold no secret. */
   readonly warnings: readonly string[]
 }
@@ -208,6 +211,7 @@ function derive(variables: GatewayVariables, source: Source, faults: FaultList):
     auditStoreMaxEvents: variables.AUDIT_STORE_MAX_EVENTS,
     logLevel: variables.LOG_LEVEL,
     metricsPort: variables.METRICS_PORT,
+    traces: readTraces(variables, faults),
     warnings: [],
   }
 }

@@ -11,7 +11,7 @@ type Options = {
 
 /** The metrics of all parts, of every tracking server. */
 export function createCounters(parts: Parts, { unknown, partsWork }: Options): Metrics {
-  const { sink, lockdown, measurements, store, policy, transport, now } = parts
+  const { sink, lockdown, measurements, store, policy, transport, tracing, now } = parts
   const { certificate } = transport
   const servers: readonly MlflowServices[] = [parts, ...parts.further]
   return createMetrics({
@@ -28,6 +28,7 @@ export function createCounters(parts: Parts, { unknown, partsWork }: Options): M
       accessTokens: store.tokens.count,
     },
     policyFileOk: policy && (() => policy.state().ok),
+    traces: tracing?.counts,
     certificateExpiry: certificate && (() => certificate.current().expiresAt - now()),
   })
 }

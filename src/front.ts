@@ -14,6 +14,7 @@ import { login } from '../plugins/login.ts'
 import { mlflowAuthApi } from '../plugins/mlflow-auth-api.ts'
 import { security } from '../plugins/security.ts'
 import { token } from '../plugins/token.ts'
+import { traces } from '../plugins/traces.ts'
 import { unknownRoutes } from '../plugins/unknown-routes.ts'
 import { upstreamVersion } from '../plugins/upstream-version.ts'
 import type { AdminParts } from './admin/endpoint.ts'
@@ -39,11 +40,12 @@ export type FrontParts = Parts & {
 /** What the gateway is at one address: the pages, the APIs, and one tracking server behind the catalogue. */
 export async function registerFront(app: FastifyInstance, parts: FrontParts): Promise<void> {
   const { config, server, store, directory, lockdown, identity, services, workspaces, version } = parts
-  const { limits, sink, now, measurements, transport, unknown, observers } = parts
+  const { limits, sink, now, measurements, transport, unknown, observers, tracing } = parts
   const { publicUrl } = server
+  if (tracing !== undefined) await app.register(traces, { tracing })
   await app.register(errors, { publicUrl })
   await app.register(clientAddress, transport)
-  await app.register(audit, { sink, observers })
+  await app.register(audit, { sink, observers, traceId: tracing?.traceId })
   const { isPermitted } = transport
   if (isPermitted !== undefined) await app.register(allowedNetworks, { isPermitted })
   await app.register(drain, transport)

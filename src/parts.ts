@@ -12,6 +12,7 @@ import { createDirectory, type Directory } from './policy/directory.ts'
 import { followLockdown, type Lockdown } from './policy/lockdown.ts'
 import type { PolicyWatch } from './policy/policy-watch.ts'
 import { openStore, type Store } from './store/store.ts'
+import type { Tracing } from './tracing/tracing.ts'
 
 /** What the gateway consists of, put together once; the plugins are its face. */
 export type Parts = MlflowServices & {
@@ -28,6 +29,8 @@ export type Parts = MlflowServices & {
   readonly sink: AuditSink
   readonly policy: PolicyWatch | undefined
   readonly transport: Transport
+  /** Absent where no traces are kept. */
+  readonly tracing: Tracing | undefined
   /** Seconds since the epoch. */
   readonly now: () => number
 }
@@ -42,6 +45,7 @@ export type PartsOptions = {
   /** How often changes made by other processes are looked for. */
   readonly pollMs: number
   readonly log: ProgramLog
+  readonly tracing: Tracing | undefined
   /** Given what closes a part as soon as that is open; to be called in the opposite order. */
   readonly onOpened: (close: () => unknown) => void
 }
@@ -53,7 +57,7 @@ export type PartsOptions = {
  * @throws If the store cannot be opened, or was made with another `GATEWAY_SECRET`.
  */
 export async function createParts(options: PartsOptions): Promise<Omit<Parts, 'policy' | 'transport'>> {
-  const { config, now, nowMs, fetch, pollMs, log, onOpened } = options
+  const { config, now, nowMs, fetch, pollMs, log, tracing, onOpened } = options
   const onFault = (err: unknown) => log.warn({ err }, 'something in the background failed')
   const store = await openStore({
     ...{ databaseUrl: config.databaseUrl, postgres: config.postgres, now },
@@ -71,7 +75,7 @@ export async function createParts(options: PartsOptions): Promise<Omit<Parts, 'p
   const measurements = createMeasurements()
   const identity = await createIdentity({ config, measurements, store, directory, fetch, now, onFault })
   const servicesOf = (server: TrackingServer) => {
-    const made = createServices({ config, server, store, directory, measurements })
+    const made = createServices({ config, server, store, directory, measurements, tracing })
     const { upstream, publicUpstream } = made.services
     onOpened(() => Promise.all([upstream.close(), publicUpstream.close()]))
     return made
@@ -91,6 +95,7 @@ export async function createParts(options: PartsOptions): Promise<Omit<Parts, 'p
     limits,
     measurements,
     sink,
+    tracing,
     now,
   }
 }

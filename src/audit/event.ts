@@ -35,6 +35,8 @@ export type AuditEvent = {
   /** ISO 8601, UTC. */
   readonly at: string
   readonly requestId: string
+  /** The trace of the request, where one is kept. */
+  readonly traceId?: string | undefined
   readonly event: AuditEventKind
   readonly userId?: string | undefined
   readonly username?: string | undefined

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { SpanCounts } from '../tracing/tracing.ts'
 import type { AuditEvent } from './event.ts'
 import { type Measurements, type OperatingSources, registerOperating } from './measurements.ts'
 
@@ -21,6 +22,8 @@ export type MetricSources = {
   readonly operating: OperatingSources
   /** False while the policy file is not what is in force; absent where there is none. */
   readonly policyFileOk?: (() => boolean) | undefined
+  /** What became of spans; absent without traces. */
+  readonly traces?: (() => SpanCounts) | undefined
   /** Seconds until the certificate that is served expires; absent without one. */
   readonly certificateExpiry?: (() => number) | undefined
 }
@@ -159,6 +162,20 @@ function readSources(registry: Registry, sources: MetricSources): void {
     },
   })
   if (certificateExpiry !== undefined) tellOfCertificate(registry, certificateExpiry)
+  if (sources.traces !== undefined) tellOfSpans(registry, sources.traces)
+}
+
+function tellOfSpans(registry: Registry, traces: () => SpanCounts): void {
+  new Counter({
+    name: 'gateway_spans_total',
+    help: 'Spans that the collector took, that were dropped since too many waited, and that it did not take',
+    labelNames: ['outcome'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const [outcome, count] of Object.entries(traces())) this.inc({ outcome }, count)
+    },
+  })
 }
 
 function tellOfCertificate(registry: Registry, certificateExpiry: () => number): void {

@@ -14,6 +14,7 @@ export const SECTIONS = [
   'Sessions and tokens',
   'Limits',
   'Audit, logs and metrics',
+  'Traces',
 ] as const
 
 /** What a variable's schema carries besides JSON Schema's own keywords. */

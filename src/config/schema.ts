@@ -471,6 +471,71 @@ const records = {
   ),
 }
 
+const traces = {
+  OTEL_EXPORTER_OTLP_ENDPOINT: optionalText({
+    section: 'Traces',
+    description:
+      'Where traces of the gateway itself go: a collector that takes OTLP by HTTP; `/v1/traces` is added. Left out, with the next one: there are none, and what makes them is not loaded.',
+    expect: 'an http or https URL without user, query or fragment',
+    example: 'http://otel-collector:4318',
+  }),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: optionalText({
+    section: 'Traces',
+    description: 'The same as a whole URL, and before the other.',
+    expect: 'an http or https URL without user, query or fragment',
+    example: 'https://traces.example.com/otlp/v1/traces',
+  }),
+  OTEL_EXPORTER_OTLP_PROTOCOL: oneOf(['http/protobuf'], {
+    section: 'Traces',
+    default: 'http/protobuf',
+    description: 'There is no other; port 4317 of a collector is usually gRPC, 4318 is this.',
+  }),
+  OTEL_EXPORTER_OTLP_HEADERS: optionalText({
+    section: 'Traces',
+    description: 'Headers for the collector: `key=value,key=value`, values percent-encoded.',
+    example: 'authorization=Bearer%20TOKEN',
+    secret: true,
+  }),
+  OTEL_SERVICE_NAME: text({
+    section: 'Traces',
+    default: 'mlflow-auth-gateway',
+    description: 'What traces call the gateway.',
+  }),
+  OTEL_RESOURCE_ATTRIBUTES: optionalText({
+    section: 'Traces',
+    description: 'What else to say of it: `key=value,key=value`.',
+    example: 'deployment.environment.name=production',
+  }),
+  OTEL_TRACES_SAMPLER: oneOf(
+    [
+      'always_on',
+      'always_off',
+      'traceidratio',
+      'parentbased_always_on',
+      'parentbased_always_off',
+      'parentbased_traceidratio',
+    ],
+    {
+      section: 'Traces',
+      default: 'parentbased_always_on',
+      description: 'Which requests are traced; the last four go on with what a trusted proxy has decided.',
+    },
+  ),
+  OTEL_TRACES_SAMPLER_ARG: optionalText({
+    section: 'Traces',
+    pattern: '^(?:0|1|0?\\.\\d{1,9}|1\\.0{1,9})$',
+    expect: 'a number from 0 to 1',
+    description: 'For the samplers by ratio: the share of requests. Unset: all.',
+    example: '0.05',
+  }),
+  TRACE_CONTEXT_FROM_PROXIES: flag({
+    section: 'Traces',
+    default: false,
+    description:
+      '`traceparent` of requests from TRUSTED_PROXIES is gone on with. Only if they begin traces themselves and drop what clients send: else any client decides what is traced. Off: a trace of our own, with a link to theirs.',
+  }),
+}
+
 /** Every variable but those of the providers. */
 export const GatewaySchema = Type.Object({
   ...serving,
@@ -483,6 +548,7 @@ export const GatewaySchema = Type.Object({
   ...sessions,
   ...limits,
   ...records,
+  ...traces,
 })
 
 export type GatewayVariables = Readonly<Static<typeof GatewaySchema>>

@@ -8,6 +8,9 @@ import { type Source, variablesOf } from './variables.ts'
 /** Prefixes nobody else uses: an unknown variable under them is a fault even if it resembles none of ours. */
 const OUR_PREFIXES = /^(?:OIDC|GATEWAY|UPSTREAM|AUDIT)_/
 
+/** OpenSSL's, set for every program where a company has an authority of its own; close to TLS_CERT_FILE. */
+const OF_OTHERS: ReadonlySet<string> = new Set(['SSL_CERT_FILE', 'SSL_CERT_DIR'])
+
 /** What Kubernetes puts into every container for a Service of that name, e.g. GATEWAY_SERVICE_HOST. */
 const KUBERNETES_SERVICE =
   /_SERVICE_(?:HOST|PORT(?:_.*)?)$|_PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?$/
@@ -22,7 +25,7 @@ const KUBERNETES_PORT = /^(?:tcp|udp|sctp):\/\//
 export function checkSpelling(source: Source, prefixes: Prefixes, faults: FaultList): void {
   const known = knownNames(prefixes)
   for (const [name, value] of Object.entries(source.env)) {
-    if (value === undefined || value === '' || known.has(name)) continue
+    if (value === undefined || value === '' || known.has(name) || OF_OTHERS.has(name)) continue
     const suggestion = nearest(name, known)
     if (!OUR_PREFIXES.test(name)) {
       if (suggestion !== undefined) addMisspelling(name, suggestion, faults)

@@ -10,6 +10,8 @@ export type BrowserSession = {
   readonly provider: string
   /** At the provider. */
   readonly subject: string
+  /** What the provider ends it by, see `providerSessionKey`; absent where it gave no `sid`. */
+  readonly providerSession?: string | undefined
   readonly absoluteExpiresAt: number
   /** When the provider last said which groups the person is in. */
   readonly groupsReadAt: number
@@ -64,9 +66,10 @@ export function createBrowserSessions(options: BrowserSessionOptions): BrowserSe
       return { userId, absoluteExpiresAt, ...decode(row.data, sid, sealer), stored: row.data }
     },
     write(sid, session) {
-      const { userId, absoluteExpiresAt } = session
+      const { userId, absoluteExpiresAt, providerSession } = session
       const idleExpiresAt = options.now() + options.idleTtl
-      return sessions.set(sid, encode(session, sid, sealer), { userId, idleExpiresAt, absoluteExpiresAt })
+      const data = encode(session, sid, sealer)
+      return sessions.set(sid, data, { userId, idleExpiresAt, absoluteExpiresAt, providerSession })
     },
     claim: (sid, session, refreshingUntil) =>
       sessions.swap(sid, { from: session.stored, to: encode({ ...session, refreshingUntil }, sid, sealer) }),
@@ -81,8 +84,8 @@ type Tokens = Pick<BrowserSession, 'refreshToken' | 'idToken'>
 type Kept = Omit<BrowserSession, 'userId' | 'absoluteExpiresAt' | keyof Tokens>
 
 function encode(session: BrowserSession, sid: string, sealer: Sealer): string {
-  const { provider, subject, groupsReadAt, refreshingUntil, refreshToken, idToken } = session
-  const kept: Kept = { provider, subject, groupsReadAt, refreshingUntil }
+  const { provider, subject, providerSession, groupsReadAt, refreshingUntil, refreshToken, idToken } = session
+  const kept: Kept = { provider, subject, providerSession, groupsReadAt, refreshingUntil }
   const hint = idToken !== undefined && idToken.length <= MAX_ID_TOKEN ? idToken : undefined
   const sealed = sealer.seal(JSON.stringify({ refreshToken, idToken: hint } satisfies Tokens), sid)
   return JSON.stringify({ ...kept, sealed })

@@ -161,7 +161,7 @@ function toSignIn(
       'hosted_domain',
     )
   }
-  return { ...readIdentity(config, claims), refreshToken: undefined, idToken }
+  return { ...readIdentity(config, claims), refreshToken: undefined, sid: undefined, idToken }
 }
 
 function readIdentity(config: ProviderConfig, claims: TokenPayload) {

@@ -15,6 +15,7 @@ import { createKeyring, type Keyring } from './keyring.ts'
 import { createLoginTransactions, type LoginTransactions } from './login-transaction.ts'
 import { createOpenidProvider } from './openid-provider.ts'
 import type { Provider, SignIn } from './provider.ts'
+import { createEndByProvider, type EndByProvider } from './provider-logout.ts'
 import { createRenewal } from './renewal.ts'
 import { createSessionCookies, type SessionCookies } from './session-cookie.ts'
 import { createSessionVerifier } from './session-credential.ts'
@@ -64,6 +65,8 @@ export type Identity = {
   recordSignIn(signIn: SignIn): ReturnType<typeof recordSignIn>
   /** Ends a session, here at once. */
   endSession(sid: string): Promise<void>
+  /** Ends what a provider's logout token names, here at once. */
+  readonly endByProvider: EndByProvider
   /** Origins a sign-out may lead to besides our own, for `form-action`. */
   formTargets(): readonly string[]
   /** Resolves once no keys are being read. */
@@ -89,6 +92,7 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
   const sessions = createBrowserSessions({ store, secret, now, idleTtl: config.sessionIdleTtl })
   const sessionCookies = createSessionCookies(secret)
   const providers = createProviders(options)
+  const endByProvider = createEndByProvider({ providers, sessions, store })
   const tokenUse = createTokenUse({ tokens: store.tokens, now, onFault })
   const { people } = store
   const renewal = createRenewal({
@@ -125,6 +129,11 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
     async endSession(sid) {
       await sessions.end(sid)
       await directory.refresh()
+    },
+    async endByProvider(provider, token) {
+      const ended = await endByProvider(provider, token)
+      await directory.refresh()
+      return ended
     },
     formTargets: () =>
       [...providers.values()]

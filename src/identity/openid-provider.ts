@@ -1,6 +1,7 @@
 import * as client from 'openid-client'
 import type { ProviderConfig } from '../config.ts'
 import { GatewayError } from '../errors.ts'
+import { verifyLogoutToken } from './logout-token.ts'
 import { toRefusal } from './openid-fault.ts'
 import { readSignIn, type Tokens } from './openid-sign-in.ts'
 import {
@@ -81,6 +82,7 @@ export function createOpenidProvider(options: ProviderOptions): Provider {
     },
     logoutOrigin: () => originOf(known()?.serverMetadata().end_session_endpoint ?? config.issuer),
     verifyBearer: (token) => verifyProviderToken(token, config, keys),
+    verifyLogout: (token) => verifyLogoutToken(token, config, keys, options.now()),
   }
 }
 

@@ -51,8 +51,14 @@ export async function readSignIn(
     issuer: configuration.serverMetadata().issuer,
     subject: sub,
     refreshToken: tokens.refresh_token,
+    sid: readSid(idClaims['sid']),
     idToken: tokens.id_token,
   }
+}
+
+/** Longer than any provider's, it is not kept: its logout tokens then have to name the subject. */
+function readSid(sid: unknown): string | undefined {
+  return typeof sid === 'string' && sid !== '' && sid.length <= 255 ? sid : undefined
 }
 
 function isComplete(claims: Claims, { usernameClaim, groupsClaim }: ProviderConfig): boolean {

@@ -17,7 +17,10 @@ import { invalidToken, toTokenError } from './gateway-token.ts'
 import { createBackoff, PROVIDER_CLOCK_TOLERANCE, type ProviderToken, unreachable } from './provider.ts'
 
 /** Types a provider's JWT may name (RFC 7519 §5.1, RFC 9068 §2.1). Session, logout and other tokens are none of these. */
-const TYPES: ReadonlySet<string> = new Set(['jwt', 'at+jwt', 'application/at+jwt'])
+const BEARER: TokenKind = {
+  types: new Set(['jwt', 'at+jwt', 'application/at+jwt']),
+  requiredClaims: ['sub', 'exp'],
+}
 
 /** After the keys could not be read they are not asked for again for this long, seconds: strangers decide when we try. */
 const RETRY_AFTER = 5
@@ -29,10 +32,17 @@ const TIMEOUT_MS = 5000
 
 type Algorithms = readonly string[]
 
+/** What tells one kind of a provider's JWTs from the others (RFC 8725 §3.11, §3.12). */
+export type TokenKind = {
+  /** What `typ` may say, in lower case, if it says anything. */
+  readonly types: ReadonlySet<string>
+  readonly requiredClaims: readonly string[]
+}
+
 /** Checks the signature and the times of JWTs that one issuer signed. */
 export type IssuerKeys = {
   /** @throws {GatewayError} as `Provider.verifyBearer`. */
-  verify(token: string, algorithms: Algorithms): Promise<JWTPayload>
+  verify(token: string, algorithms: Algorithms, kind?: TokenKind): Promise<JWTPayload>
 }
 
 export type IssuerKeysOptions = {
@@ -50,15 +60,15 @@ export function createIssuerKeys(options: IssuerKeysOptions): IssuerKeys {
   const { now } = options
   const readKeys = createKeyReader(options)
   return {
-    async verify(token, algorithms) {
+    async verify(token, algorithms, { types, requiredClaims } = BEARER) {
       const { typ } = decodeHeader(token)
-      if (typ !== undefined && !TYPES.has(typ.toLowerCase())) throw invalidToken(`typ ${typ.slice(0, 40)}`)
+      if (typ !== undefined && !types.has(typ.toLowerCase())) throw invalidToken(`typ ${typ.slice(0, 40)}`)
       try {
         const { issuer } = await options.metadata()
         const { payload } = await jwtVerify(token, await readKeys(), {
           algorithms: [...algorithms],
           issuer,
-          requiredClaims: ['sub', 'exp'],
+          requiredClaims: [...requiredClaims],
           clockTolerance: PROVIDER_CLOCK_TOLERANCE,
           currentDate: new Date(now() * 1000),
         })

@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import type { Profile } from './claims.ts'
+import type { ProviderLogout } from './logout-token.ts'
 
 /** How far a provider's clock may differ from ours, seconds. Stated once, the same for every token a provider signs. */
 export const PROVIDER_CLOCK_TOLERANCE = 30
@@ -15,6 +16,8 @@ export type ProviderIdentity = Profile & {
 export type SignIn = ProviderIdentity & {
   /** Absent unless the provider gave one (scope `offline_access`). */
   readonly refreshToken: string | undefined
+  /** What the provider will end the session by, if it says (OpenID Connect Back-Channel Logout 1.0 §2.1). */
+  readonly sid: string | undefined
   /** Hint for signing out at the provider. A refresh need not bring a new one. */
   readonly idToken: string | undefined
 }
@@ -78,6 +81,12 @@ export type Provider = {
    *   be read.
    */
   verifyBearer(token: string): Promise<ProviderToken>
+  /**
+   * Judges a logout token; absent at providers that send none.
+   *
+   * @throws {GatewayError} as {@link verifyBearer}.
+   */
+  readonly verifyLogout?: (token: string) => Promise<ProviderLogout>
 }
 
 /** Keeps strangers, whose requests make us ask a provider, from having one that is away asked again and again. */

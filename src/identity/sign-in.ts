@@ -2,6 +2,7 @@ import { GatewayError } from '../errors.ts'
 import type { Directory } from '../policy/directory.ts'
 import type { People } from '../store/people.ts'
 import type { Person } from '../store/person.ts'
+import { providerSessionKey } from '../store/sessions.ts'
 import type { BrowserSession } from './browser-session.ts'
 import type { ProviderToken, SignIn } from './provider.ts'
 
@@ -32,6 +33,7 @@ export async function recordSignIn(
     userId: person.id,
     provider: signIn.provider,
     subject: signIn.subject,
+    providerSession: signIn.sid && providerSessionKey(signIn.provider, signIn.sid),
     absoluteExpiresAt: now() + absoluteTtl,
     groupsReadAt: now(),
     refreshToken: signIn.refreshToken,

@@ -58,6 +58,8 @@ export type Exchange = {
   demands?: readonly Demand[]
   /** All that was asked of the caller's grants, whether they met it or not; of administrators nothing is. */
   asked?: readonly Demand[]
+  /** `traceparent` of the client's, where MLflow may get it. */
+  callersTrace?: string | undefined
   /** A renewed session token on its way to the browser. */
   setCookie?: readonly string[]
   bytesOut: number

@@ -3,6 +3,7 @@ import { GatewayError, isGatewayError } from '../errors.ts'
 import { type Caller, membershipOn } from '../identity/caller.ts'
 import { decide } from '../policy/decide.ts'
 import { type Call, upstreamTarget } from './call.ts'
+import { callersTrace } from './callers-trace.ts'
 import { applyEffects, createFirst } from './effects.ts'
 import type { Exchange, Services } from './exchange.ts'
 import { filterVersions, readGraphql } from './graphql.ts'
@@ -30,6 +31,8 @@ export async function forward(exchange: Exchange, judged: Call, services: Servic
   if (operation.answer !== undefined) return sendWhole(exchange, services, json(operation.answer))
   const call = caller === undefined ? judged : await narrowed(judged, caller, services)
   if (call === undefined) return sendWhole(exchange, services, json({}))
+  if (operation.joinsTrace && caller !== undefined)
+    exchange.callersTrace = await callersTrace(exchange, caller, services)
   const answer = await wholeAnswer(exchange, call, services)
   if (answer !== undefined) return sendWhole(exchange, services, answer)
   if (operation.body === 'stream') inviteBody(exchange)
@@ -166,8 +169,12 @@ function ownPost(path: string, body: object): UpstreamRequest {
   return { method: 'POST', target: `/api/${path}`, headers, body: Buffer.from(JSON.stringify(body)) }
 }
 
-function upstreamRequest({ request, remoteAddress }: Exchange, call: Call): UpstreamRequest {
+function upstreamRequest(exchange: Exchange, call: Call): UpstreamRequest {
+  const { request, remoteAddress, callersTrace, path: template } = exchange
+  const { patience, joinsTrace } = call.operation
   const own = ['x-forwarded-for', remoteAddress]
+  if (callersTrace !== undefined) own.push('traceparent', callersTrace)
+  const about = { patience, joinsTrace, template }
   if (call.operation.body === 'stream') {
     for (const name of ['content-type', 'content-length'] as const) {
       const value = request.headers[name]
@@ -179,7 +186,7 @@ function upstreamRequest({ request, remoteAddress }: Exchange, call: Call): Upst
       target: upstreamTarget(call),
       headers: requestHeaders(request, own),
       body: hasBody ? request : undefined,
-      patience: call.operation.patience,
+      ...about,
     }
   }
   for (const name of call.operation.headers) {
@@ -192,7 +199,7 @@ function upstreamRequest({ request, remoteAddress }: Exchange, call: Call): Upst
     target: upstreamTarget(call),
     headers: requestHeaders(request, own),
     body: call.bytes,
-    patience: call.operation.patience,
+    ...about,
   }
 }
 

@@ -2,7 +2,8 @@ import type { IncomingMessage } from 'node:http'
 
 /**
  * Request headers that reach MLflow. Everything else stays here: credentials, cookies, identity and forwarding headers
- * of any spelling (`X-Forwarded-User`, `X_Forwarded_User`), hop-by-hop headers, `X-MLflow-*`.
+ * of any spelling (`X-Forwarded-User`, `X_Forwarded_User`), hop-by-hop headers, `X-MLflow-*`, and which trace the client
+ * says it is in (`callers-trace.ts`).
  */
 const FORWARDED = new Set([
   'accept',
@@ -13,8 +14,6 @@ const FORWARDED = new Set([
   'if-unmodified-since',
   'range',
   'user-agent',
-  'traceparent',
-  'tracestate',
 ])
 
 /**

@@ -38,6 +38,7 @@ type Options = {
   readonly untrusted?: boolean
   readonly cacheable?: boolean
   readonly patience?: number
+  readonly joinsTrace?: boolean
   readonly filesAt?: string
   readonly withhold?: readonly Withholding[]
 }
@@ -79,6 +80,7 @@ export function row(
     untrusted: options.untrusted ?? false,
     cacheable: options.cacheable ?? false,
     patience: options.patience,
+    joinsTrace: options.joinsTrace ?? false,
     filesAt: options.filesAt,
     withhold: options.withhold ?? [],
     readOnly: all.every((need) => isReading(need, verbs)),

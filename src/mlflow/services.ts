@@ -4,10 +4,11 @@ import { assetPath, shellScripts } from '../console/assets.ts'
 import { commonHeaders, mlflowPageHeaders } from '../console/headers.ts'
 import type { Directory } from '../policy/directory.ts'
 import type { Store } from '../store/store.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import type { Services } from './exchange.ts'
 import { createLookup } from './lookup.ts'
 import { createPageTokens } from './page-token.ts'
-import { createUpstream } from './upstream.ts'
+import { createUpstream, type Upstream } from './upstream.ts'
 import { createUpstreamVersion, type UpstreamVersion } from './upstream-version.ts'
 import { createWorkspaces, type Workspaces } from './workspace.ts'
 
@@ -20,6 +21,7 @@ export type ServicesOptions = {
   readonly store: Store
   readonly directory: Pick<Directory, 'refresh' | 'onChange'>
   readonly measurements: Measurements
+  readonly tracing?: Pick<Tracing, 'upstream'> | undefined
 }
 
 /** A tracking server as the configuration has it; the one at `UPSTREAM_URL` has no id. */
@@ -39,24 +41,22 @@ export type MlflowServices = {
 }
 
 /** Made once, at start; asks MLflow nothing. */
-export function createServices({
-  config,
-  server,
-  store,
-  directory,
-  measurements,
-}: ServicesOptions): MlflowServices {
+export function createServices(options: ServicesOptions): MlflowServices {
+  const { config, server, store, directory, measurements, tracing } = options
   const { upstreamAnswered: onAnswer, lookups: use } = measurements
   const { upstreamUrl: url, upstreamHost: host, upstreamTls: tls, publicUrl } = server
   const { upstreamTimeout: idleTimeout } = config
   const reached = { url, host, tls, idleTimeout, onAnswer }
-  const upstream = createUpstream({ ...reached, onConnect: () => version.readSoon() })
-  const version = createUpstreamVersion({ upstream })
+  const traced = tracing?.upstream ?? ((each: Upstream) => each)
+  const asked = createUpstream({ ...reached, onConnect: () => version.readSoon() })
+  // Asked when a connection opens: not on behalf of the request that it was opened for.
+  const version = createUpstreamVersion({ upstream: asked })
+  const upstream = traced(asked)
   const lookup = createLookup({ upstream, use })
   const services: Services = {
     server: server.id,
     upstream,
-    publicUpstream: createUpstream({ ...reached, connections: PUBLIC_CONNECTIONS }),
+    publicUpstream: traced(createUpstream({ ...reached, connections: PUBLIC_CONNECTIONS })),
     lookup,
     pageTokens: createPageTokens(config.gatewaySecret),
     effects: {

@@ -13,6 +13,10 @@ export type UpstreamRequest = {
   readonly body: Uint8Array | IncomingMessage | undefined
   /** Seconds that MLflow may stay silent, where that is more than `idleTimeout`. */
   readonly patience?: number | undefined
+  /** The path without the values in it, for traces. */
+  readonly template?: string | undefined
+  /** MLflow would add a span of its own to the trace that `traceparent` names: none of ours must be in it. */
+  readonly joinsTrace?: boolean | undefined
 }
 
 /** An answer that was read whole. */

@@ -22,6 +22,8 @@ export type ClientAddresses = {
    * records, rate limits and allowed networks; where links lead is configuration.
    */
   of(request: IncomingMessage): Client
+  /** True if a trusted proxy sent the request. */
+  isFromProxy(request: IncomingMessage): boolean
 }
 
 export type ClientAddressOptions = {
@@ -67,6 +69,7 @@ export function createClientAddresses({ isTrusted, header }: ClientAddressOption
       told.set(ends, address)
       socket.once('close', () => told.delete(ends))
     },
+    isFromProxy: (request) => peerOf(request.socket).isTrusted,
     of(request) {
       const peer = peerOf(request.socket)
       if (!peer.isTrusted) return peer

@@ -5,7 +5,7 @@ import { hashed, type SessionRecord, type Sessions } from './sessions.ts'
 /**
  * Browser sessions in Redis instead of the database's table, with the same rules. A session is a hash that lives until
  * its absolute expiry, also after it has ended, so that a late save cannot bring it back; of each person there is a set
- * of theirs, by absolute expiry.
+ * of theirs, by absolute expiry, and one of each `sid` of a provider.
  *
  * Ending one is announced in the database's changes, which is where every replica listens.
  */
@@ -24,8 +24,8 @@ export function createRedisSessions(
   return {
     get: async (id) => toRecord(id, await run(READ, [sessionKey(hashed(id))], now())),
 
-    set: async (id, data, { userId, idleExpiresAt, absoluteExpiresAt }) => {
-      const keys = [sessionKey(hashed(id)), personKey(userId), EVERYBODY]
+    set: async (id, data, { userId, idleExpiresAt, absoluteExpiresAt, providerSession = '' }) => {
+      const keys = [sessionKey(hashed(id)), EVERYBODY, personKey(userId), providerKey(providerSession)]
       const at = now()
       return (await run(SAVE, keys, id, userId, data, idleExpiresAt, absoluteExpiresAt, at)) === 1
     },
@@ -39,6 +39,11 @@ export function createRedisSessions(
       const ended = (await run(END, [sessionKey(hashed(id))])) === 1
       if (ended) await changes.note('session', id)
       return ended
+    },
+
+    begunBy: async (providerSession) => {
+      const rows = (await run(LIST, [providerKey(providerSession)], PREFIX, now())) as readonly [string][]
+      return rows.map(([id]) => id)
     },
 
     destroyOf: async (userId) => (await endAll(personKey(userId))).length,
@@ -77,6 +82,11 @@ function personKey(userId: string): string {
 
 const FIELDS = "'user', 'data', 'idle', 'absolute', 'created'"
 
+/** @param providerSession Empty for those that no provider has given a name. */
+function providerKey(providerSession: string): string {
+  return `mlflow-auth-gateway:sessions-begun-by:${providerSession}`
+}
+
 /** True in Lua for a session, read as `row`, that may be used at `at`. */
 const IS_LIVE = `
 local function live(row, at)
@@ -94,7 +104,7 @@ return false`,
 
 const SAVE: RedisScript = {
   name: 'gatewaySessionSave',
-  keys: 3,
+  keys: 4,
   lua: `${IS_LIVE}
 local id, user, data, idle, absolute, at = unpack(ARGV)
 if tonumber(absolute) <= tonumber(at) then return 0 end
@@ -106,11 +116,16 @@ if row[1] then
 end
 redis.call('HSET', KEYS[1], 'user', user, 'data', data, 'idle', idle, 'absolute', absolute, 'created', at)
 redis.call('EXPIREAT', KEYS[1], absolute)
-for _, index in ipairs({ KEYS[2], KEYS[3] }) do
-  redis.call('ZREMRANGEBYSCORE', index, '-inf', at)
-  redis.call('ZADD', index, absolute, id)
+for number = 2, 4 do
+  local index = KEYS[number]
+  if string.sub(index, -1) ~= ':' then
+    redis.call('ZREMRANGEBYSCORE', index, '-inf', at)
+    redis.call('ZADD', index, absolute, id)
+    if number > 2 then
+      redis.call('EXPIREAT', index, redis.call('ZREVRANGE', index, 0, 0, 'WITHSCORES')[2])
+    end
+  end
 end
-redis.call('EXPIREAT', KEYS[2], redis.call('ZREVRANGE', KEYS[2], 0, 0, 'WITHSCORES')[2])
 return 1`,
 }
 

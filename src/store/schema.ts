@@ -17,6 +17,7 @@ export type Schema = {
   user_roles_by_name: UserRolesByNameTable
   settings: SettingsTable
   sessions: SessionsTable
+  logout_tokens: LogoutTokensTable
   access_tokens: AccessTokensTable
   signing_keys: SigningKeysTable
   audit_events: AuditEventsTable
@@ -135,6 +136,16 @@ export type SessionsTable = {
   created_at: number
   /** An ended session keeps its row until it would have expired, so that a late save cannot bring it back. */
   revoked: number
+  /** What its provider ends it by, see `providerSessionKey`; null where that gave no `sid`. */
+  provider_session: string | null
+}
+
+/** Logout tokens of providers that have been used. */
+export type LogoutTokensTable = {
+  /** SHA-256 of issuer and `jti`, base64url. */
+  id: string
+  /** From then on the token itself is too old to be taken. */
+  expires_at: number
 }
 
 export type AccessTokensTable = {

@@ -14,14 +14,18 @@ export type SessionRecord = {
   readonly createdAt: number
 }
 
-export type SessionExpiry = Pick<SessionRecord, 'userId' | 'idleExpiresAt' | 'absoluteExpiresAt'>
+export type SessionExpiry = Pick<SessionRecord, 'userId' | 'idleExpiresAt' | 'absoluteExpiresAt'> & {
+  /** What the provider ends it by, see {@link providerSessionKey}. */
+  readonly providerSession?: string | undefined
+}
 
 /** Every `id` is what {@link sessionStoreId} makes of a session id; a session id itself is refused. */
 export type Sessions = {
   /** @returns Undefined if there is none, it has ended, or either of its expiries has passed. */
   readonly get: (id: string) => Promise<SessionRecord | undefined>
   /**
-   * Makes the session, or saves its data and idle expiry. Who it belongs to and its absolute expiry stay as first set.
+   * Makes the session, or saves its data and idle expiry. Who it belongs to, what its
+   * provider ends it by and its absolute expiry stay as first set.
    *
    * @returns False if the session has ended meanwhile: it stays ended, nothing was saved.
    */
@@ -32,6 +36,8 @@ export type Sessions = {
   readonly extend: (id: string, idleExpiresAt: number) => Promise<boolean>
   /** Ends the session for good. @returns False if there was none to end. */
   readonly destroy: (id: string) => Promise<boolean>
+  /** Ids of the live sessions under this {@link providerSessionKey}: one, unless browsers share the provider's session. */
+  readonly begunBy: (providerSession: string) => Promise<readonly string[]>
   /** Ends all sessions of a person. @returns How many there were. */
   readonly destroyOf: (userId: string) => Promise<number>
   /** Ends everybody's. @returns How many there were. */
@@ -49,6 +55,13 @@ export function sessionStoreId(sessionId: string): string {
   return createHash('sha256').update(sessionId).digest('base64url')
 }
 
+/** What a session is found by that a provider knows by its `sid`: both of them, hashed. */
+export function providerSessionKey(provider: string, sid: string): string {
+  return createHash('sha256')
+    .update(JSON.stringify([provider, sid]))
+    .digest('base64url')
+}
+
 export function createSessions(db: Database, now: () => number): Sessions {
   return {
     get: async (id) => {
@@ -64,6 +77,11 @@ export function createSessions(db: Database, now: () => number): Sessions {
       update(db, { id: hashed(id), to: { idle_expires_at: idleExpiresAt } }, now()),
 
     destroy: async (id) => (await end(db, { column: 'id', value: hashed(id) }, now())) > 0,
+
+    begunBy: async (providerSession) => {
+      const rows = await live(db, now()).where('provider_session', '=', providerSession).execute()
+      return rows.map(({ id }) => id)
+    },
 
     destroyOf: (userId) => end(db, { column: 'user_id', value: userId }, now()),
 
@@ -125,6 +143,7 @@ async function save(db: Database, session: SavedSession, at: number): Promise<bo
       absolute_expires_at: session.absoluteExpiresAt,
       created_at: at,
       revoked: 0,
+      provider_session: session.providerSession ?? null,
     })
     .onConflict((conflict) =>
       conflict

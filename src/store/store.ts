@@ -8,6 +8,7 @@ import { createGroups, type Groups } from './groups.ts'
 import { createJobs, type Jobs } from './jobs.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createLockdowns, type Lockdowns } from './lockdown.ts'
+import { createLogoutTokens, type LogoutTokens } from './logout-tokens.ts'
 import { createPeople, type People } from './people.ts'
 import { createPublicIds, type PublicIds } from './public-ids.ts'
 import { openRedis, type RedisConnection, type RedisOptions } from './redis.ts'
@@ -37,6 +38,7 @@ export type Store = {
   readonly publicIds: PublicIds
   readonly tokens: Tokens
   readonly sessions: Sessions
+  readonly logoutTokens: LogoutTokens
   readonly keys: Keys
   readonly lockdowns: Lockdowns
   readonly audit: AuditEvents
@@ -70,6 +72,7 @@ export async function openStore({ now, redis: redisOptions, ...options }: StoreO
     // What only tells when a token was last used must not have reads wait while another process holds the write lock.
     tokens: { ...createTokens(db, now), touch: createTokens(records, now).touch },
     sessions,
+    logoutTokens: createLogoutTokens(db),
     keys: redis === undefined ? createKeys(db, now) : endingSessions(createKeys(db, now), sessions),
     lockdowns: createLockdowns(db, now),
     audit: createAuditEvents(records, now),

@@ -13,6 +13,7 @@ export const TABLES = {
   user_roles_by_name: ['username', 'provider', 'role_id', 'source'],
   settings: ['name'],
   sessions: ['id'],
+  logout_tokens: ['id'],
   access_tokens: ['jti'],
   signing_keys: ['kid'],
   access_requests: ['id'],

@@ -8,6 +8,8 @@ const PAGES = [
   'hardening.md',
   'upgrade.md',
   'kubernetes.md',
+  'signing-out.md',
+  'tracing.md',
   'for-users.md',
   'dependencies.md',
   '../README.md',

@@ -34,7 +34,7 @@ const dir = mkdtempSync(join(tmpdir(), 'gateway-ai-'))
 let provider: Provider
 let deployment: Deployment
 const tokens = new Map<AccountName, string>()
-const made = { secret: '', definition: '', endpoint: '', experiment: '', foreign: '' }
+const made = { secret: '', definition: '', endpoint: '', experiment: '', foreign: '', foreignExperiment: '' }
 
 beforeAll(async () => {
   provider = await startProvider()
@@ -44,6 +44,8 @@ beforeAll(async () => {
     mlflow: {
       startTimeoutMs: 150_000,
       env: {
+        // With batches, the default, MLflow 3.17.2 forgets whose trace it was before it adds the span.
+        MLFLOW_USE_BATCH_SPAN_PROCESSOR: 'false',
         MLFLOW_CRYPTO_KEK_PASSPHRASE: 'a passphrase for tests only',
         MLFLOW_GATEWAY_API_BASE_ALLOW_PRIVATE_IPS: 'true',
         MLFLOW_GATEWAY_API_BASE_ALLOWED_SCHEMES: 'http,https',
@@ -151,7 +153,10 @@ const gateway = (as: AccountName, what: string, body?: unknown) =>
 const idIn = ({ json }: Answer, field: string, id: string) =>
   String((json[field] as Record<string, unknown> | undefined)?.[id] ?? '')
 
-async function build(as: AccountName, name: string): Promise<Omit<typeof made, 'foreign'>> {
+async function build(
+  as: AccountName,
+  name: string,
+): Promise<Omit<typeof made, 'foreign' | 'foreignExperiment'>> {
   const secret = await gateway(as, 'secrets/create', {
     ...{ secret_name: `${name}-key`, secret_value: { api_key: KEY }, provider: 'openai' },
     auth_config: { api_base: provider.url },
@@ -174,12 +179,47 @@ async function build(as: AccountName, name: string): Promise<Omit<typeof made, '
   }
 }
 
+/** A trace with one span in it. @returns Its id as OpenTelemetry writes it. */
+async function makeTrace(as: AccountName, experiment: string, digit: string): Promise<string> {
+  const traceId = digit.repeat(32)
+  const times = { startTimeUnixNano: '1700000000000000000', endTimeUnixNano: '1700000001000000000' }
+  const span = { traceId, spanId: digit.repeat(16), name: 'of-my-code', ...times }
+  const { status } = await fetch(`${deployment.gateway.url}/v1/traces`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${tokens.get(as)}`,
+      ...{ 'content-type': 'application/json', 'x-mlflow-experiment-id': experiment },
+    },
+    body: JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [span] }] }] }),
+  })
+  expect(status).toBe(200)
+  return traceId
+}
+
+/** Calls the endpoint from within that trace, as MLflow's client does it. */
+async function call(as: AccountName, traceId: string): Promise<number> {
+  const traceparent = `00-${traceId}-${traceId.slice(0, 16)}-01`
+  const { status } = await fetch(`${deployment.gateway.url}/gateway/mlflow/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${tokens.get(as)}`, 'content-type': 'application/json', traceparent },
+    body: JSON.stringify({ model: 'alpha-chat', ...CHAT }),
+  })
+  return status
+}
+
+async function namesIn(traceId: string): Promise<string[]> {
+  const { text } = await ask('admin', 'GET', `/api/3.0/mlflow/traces/get?trace_id=tr-${traceId}`)
+  return [...text.matchAll(/"name": ?"(of-my-code|gateway\/[\w-]+)"/g)].map(([, name = '']) => name)
+}
+
 const CHAT = { messages: [{ role: 'user', content: 'hello' }] }
 
 describe('the AI gateway of a real MLflow, one after the other', () => {
   it('lets people make what their grants cover, and nothing of what belongs to others', async () => {
     const foreign = await build('admin', 'beta-chat')
-    Object.assign(made, await build('editor', 'alpha-chat'), { foreign: foreign.secret })
+    Object.assign(made, await build('editor', 'alpha-chat'), {
+      ...{ foreign: foreign.secret, foreignExperiment: foreign.experiment },
+    })
     const refused = [
       await gateway('editor', 'secrets/create', { secret_name: 'beta-x', secret_value: { api_key: KEY } }),
       await gateway('editor', 'model-definitions/create', {
@@ -248,6 +288,18 @@ describe('the AI gateway of a real MLflow, one after the other', () => {
     expect(status).toBe(200)
     // MLflow leaves out the version that the address of this provider ends in.
     expect(provider.requests.at(-1)?.url).toBe('/any/path?n=1')
+  })
+
+  it('is seen in the trace of the code that calls, if that is the caller’s to change', async () => {
+    const own = await makeTrace('editor', made.experiment, 'a')
+    const theirs = await makeTrace('admin', made.foreignExperiment, 'b')
+    expect(await call('editor', theirs)).toBe(200)
+    expect(await call('editor', own)).toBe(200)
+    await expect.poll(() => namesIn(own), { timeout: 30_000 }).toContain('gateway/alpha-chat')
+    expect(await namesIn(theirs)).toEqual(['of-my-code'])
+    // MLflow itself adds to whichever it is told of.
+    expect(await call('admin', theirs)).toBe(200)
+    await expect.poll(() => namesIn(theirs), { timeout: 30_000 }).toContain('gateway/alpha-chat')
   })
 
   it('passes the pieces of an answer as they come', async () => {

@@ -22,6 +22,7 @@ export async function keepEverything(store: Store, now: number): Promise<void> {
   })
   const expiry = { userId: alice.id, idleExpiresAt: now + 60, absoluteExpiresAt: now + 60 }
   await store.sessions.set(SID, 'sealed', expiry)
+  await store.logoutTokens.use('used', now + 60)
   const token = { jti: 't1', userId: alice.id, name: ODD, scope: [], createdAt: now, expiresAt: now + 60 }
   await store.tokens.add(token)
   const key = { kid: 'k1', alg: 'ES256', publicJwk: { kty: 'EC' }, privateSealed: 'sealed', createdAt: now }

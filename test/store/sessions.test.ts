@@ -1,6 +1,6 @@
 /** Browser sessions, wherever they are kept: the same rules in the database and in Redis. */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { sessionStoreId } from '../../src/store/sessions.ts'
+import { providerSessionKey, sessionStoreId } from '../../src/store/sessions.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { openTemporaryStore, signInOf } from './temporary-store.ts'
 
@@ -101,6 +101,23 @@ describe.each(PLACES)('a session in %s', (place) => {
     expect(everybody.filter((id) => ids.includes(id))).toEqual([third, second, first])
     expect(await store.sessions.destroy(third)).toBe(true)
     expect((await store.sessions.list(alice.id)).map((each) => each.id)).toEqual([first])
+  })
+
+  it('is found by what its provider knows it by, as long as it lives', async () => {
+    const { store, expiry, clock, alice, id } = await withAlice(place)
+    const [ours, theirs] = ['corp', 'partner'].map((provider) => providerSessionKey(provider, alice.id))
+    const [other, nameless] = [sessionStoreId(`other of ${alice.id}`), sessionStoreId(`none of ${alice.id}`)]
+    await store.sessions.set(id, 'a', { ...expiry, providerSession: ours })
+    await store.sessions.set(other, 'b', { ...expiry, providerSession: theirs })
+    await store.sessions.set(nameless, 'c', expiry)
+    await store.sessions.set(id, 'saved again', expiry)
+    expect(await store.sessions.begunBy(ours ?? '')).toEqual([id])
+    expect(await store.sessions.begunBy(theirs ?? '')).toEqual([other])
+    expect(await store.sessions.begunBy('')).toEqual([])
+    await store.sessions.destroy(id)
+    clock.now += 60
+    expect(await store.sessions.begunBy(ours ?? '')).toEqual([])
+    expect(await store.sessions.begunBy(theirs ?? '')).toEqual([])
   })
 
   it('ends with all of them, and everybody who has one in memory is told', async () => {

@@ -26,6 +26,8 @@ export type IssuerOptions = {
   readonly clientSecret?: string
   /** Every refresh spends the refresh token and gives a new one; a spent one ends the grant. */
   readonly rotateRefreshTokens?: boolean
+  /** Where it tells that a session has ended (OpenID Connect Back-Channel Logout 1.0); nowhere by default. */
+  readonly backchannelLogoutUri?: string
 }
 
 /** A real OpenID Provider on loopback. Sub, preferred_username and the part before the `@` are the account's name. */
@@ -65,6 +67,7 @@ export async function startIssuer(options: IssuerOptions = {}): Promise<Issuer> 
     clientSecret: options.clientSecret ?? 'the-client-secret-of-a-loopback-provider',
     providerId: options.providerId ?? 'oidc',
     rotate: options.rotateRefreshTokens ?? false,
+    backchannelLogoutUri: options.backchannelLogoutUri,
     origins: new Set(options.publicUrls?.map(trimmed)),
     claims: new Map(Object.entries(GROUPS).map(([name, groups]) => [name, { groups }])),
     requests: [],
@@ -101,6 +104,7 @@ type IssuerState = {
   readonly clientSecret: string
   readonly providerId: string
   readonly rotate: boolean
+  readonly backchannelLogoutUri: string | undefined
   readonly origins: Set<string>
   readonly claims: Map<string, Readonly<Record<string, unknown>>>
   readonly requests: string[]
@@ -118,6 +122,10 @@ function createProvider(url: string, state: IssuerState): Provider {
         grant_types: ['authorization_code', 'refresh_token'],
         // Any more are let in by `allow`.
         redirect_uris: ['http://127.0.0.1/never'],
+        ...(state.backchannelLogoutUri && {
+          backchannel_logout_uri: state.backchannelLogoutUri,
+          backchannel_logout_session_required: true,
+        }),
       },
     ],
     claims: {
@@ -128,6 +136,7 @@ function createProvider(url: string, state: IssuerState): Provider {
     conformIdTokenClaims: false,
     cookies: { keys: ['loopback'] },
     features: {
+      backchannelLogout: { enabled: true },
       devInteractions: { enabled: false },
       rpInitiatedLogout: {
         enabled: true,
@@ -136,6 +145,9 @@ function createProvider(url: string, state: IssuerState): Provider {
         },
       },
     },
+    // Its own keeps away from loopback.
+    fetch: (url: string, { dispatcher: _, ...options }: RequestInit & { dispatcher?: unknown }) =>
+      fetch(url, options),
     findAccount: (_context: unknown, id: string) => findAccount(id, state),
     interactions: { url: (_context: unknown, { uid }: { uid: string }) => `/interaction/${uid}` },
     jwks: { keys: [state.privateJwk] },

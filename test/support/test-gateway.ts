@@ -30,6 +30,8 @@ export type TestGatewaySettings = {
   readonly onStatement?: (sql: string) => void
   /** Milliseconds between two looks for what other processes changed. */
   readonly pollMs?: number
+  /** How long spans are gathered, and how many. */
+  readonly spans?: { readonly queueSize?: number; readonly delayMs?: number }
   /** Milliseconds: what rates are counted by. */
   readonly nowMs?: () => number
   /** Another gateway, to be a replica of: on its database, under its public URL, for its members. */
@@ -111,6 +113,7 @@ export async function startTestGateway(settings: TestGatewaySettings = {}): Prom
     onStatement: settings.onStatement,
     pollMs: settings.pollMs ?? 20,
     nowMs: settings.nowMs,
+    spans: { delayMs: 10, ...settings.spans },
     policyPollMs: 20,
   })
   const events = listen(app)

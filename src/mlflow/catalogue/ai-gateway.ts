@@ -59,12 +59,14 @@ const FORGOTTEN = [
  */
 const PATIENCE = 330
 
+const CALLED = { patience: PATIENCE, joinsTrace: true } as const
+
 /** The endpoint is named in the body as the model: plain JSON, the exact key. */
 const invokedByModel = (name: string, path: string, headers: readonly string[] = []) =>
-  row(name, 'POST', path, use(gatewayEndpointName('model')), { patience: PATIENCE, headers })
+  row(name, 'POST', path, use(gatewayEndpointName('model')), { ...CALLED, headers })
 
 const invokedByPath = (name: string, path: string) =>
-  row(name, 'POST', path, use(gatewayEndpointName('path:endpoint_name')), { patience: PATIENCE })
+  row(name, 'POST', path, use(gatewayEndpointName('path:endpoint_name')), CALLED)
 
 /**
  * The AI gateway: secrets, model definitions, endpoints and what is sent through them. MLflow lets everybody create
@@ -299,7 +301,7 @@ export const AI_GATEWAY: readonly Operation[] = [
     {
       since: '3.17.2',
       body: 'stream',
-      patience: PATIENCE,
+      ...CALLED,
       // MLflow would call an endpoint named `proxy` (3.17.2: the first route that fits).
       rules: [notAlso('/gateway/<endpoint_name>/mlflow/invocations')],
     },

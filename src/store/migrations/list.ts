@@ -8,6 +8,7 @@ import { requestWorkspaces } from './0006-request-workspaces.ts'
 import { changeSignal } from './0007-change-signal.ts'
 import { accessAnswers } from './0008-access-answers.ts'
 import { scale } from './0009-scale.ts'
+import { providerLogout } from './0010-provider-logout.ts'
 
 export { CHANGES_CHANNEL } from './0007-change-signal.ts'
 
@@ -26,5 +27,6 @@ export function migrations(dialect: ColumnDialect): Record<string, Migration> {
     '0007-change-signal': changeSignal(dialect),
     '0008-access-answers': accessAnswers,
     '0009-scale': scale,
+    '0010-provider-logout': providerLogout,
   }
 }

@@ -19,6 +19,9 @@ MLFLOW := .mlflow/.stamp
 OLDER := 2.22.5 3.1.4 3.10.1
 OLDER_MLFLOW := $(OLDER:%=.mlflow-%/.stamp)
 
+TOXIPROXY_VERSION := 2.5.0
+TOXIPROXY := .toxiproxy/.stamp
+
 .PHONY: help setup demo test versions check bench secrets clean system
 
 help: ## list the targets
@@ -29,7 +32,7 @@ setup: $(NODE_MODULES) $(MLFLOW) ## install everything the other targets need
 demo: $(NODE_MODULES) $(MLFLOW) ## gateway, MLflow and an OpenID Provider on this machine; Ctrl-C ends them (DEMO_PORT=8080)
 	@exec node test/demo/demo.ts
 
-test: $(NODE_MODULES) $(MLFLOW) $(OLDER_MLFLOW) system ## every check: types, lint, unit, plugins, PostgreSQL, end to end
+test: $(NODE_MODULES) $(MLFLOW) $(OLDER_MLFLOW) $(TOXIPROXY) system ## every check: types, lint, unit, plugins, PostgreSQL, end to end
 	@exec node test/run.ts
 
 versions: $(NODE_MODULES) $(MLFLOW) $(OLDER_MLFLOW) ## every supported MLflow, with its own Python client
@@ -45,7 +48,7 @@ secrets: ## random secrets for docker-compose.yml, in deploy/secrets/
 	@deploy/secrets/create.sh
 
 clean: ## remove everything that was built or installed here
-	rm -rf node_modules .mlflow $(OLDER:%=.mlflow-%) .uv .demo dist coverage test-results
+	rm -rf node_modules .mlflow $(OLDER:%=.mlflow-%) .uv .toxiproxy .demo dist coverage test-results
 
 # No package needs its install script: better-sqlite3 brings its binaries along, for the Node that is locked.
 $(NODE_MODULES): package.json package-lock.json
@@ -75,6 +78,14 @@ rm -rf $(@D)
 .uv/bin/uv pip install -q --python $(@D)/bin/python --no-deps --compile-bytecode -r $<
 touch $@
 endef
+
+# --- Toxiproxy -----------------------------------------------------------------------------------------------------
+# What stands between the gateway and its parts in the tests of test/faults/, and breaks the way there.
+$(TOXIPROXY):
+	@deploy/setup/packages.sh go=golang-go
+	@echo 'Building Toxiproxy'
+	@GOBIN="$(CURDIR)/.toxiproxy" go install github.com/Shopify/toxiproxy/v2/cmd/server@v$(TOXIPROXY_VERSION)
+	@touch $@
 
 # --- Packages of the system ----------------------------------------------------------------------------------------
 system:

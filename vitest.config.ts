@@ -33,7 +33,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', ...(everywhere ? ON_SQLITE : ['test/postgres/**'])],
+          exclude: ['test/{e2e,faults}/**', ...(everywhere ? ON_SQLITE : ['test/postgres/**'])],
           testTimeout: 20_000,
           hookTimeout: 30_000,
           ...(everywhere && { globalSetup: postgresSetup }),
@@ -59,7 +59,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'e2e',
-          include: ['test/e2e/**/*.test.ts'],
+          include: ['test/{e2e,faults}/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           maxWorkers: 1,

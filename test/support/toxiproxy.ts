@@ -12,7 +12,7 @@ const PROGRAM = fileURLToPath(new URL('../../.toxiproxy/server', import.meta.url
  * What a network or the program at its other end does to a connection.
  *
  * - `down`: connections are cut and refused.
- * - `slow`: every answer comes {@link SLOW_MS} late.
+ * - `slow`: every answer comes late.
  * - `half-open`: connections stand and new ones are taken, and nothing that is sent arrives.
  * - `resets`: connections are taken, and reset as soon as something is sent.
  * - `cut off`: connections end in the middle of their first answer.
@@ -22,7 +22,8 @@ export type Fault = (typeof FAULTS)[number]
 
 export const FAULTS = ['down', 'slow', 'half-open', 'resets', 'cut off', 'garbage'] as const
 
-export const SLOW_MS = 300
+/** How late a slow answer is unless said otherwise, ms: a transaction takes a dozen. */
+const SLOW_MS = 50
 
 /** Bytes of an answer before it is cut off: less than the shortest head of HTTP, more than nothing. */
 const CUT_OFF_AFTER = 20
@@ -32,7 +33,7 @@ export type ToxicProxy = {
   /** Where it is reached, on 127.0.0.1. */
   readonly port: number
   /** From now on, for connections that are open too, until `heal`. One at a time. */
-  readonly inflict: (fault: Fault) => Promise<void>
+  readonly inflict: (fault: Fault, slowMs?: number) => Promise<void>
   readonly heal: () => Promise<void>
 }
 
@@ -72,10 +73,10 @@ async function createProxy(api: string, server: number, port: number, babbler: n
   let applied: readonly Toxic[] = []
   return {
     port,
-    async inflict(fault) {
+    async inflict(fault, slowMs = SLOW_MS) {
       if (fault === 'down') return change({ enabled: false })
       if (fault === 'garbage') return change({ upstream: `127.0.0.1:${babbler}` })
-      applied = TOXICS[fault]
+      applied = fault === 'slow' ? [late(slowMs)] : TOXICS[fault]
       for (const toxic of applied) await post(`${api}/proxies/${name}/toxics`, toxic)
     },
     async heal() {
@@ -95,8 +96,11 @@ type Toxic = {
   readonly attributes: Readonly<Record<string, number>>
 }
 
-const TOXICS: Readonly<Record<Exclude<Fault, 'down' | 'garbage'>, readonly Toxic[]>> = {
-  slow: [{ name: 'late', type: 'latency', stream: 'downstream', attributes: { latency: SLOW_MS } }],
+const late = (latency: number): Toxic => ({
+  ...{ name: 'late', type: 'latency', stream: 'downstream', attributes: { latency } },
+})
+
+const TOXICS: Readonly<Record<'half-open' | 'resets' | 'cut off', readonly Toxic[]>> = {
   'half-open': (['upstream', 'downstream'] as const).map((stream) => ({
     ...{ name: `swallow-${stream}`, type: 'timeout', stream, attributes: { timeout: 0 } },
   })),

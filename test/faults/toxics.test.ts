@@ -36,6 +36,7 @@ const HEALTHY: Readonly<Record<ProbeName, string>> = {
   'known token': '200',
   'known session': '200',
   'new token': '200',
+  "provider's token": '200',
   renewal: '200',
   'begin of a sign-in': '302',
   'end of a sign-in': '302',
@@ -47,7 +48,13 @@ const HEALTHY: Readonly<Record<ProbeName, string>> = {
 }
 
 const unasked = (line: string): Lines => ({
-  ...{ 'known token': line, 'known session': line, 'new token': line, renewal: line },
+  ...{
+    'known token': line,
+    'known session': line,
+    'new token': line,
+    "provider's token": line,
+    renewal: line,
+  },
 })
 
 type Outage = { readonly atOnce: Lines; readonly later: Lines }
@@ -56,7 +63,10 @@ type Outage = { readonly atOnce: Lines; readonly later: Lines }
 const OUTAGES: Readonly<Record<Part, Outage>> = {
   provider: { atOnce: { 'end of a sign-in': '503' }, later: { 'end of a sign-in': '503' } },
   postgres: {
-    atOnce: { 'new token': TROUBLE, renewal: TROUBLE, 'end of a sign-in': '503', change: TROUBLE },
+    atOnce: {
+      ...{ 'new token': TROUBLE, "provider's token": TROUBLE, renewal: TROUBLE },
+      ...{ 'end of a sign-in': '503', change: TROUBLE },
+    },
     later: {
       ...{ ...unasked(TROUBLE), 'end of a sign-in': '503', change: TROUBLE },
       readiness: '503 store changes',

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { type Browser, createBrowser } from './browserless-sign-in.ts'
 import type { FaultyDeployment } from './faulty-deployment.ts'
@@ -7,6 +8,7 @@ export type ProbeName =
   | 'known token'
   | 'known session'
   | 'new token'
+  | "provider's token"
   | 'renewal'
   | 'begin of a sign-in'
   | 'end of a sign-in'
@@ -40,7 +42,7 @@ const GIVE_UP_MS = 30_000
 
 /** Signs people in, and has the gateway know a token and a session of the reader's. */
 export async function createProbes(deployment: FaultyDeployment): Promise<Probes> {
-  const { gateway, store, createToken, signIn } = deployment
+  const { gateway, issuer, store, createToken, signIn } = deployment
   const [reader, renewing, editor] = [await signIn('reader'), await signIn('reader'), await signIn('editor')]
   const userId = (await store.people.list()).find(({ username }) => username === 'reader')?.id ?? ''
   const known = await createToken(userId)
@@ -49,6 +51,11 @@ export async function createProbes(deployment: FaultyDeployment): Promise<Probes
 
   const prepare = async () => {
     const fresh = await createToken(userId)
+    const providersToken = await issuer.signJwt({
+      sub: 'reader',
+      preferred_username: 'reader',
+      jti: randomUUID(),
+    })
     const endSignIn = await beginSignIn(gateway.url)
     await makeRenewalsDue(deployment.redis.url)
     const look = async (): Promise<Readonly<Record<ProbeName, Probed>>> => {
@@ -56,6 +63,7 @@ export async function createProbes(deployment: FaultyDeployment): Promise<Probes
         'known token': ask(GET, bearer(known.token)),
         'known session': ask(GET, { headers: { cookie: cookie(reader) } }),
         'new token': ask(GET, bearer(fresh.token)),
+        "provider's token": ask(GET, bearer(providersToken)),
         renewal: ask(GET, { headers: { cookie: withoutToken(cookie(renewing)) } }),
         'begin of a sign-in': ask('/auth/login?provider=oidc'),
         'end of a sign-in': endSignIn(),
@@ -71,7 +79,8 @@ export async function createProbes(deployment: FaultyDeployment): Promise<Probes
     }
     return look
   }
-  // Known from here on.
+  // Known from here on, the provider's keys too.
+  await (await prepare())()
   await ask(GET, bearer(known.token))
   await ask(GET, { headers: { cookie: cookie(reader) } })
   return { prepare, known, readerId: userId, ask }

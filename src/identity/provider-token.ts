@@ -1,9 +1,11 @@
 import {
+  createLocalJWKSet,
   createRemoteJWKSet,
   customFetch,
   decodeProtectedHeader,
   errors,
   type JWTPayload,
+  type JWTVerifyGetKey,
   jwtVerify,
   type RemoteJWKSet,
 } from 'jose'
@@ -23,6 +25,9 @@ const KEY_COOLDOWN_MS = 30_000
 
 const TIMEOUT_MS = 5000
 
+/** Keys that were read go on counting for this long while they cannot be read again, seconds. */
+const KEYS_OUTLAST = 3600
+
 type Algorithms = readonly string[]
 
 /** Checks the signature and the times of JWTs that one issuer signed. */
@@ -39,7 +44,10 @@ export type IssuerKeysOptions = {
   readonly now: () => number
 }
 
-/** Keys are read on first use and kept ten minutes; an unknown `kid` has them read again, rarely. */
+/**
+ * Keys are read on first use and kept ten minutes, while the provider is away an hour more; an unknown `kid` has them read
+ * again, rarely.
+ */
 export function createIssuerKeys(options: IssuerKeysOptions): IssuerKeys {
   const { now } = options
   const readKeys = createKeyReader(options)
@@ -115,8 +123,8 @@ function decodeHeader(token: string) {
   }
 }
 
-function createKeyReader({ label, metadata, fetch, now }: IssuerKeysOptions): () => Promise<RemoteJWKSet> {
-  let keySet: RemoteJWKSet | undefined
+function createKeyReader({ label, metadata, fetch, now }: IssuerKeysOptions): () => Promise<JWTVerifyGetKey> {
+  let keySet: JWTVerifyGetKey | undefined
   const backoff = createBackoff(label, RETRY_AFTER, now)
   const guardedFetch = async (url: string, init: RequestInit) => {
     backoff.assertReady()
@@ -132,12 +140,32 @@ function createKeyReader({ label, metadata, fetch, now }: IssuerKeysOptions): ()
   return async () => {
     if (keySet !== undefined) return keySet
     const { jwksUri } = await metadata()
-    keySet = createRemoteJWKSet(jwksUri, {
+    const remote = createRemoteJWKSet(jwksUri, {
       [customFetch]: guardedFetch,
       cooldownDuration: KEY_COOLDOWN_MS,
       timeoutDuration: TIMEOUT_MS,
     })
+    keySet = lasting(remote, now)
     return keySet
+  }
+}
+
+/** The same keys, also for a while after they could not be read again. */
+function lasting(remote: RemoteJWKSet, now: () => number): JWTVerifyGetKey {
+  let freshAt = Number.NEGATIVE_INFINITY
+  return async (header, token) => {
+    try {
+      const key = await remote(header, token)
+      freshAt = now()
+      return key
+    } catch (fault) {
+      const keys = remote.jwks()
+      if (remote.fresh || keys === undefined || freshAt + KEYS_OUTLAST < now()) throw fault
+      // One that is not among them may be new: that is for the provider to say.
+      return createLocalJWKSet(keys)(header, token).catch(() => {
+        throw fault
+      })
+    }
   }
 }
 

@@ -97,21 +97,32 @@ async function refreshGroups(
   const { refreshToken } = session
   if (refreshToken === undefined) return session
   if (!(await sessions.claim(sid, session, now() + REFRESH_LEASE))) return sessions.read(sid)
-  const asked = askProvider(sid, session, { ...options, provider, refreshToken })
+  const answer = provider.refresh(refreshToken, session.subject)
+  const followed = follow(answer, sid, session, options)
+  if (await settlesSoon(answer)) return followed
   // Also carried through when nobody waits any more: a refresh token that was spent must not be lost.
-  asked.catch((fault) => options.onFault?.(fault))
-  return Promise.race([asked, sleep(PATIENCE_MS, session, { ref: false })])
+  followed.catch((fault) => options.onFault?.(fault))
+  return session
 }
 
-async function askProvider(
+function settlesSoon(answer: Promise<unknown>): Promise<boolean> {
+  const settled = answer.then(
+    () => true,
+    () => true,
+  )
+  return Promise.race([settled, sleep(PATIENCE_MS, false, { ref: false })])
+}
+
+/** Keeps what the provider says, whenever it says it. */
+async function follow(
+  answer: Promise<SignIn>,
   sid: string,
   session: FoundSession,
-  options: RenewalOptions & { readonly provider: Provider; readonly refreshToken: string },
+  options: RenewalOptions,
 ): Promise<BrowserSession | undefined> {
-  const { sessions, provider, refreshToken } = options
+  const { sessions } = options
   try {
-    const signIn = await provider.refresh(refreshToken, session.subject)
-    const adopted = await adopt(session, signIn, options)
+    const adopted = await adopt(session, await answer, options)
     return (await sessions.write(sid, adopted)) ? adopted : undefined
   } catch (fault) {
     if (isGatewayError(fault, 'ERR_STORE_UNAVAILABLE')) throw fault

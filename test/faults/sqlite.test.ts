@@ -21,7 +21,7 @@ const GET = '/api/2.0/mlflow/experiments/get?experiment_id=1'
 const PEOPLE = 6
 
 /** How often it is killed. */
-const ROUNDS = 3
+const ROUNDS = 2
 
 let upstream: RecordingUpstream
 beforeAll(async () => {

@@ -21,6 +21,8 @@ OLDER_MLFLOW := $(OLDER:%=.mlflow-%/.stamp)
 KEYCLOAK_VERSION := 26.7.3
 KEYCLOAK := .keycloak/.stamp-$(KEYCLOAK_VERSION)
 KEYCLOAK_SHA256 := 27a6535553c3cdcd083872ba40629efafb3475e3b758e0c6f691395561dd0f1f
+TOXIPROXY_VERSION := 2.5.0
+TOXIPROXY := .toxiproxy/.stamp
 
 # Minutes of load in `make faults`.
 FAULTS_MINUTES ?= 30
@@ -35,10 +37,10 @@ setup: $(NODE_MODULES) $(MLFLOW) ## install everything the other targets need
 demo: $(NODE_MODULES) $(MLFLOW) ## gateway, MLflow and an OpenID Provider on this machine; Ctrl-C ends them (DEMO_PORT=8080)
 	@exec node test/demo/demo.ts
 
-test: $(NODE_MODULES) $(MLFLOW) $(OLDER_MLFLOW) $(KEYCLOAK) system ## every check: types, lint, unit, plugins, PostgreSQL, end to end
+test: $(NODE_MODULES) $(MLFLOW) $(OLDER_MLFLOW) $(KEYCLOAK) $(TOXIPROXY) system ## every check: types, lint, unit, plugins, PostgreSQL, end to end
 	@exec node test/run.ts
 
-faults: $(NODE_MODULES) $(MLFLOW) $(KEYCLOAK) system ## replicas that are killed and restarted, services that fail, attacks: the long form
+faults: $(NODE_MODULES) $(MLFLOW) $(KEYCLOAK) $(TOXIPROXY) system ## replicas that are killed and restarted, services that fail, attacks: the long form
 	@FAULTS_MINUTES=$(FAULTS_MINUTES) npm run -s test:faults
 
 versions: $(NODE_MODULES) $(MLFLOW) $(OLDER_MLFLOW) ## every supported MLflow, with its own Python client
@@ -54,7 +56,7 @@ secrets: ## random secrets for docker-compose.yml, in deploy/secrets/
 	@deploy/secrets/create.sh
 
 clean: ## remove everything that was built or installed here
-	rm -rf node_modules .mlflow $(OLDER:%=.mlflow-%) .uv .keycloak .demo dist coverage test-results
+	rm -rf node_modules .mlflow $(OLDER:%=.mlflow-%) .uv .keycloak .toxiproxy .demo dist coverage test-results
 
 # No package needs its install script: better-sqlite3 brings its binaries along, for the Node that is locked.
 $(NODE_MODULES): package.json package-lock.json
@@ -89,6 +91,14 @@ endef
 $(KEYCLOAK): deploy/setup/keycloak.sh
 	@echo 'Installing Keycloak'
 	@deploy/setup/keycloak.sh $(@D) $(KEYCLOAK_VERSION) $(KEYCLOAK_SHA256)
+	@touch $@
+
+# --- Toxiproxy -----------------------------------------------------------------------------------------------------
+# What stands between the gateway and its parts in the tests of test/faults/, and breaks the way there.
+$(TOXIPROXY):
+	@deploy/setup/packages.sh go=golang-go
+	@echo 'Building Toxiproxy'
+	@GOBIN="$(CURDIR)/.toxiproxy" go install github.com/Shopify/toxiproxy/v2/cmd/server@v$(TOXIPROXY_VERSION)
 	@touch $@
 
 # --- Packages of the system ----------------------------------------------------------------------------------------

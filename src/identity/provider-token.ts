@@ -8,6 +8,7 @@ import {
   type JWTPayload,
   type JWTVerifyGetKey,
   jwtVerify,
+  type RemoteJWKSet,
 } from 'jose'
 import type { ProviderConfig } from '../config.ts'
 import { GatewayError } from '../errors.ts'
@@ -29,6 +30,9 @@ const RETRY_AFTER = 5
 const KEY_COOLDOWN_MS = 30_000
 
 const TIMEOUT_MS = 5000
+
+/** Keys that were read go on counting for this long while they cannot be read again, seconds. */
+const KEYS_OUTLAST = 3600
 
 type Algorithms = readonly string[]
 
@@ -55,7 +59,10 @@ export type IssuerKeysOptions = {
   readonly now: () => number
 }
 
-/** Keys are read on first use and kept ten minutes; an unknown `kid` has them read again, rarely. */
+/**
+ * Keys are read on first use and kept ten minutes, while the provider is away an hour more; an unknown `kid` has them read
+ * again, rarely.
+ */
 export function createIssuerKeys(options: IssuerKeysOptions): IssuerKeys {
   const { now } = options
   const readKeys = createKeyReader(options)
@@ -166,12 +173,32 @@ function createKeyReader({
     if (keySet !== undefined) return keySet
     const { jwksUri } = await metadata()
     if (jwksUri === undefined) throw unreachable(label, 'no jwks_uri')
-    keySet = createRemoteJWKSet(jwksUri, {
+    const remote = createRemoteJWKSet(jwksUri, {
       [customFetch]: guardedFetch,
       cooldownDuration: KEY_COOLDOWN_MS,
       timeoutDuration: TIMEOUT_MS,
     })
+    keySet = lasting(remote, now)
     return keySet
+  }
+}
+
+/** The same keys, also for a while after they could not be read again. */
+function lasting(remote: RemoteJWKSet, now: () => number): JWTVerifyGetKey {
+  let freshAt = Number.NEGATIVE_INFINITY
+  return async (header, token) => {
+    try {
+      const key = await remote(header, token)
+      freshAt = now()
+      return key
+    } catch (fault) {
+      const keys = remote.jwks()
+      if (remote.fresh || keys === undefined || freshAt + KEYS_OUTLAST < now()) throw fault
+      // One that is not among them may be new: that is for the provider to say.
+      return createLocalJWKSet(keys)(header, token).catch(() => {
+        throw fault
+      })
+    }
   }
 }
 

@@ -11,6 +11,12 @@ import { createSingleFlight } from './single-flight.ts'
 /** How long one request may keep others from asking the provider, seconds. */
 const REFRESH_LEASE = 30
 
+/**
+ * How long a renewal waits for the provider, milliseconds. A page of MLflow's waits with it; what comes later counts from
+ * the next renewal on.
+ */
+const PATIENCE_MS = 3000
+
 /** When the provider refused, how often and how far apart the session is read again before it is ended, milliseconds. */
 const SECOND_LOOKS_MS = [0, 100, 300]
 
@@ -76,7 +82,10 @@ function isDue(session: BrowserSession, { providers, now, tokenTtl }: RenewalOpt
   return !providers.has(session.provider) || !(isFresh || isBeingAsked)
 }
 
-/** @returns The session as saved, with what the provider says now; `undefined` if the provider has ended it. */
+/**
+ * @returns The session as saved, with what the provider says now, or as it was if that takes too long; `undefined` if the
+ *   provider has ended it.
+ */
 async function refreshGroups(
   sid: string,
   session: FoundSession,
@@ -88,9 +97,32 @@ async function refreshGroups(
   const { refreshToken } = session
   if (refreshToken === undefined) return session
   if (!(await sessions.claim(sid, session, now() + REFRESH_LEASE))) return sessions.read(sid)
+  const answer = provider.refresh(refreshToken, session.subject)
+  const followed = follow(answer, sid, session, options)
+  if (await settlesSoon(answer)) return followed
+  // Also carried through when nobody waits any more: a refresh token that was spent must not be lost.
+  followed.catch((fault) => options.onFault?.(fault))
+  return session
+}
+
+function settlesSoon(answer: Promise<unknown>): Promise<boolean> {
+  const settled = answer.then(
+    () => true,
+    () => true,
+  )
+  return Promise.race([settled, sleep(PATIENCE_MS, false, { ref: false })])
+}
+
+/** Keeps what the provider says, whenever it says it. */
+async function follow(
+  answer: Promise<SignIn>,
+  sid: string,
+  session: FoundSession,
+  options: RenewalOptions,
+): Promise<BrowserSession | undefined> {
+  const { sessions } = options
   try {
-    const signIn = await provider.refresh(refreshToken, session.subject)
-    const adopted = await adopt(session, signIn, options)
+    const adopted = await adopt(session, await answer, options)
     return (await sessions.write(sid, adopted)) ? adopted : undefined
   } catch (fault) {
     if (isGatewayError(fault, 'ERR_STORE_UNAVAILABLE')) throw fault

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { type ChangeSignal, NO_SIGNAL } from '../store/change-signal.ts'
 import type { Store } from '../store/store.ts'
+import { storeUnavailable } from '../store/store-fault.ts'
 import { createChangeFeed, createPoll, type DirectoryChange } from './change-feed.ts'
 import { createMemberCompiler, type Member, type MemberConfig, type MemberEntry } from './member.ts'
 
@@ -11,7 +12,8 @@ export type Directory = {
   /** The member as far as it is in memory and still certain. Asks nobody. */
   readonly cached: (userId: string) => Member | undefined
   /**
-   * The member as the store has it now; who asks for the same person meanwhile shares the answer.
+   * The member as the store has it now; who asks for the same person meanwhile shares the answer. While the changes
+   * cannot be followed nobody waits for them for longer than two seconds.
    *
    * @returns Undefined for somebody unknown, disabled, or vouched for by a provider that is not configured.
    * @throws {GatewayError} `ERR_STORE_UNAVAILABLE`
@@ -57,6 +59,9 @@ const FEED_AGE_LIMIT = 5
 /** How often changes are looked for while the store tells of them: a connection may go deaf and not know it. */
 const LISTENING_POLL_MS = 1000
 
+/** How long somebody waits for the changes to be read, ms: a store that has gone silent is given far longer to answer. */
+const PATIENCE_MS = 2000
+
 /** Grants, roles and groups kept in memory, over all members. */
 const WEIGHT_LIMIT = 500_000
 
@@ -88,7 +93,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
   return {
     cached: (userId) => (certain() ? members.get(userId) : undefined),
     resolve: async (userId) => {
-      if (!certain()) await feed.read()
+      if (!certain()) await soon(feed.read())
       return members.get(userId) ?? members.load(userId)
     },
     onChange: (listener) => {
@@ -107,6 +112,20 @@ export function createDirectory(options: DirectoryOptions): Directory {
       signal.stop()
       poll.stop()
     },
+  }
+}
+
+/** @throws {GatewayError} `ERR_STORE_UNAVAILABLE` if it takes too long; it goes on all the same. */
+async function soon(reading: Promise<void>): Promise<void> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(
+    () => reject(storeUnavailable(new Error('the changes take too long'))),
+    PATIENCE_MS,
+  )
+  try {
+    await Promise.race([reading, late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

@@ -15,6 +15,9 @@ export const NO_SIGNAL: ChangeSignal = { isLive: () => false, stop: () => undefi
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 5000
 
+/** How long the server may take to say that it will tell, ms: it might have gone silent since it let us in. */
+const LISTEN_TIMEOUT_MS = 5000
+
 /**
  * Listens on a connection of its own until `stop`, and connects again whenever that is lost.
  *
@@ -28,7 +31,7 @@ export function listenForChanges(config: pg.ClientConfig, onSignal: () => void):
   let timer: NodeJS.Timeout | undefined
 
   const connect = async () => {
-    const client = new pg.Client(config)
+    const client = new pg.Client({ ...config, query_timeout: LISTEN_TIMEOUT_MS })
     current = client
     client.on('error', () => undefined)
     client.on('notification', onSignal)

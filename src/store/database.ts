@@ -16,6 +16,7 @@ import {
 import { checkPostgres, explained } from './postgres-start.ts'
 import type { Schema } from './schema.ts'
 import { GatewaySqliteDialect } from './sqlite-dialect.ts'
+import { explainedSqlite } from './sqlite-start.ts'
 
 export type Database = Kysely<Schema>
 
@@ -51,7 +52,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     await migrate(migrating, address.kind)
   } catch (error) {
     await migrating.destroy()
-    throw address.kind === 'postgres' ? explained(error) : error
+    throw address.kind === 'postgres' ? explained(error) : explainedSqlite(error)
   }
   // SQLite's file stays open, or its journal would be written out and made anew.
   if (address.kind === 'sqlite') return migrating

@@ -70,7 +70,7 @@ export function explained(fault: unknown): unknown {
 }
 
 /** The code of the fault or of what is behind it: several addresses of a name fail as one AggregateError. */
-function codeOf(fault: unknown): string | undefined {
+export function codeOf(fault: unknown): string | undefined {
   if (!(fault instanceof Error)) return undefined
   if ('code' in fault && typeof fault.code === 'string' && !fault.code.startsWith('ERR_STORE'))
     return fault.code

@@ -1,9 +1,17 @@
 import { Redis } from 'ioredis'
 import { GatewayError } from '../errors.ts'
 
-/** A connection to Redis that answers soon or not at all, and connects again by itself. */
+/**
+ * A connection to Redis that answers soon or not at all, and connects again by itself. While it is known to be lost,
+ * whoever asks is told so at once.
+ */
 export type RedisConnection = {
-  /** Runs a script atomically. @throws {GatewayError} `ERR_STORE_UNAVAILABLE` */
+  /**
+   * Runs a script atomically. The answer is this very question's: on one connection they are told apart by their order
+   * alone, so one that went missing on the way would give everybody the answer of somebody else.
+   *
+   * @throws {GatewayError} `ERR_STORE_UNAVAILABLE`
+   */
   readonly run: (
     script: RedisScript,
     keys: readonly string[],
@@ -31,41 +39,61 @@ export type RedisOptions = {
 const COMMAND_TIMEOUT_MS = 2000
 const CONNECT_TIMEOUT_MS = 5000
 const RETRY_MS = 250
-const RETRY_MAX_MS = 2000
+const RETRY_MAX_MS = 1000
+
+/** Faults in a row after which nobody waits for the connection any more: one alone is often mended at the next try. */
+const LOST_AFTER = 2
 
 /** Opens the connection in the background: whoever asks before it stands is told that it does not. */
 export function openRedis({ url, ca, scripts, onState }: RedisOptions): RedisConnection {
   const client = new Redis(url, {
     connectTimeout: CONNECT_TIMEOUT_MS,
     commandTimeout: COMMAND_TIMEOUT_MS,
+    // One that has swallowed a question is not asked another.
+    socketTimeout: COMMAND_TIMEOUT_MS,
     maxRetriesPerRequest: 0,
     // What was asked while the connection was down would be done later, when whoever asked has long been refused.
     autoResendUnfulfilledCommands: false,
     enableOfflineQueue: true,
     retryStrategy: (times) => Math.min(RETRY_MS * times, RETRY_MAX_MS),
     ...(url.startsWith('rediss:') && ca !== undefined ? { tls: { ca } } : {}),
-    scripts: Object.fromEntries(scripts.map(({ name, lua, keys }) => [name, { lua, numberOfKeys: keys }])),
+    scripts: Object.fromEntries(
+      scripts.map(({ name, lua, keys }) => [name, { lua: marked(lua), numberOfKeys: keys }]),
+    ),
   })
-  let isLost = false
+  let faults = 0
   client.on('error', (fault) => {
-    if (isLost) return
-    isLost = true
-    onState?.('lost', fault)
+    faults += 1
+    if (faults === 1) onState?.('lost', fault)
   })
   client.on('ready', () => {
-    if (isLost) onState?.('back')
-    isLost = false
+    if (faults > 0) onState?.('back')
+    faults = 0
   })
+  let asked = 0
+  const ask = async (question: (mark: string) => Promise<unknown>): Promise<unknown> => {
+    if (faults >= LOST_AFTER) throw new Error('the connection is lost')
+    const mark = String(asked++)
+    const answer: unknown = await question(mark)
+    const [answered, value] = Array.isArray(answer) ? (answer as readonly unknown[]) : [answer]
+    if (answered === mark) return value
+    client.disconnect(true)
+    throw new Error('the answer is to another question')
+  }
   return {
-    run: (script, keys, args) => asStore(() => command(client, script.name)(...keys, ...args)),
-    ping: async () => {
-      await asStore(() => client.ping())
-    },
+    run: (script, keys, args) =>
+      asStore(() => ask((mark) => command(client, script.name)(...keys, ...args, mark))),
+    ping: () => asStore(async () => void (await ask((mark) => client.ping(mark)))),
     close: async () => {
       // A connection that is being tried again would never say goodbye.
       client.disconnect()
     },
   }
+}
+
+/** The script with one more argument, which comes back before its answer. */
+function marked(lua: string): string {
+  return `local function answer()\n${lua}\nend\nreturn { ARGV[#ARGV], answer() }`
 }
 
 type Command = (...args: readonly (string | number)[]) => Promise<unknown>

@@ -79,6 +79,19 @@ class GatewaySqliteDriver extends SqliteDriver implements Driver {
     const readOnly = settings?.accessMode === 'read only'
     await connection.executeQuery(CompiledQuery.raw(readOnly ? 'begin' : 'begin immediate'))
   }
+
+  /** A full disk ends the transaction before we do: what is told is the full disk, not that there is nothing to end. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    try {
+      await super.rollbackTransaction(connection)
+    } catch (error) {
+      if (!hasEnded(error)) throw error
+    }
+  }
+}
+
+function hasEnded(error: unknown): boolean {
+  return error instanceof Error && String(error.cause).includes('no transaction is active')
 }
 
 function translateFaults(connection: DatabaseConnection): void {

@@ -7,6 +7,7 @@ const docs = new URL('../../docs/', import.meta.url)
 const PAGES = [
   'hardening.md',
   'upgrade.md',
+  'outages.md',
   'kubernetes.md',
   'signing-out.md',
   'tracing.md',

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type IdentityApp, startIdentityApp } from '../support/identity-app.ts'
 import { type Issuer, startIssuer } from '../support/issuer.ts'
 
@@ -156,6 +156,31 @@ describe('keys of the provider', () => {
       }
       expect(away.requests.filter((line) => line === 'GET /jwks')).toHaveLength(2)
     } finally {
+      await other.stop()
+      await away.stop()
+    }
+  })
+
+  it('that are known count for an hour more while the provider is away, and no unknown one does', async () => {
+    const away = await startIssuer()
+    const other = await startIdentityApp({ issuer: away })
+    const statusOf = async (jti: string, header?: Record<string, unknown>) => {
+      const token = await away.signJwt({ sub: 'x', jti }, header)
+      return (await other.who({ authorization: `Bearer ${token}` })).status
+    }
+    const pass = (seconds: number) => vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + seconds * 1000 })
+    try {
+      expect(await statusOf('before')).toBe(200)
+      away.breakPath('/jwks', { status: 500, body: {} })
+      pass(700)
+      expect([await statusOf('later'), await statusOf('forged', { kid: 'unknown' })]).toEqual([200, 503])
+      pass(3500)
+      expect(await statusOf('too late')).toBe(503)
+      away.breakPath('/jwks', undefined)
+      pass(6)
+      expect([await statusOf('again'), await statusOf('unknown', { kid: 'unknown' })]).toEqual([200, 401])
+    } finally {
+      vi.useRealTimers()
       await other.stop()
       await away.stop()
     }

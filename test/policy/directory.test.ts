@@ -36,6 +36,18 @@ async function withReader() {
   return { ...temporary, alice, role, grant, directory: directoryOf(temporary) }
 }
 
+describe('a store that has gone silent', () => {
+  it('holds up nobody for long who has to know what has changed', async () => {
+    const { store, clock, alice } = await withReader()
+    const never = () => new Promise<never>(() => undefined)
+    const changes = { ...store.changes, latest: never, since: never }
+    const directory = directoryOf({ store: { ...store, changes }, clock })
+    const since = performance.now()
+    await expect(directory.resolve(alice.id)).rejects.toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' })
+    expect(performance.now() - since).toBeLessThan(5000)
+  })
+})
+
 describe('a member', () => {
   it('is the principal and what they may do', async () => {
     const { directory, alice } = await withReader()

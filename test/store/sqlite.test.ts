@@ -36,6 +36,15 @@ describe('the file', () => {
     expect(await database.query('pragma journal_mode')).toEqual([{ journal_mode: 'wal' }])
   })
 
+  it('that cannot be used is said to be so, with what to do', async () => {
+    const folder = temporaryFolder()
+    const path = join(folder, 'notes.txt')
+    writeFileSync(path, 'no database at all, but a text of some length, so that it is taken for one')
+    const opening = (databaseUrl: string) => openStore({ databaseUrl, now })
+    await expect(opening(`sqlite:${path}`)).rejects.toThrow('it is no SQLite file. Check the path.')
+    await expect(opening(`sqlite:${folder}`)).rejects.toThrow(/it cannot be opened.*its folder\.$/)
+  })
+
   it('that is something else than a database is refused, and left as it was', async () => {
     const path = join(temporaryFolder(), 'notes.txt')
     writeFileSync(path, 'not a database, but somebody needs it'.repeat(40))

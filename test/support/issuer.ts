@@ -18,6 +18,8 @@ const GROUPS: Readonly<Record<AccountName, readonly string[]>> = {
 export type IssuerOptions = {
   /** Default: any free one. */
   readonly port?: number
+  /** Its issuer identifier, if it is reached by another address than its own. */
+  readonly issuer?: string
   /** Public URLs of gateways that may send people here; more by {@link Issuer.allow}. */
   readonly publicUrls?: readonly string[]
   /** The gateway's id for this provider, as in `/auth/callback/oidc`. */
@@ -80,7 +82,7 @@ export async function startIssuer(options: IssuerOptions = {}): Promise<Issuer> 
     server.listen(options.port ?? 0, '127.0.0.1', resolve)
   })
   const { port } = server.address() as AddressInfo
-  const url = `http://127.0.0.1:${port}`
+  const url = options.issuer ?? `http://127.0.0.1:${port}`
   const provider = createProvider(url, state)
   const handle = provider.callback()
   server.on('request', (request, response) => answer(request, response, { provider, handle, state }))

@@ -48,6 +48,7 @@ export async function verifyToken(
   options: GatewayTokenOptions,
 ): Promise<JWTPayload & { readonly sub: string; readonly exp: number }> {
   try {
+    assertCompact(token)
     const { payload } = await jwtVerify(token, ({ kid }) => findKey(options.keyring, kid), {
       algorithms: [SIGNING_ALGORITHM],
       typ: type,
@@ -64,6 +65,16 @@ export async function verifyToken(
   } catch (fault) {
     throw toTokenError(fault)
   }
+}
+
+/**
+ * Base64 decoders skip what is no letter of theirs, and a signature is decoded: without this a token would go on being good
+ * with blanks, dashes for pluses or padding in it.
+ *
+ * @throws {GatewayError} `ERR_INVALID_TOKEN` for what is no JWS in compact form (RFC 7515 §7.1).
+ */
+export function assertCompact(token: string): void {
+  if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) throw invalidToken('not in compact form')
 }
 
 const REMEDY = 'Set MLFLOW_TRACKING_TOKEN to a new one'

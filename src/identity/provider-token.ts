@@ -14,7 +14,7 @@ import type { ProviderConfig } from '../config.ts'
 import { GatewayError } from '../errors.ts'
 import { compileGlob } from '../policy/glob.ts'
 import { hasGroups, readProfile } from './claims.ts'
-import { invalidToken, toTokenError } from './gateway-token.ts'
+import { assertCompact, invalidToken, toTokenError } from './gateway-token.ts'
 import { createBackoff, PROVIDER_CLOCK_TOLERANCE, type ProviderToken, unreachable } from './provider.ts'
 
 /** Types a provider's JWT may name (RFC 7519 §5.1, RFC 9068 §2.1). Session, logout and other tokens are none of these. */
@@ -68,6 +68,7 @@ export function createIssuerKeys(options: IssuerKeysOptions): IssuerKeys {
   const readKeys = createKeyReader(options)
   return {
     async verify(token, algorithms, { types, requiredClaims } = BEARER) {
+      assertCompact(token)
       const { typ } = decodeHeader(token)
       if (typ !== undefined && !types.has(typ.toLowerCase())) throw invalidToken(`typ ${typ.slice(0, 40)}`)
       try {

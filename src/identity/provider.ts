@@ -132,11 +132,31 @@ export function describeFault(fault: unknown): Error {
   return new Error([...new Set(parts)].join(' '))
 }
 
-/** OAuth's `error` of whatever a library threw, if the provider sent one. */
+/** Registered (RFC 6749 §4.1.2.1, §5.2, RFC 6750 §3.1, OIDC Core 1.0 §3.1.2.6, RFC 9449 §7.1). */
+const ERROR_CODES: ReadonlySet<string> = new Set([
+  ...[
+    'access_denied',
+    'invalid_client',
+    'invalid_grant',
+    'invalid_request',
+    'invalid_scope',
+    'invalid_token',
+  ],
+  ...['server_error', 'temporarily_unavailable', 'unauthorized_client', 'unsupported_grant_type'],
+  ...['unsupported_response_type', 'insufficient_scope', 'account_selection_required', 'consent_required'],
+  ...['interaction_required', 'login_required', 'invalid_request_object', 'request_not_supported'],
+  ...['request_uri_not_supported', 'registration_not_supported', 'use_dpop_nonce'],
+])
+
+/**
+ * OAuth's `error` of whatever a library threw, if the provider sent one; `other_error` for one that no standard names.
+ * It goes on record as the reason, and whoever opens a callback can write what they like in its address.
+ */
 export function oauthError(fault: unknown): string | undefined {
-  return chain(fault)
+  const error = chain(fault)
     .map((link) => read(link, 'error'))
-    .find((error) => error !== undefined)
+    .find((code) => code !== undefined)
+  return error === undefined || ERROR_CODES.has(error) ? error : 'other_error'
 }
 
 function protocolNames(fault: object): string[] {

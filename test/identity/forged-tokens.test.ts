@@ -116,6 +116,16 @@ describe('field report 33: tokens that sign themselves, as the gateway itself', 
     }
   })
 
+  it('a good one in another spelling, which decodes to the same bytes', async () => {
+    const { token } = await gateway.identity.accessTokens.create({ userId, name: 'x', scope: [], ttl: 600 })
+    const [header, payload, signature = ''] = token.split('.')
+    expect((await gateway.who({ authorization: `Bearer ${token}` })).status).toBe(200)
+    const plus = signature.replaceAll('-', '+').replaceAll('_', '/')
+    const spellings = [`${signature}=`, `${signature}==`, `${signature}~`, `.${signature}`, `~${signature}`]
+    for (const other of plus === signature ? spellings : [...spellings, plus])
+      expect(await refusal(`${header}.${payload}.${other}`)).toMatchObject(REFUSED)
+  })
+
   it('the type of a session token used as an access token, and back', async () => {
     const sid = 'x'.repeat(43)
     const absolute = gateway.now() + 600

@@ -38,7 +38,15 @@ describe('a sign-in under way', () => {
     expect(
       await transactions.open({ [name]: `${value.slice(0, -2)}AA` }, { provider: 'oidc', state }),
     ).toBeUndefined()
-    expect(await transactions.open({ [name]: '' }, { provider: 'oidc', state })).toBeUndefined()
+    for (const other of [
+      '',
+      value.replace('..', '.. '),
+      `${value}=`,
+      `${value}\n`,
+      ` ${value}`,
+      `"${value}"`,
+    ])
+      expect(await transactions.open({ [name]: other }, { provider: 'oidc', state })).toBeUndefined()
     const elsewhere = createLoginTransactions({ ...options, secret: 't'.repeat(32) })
     expect(await elsewhere.open(cookies, { provider: 'oidc', state })).toBeUndefined()
   })

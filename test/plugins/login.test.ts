@@ -372,6 +372,21 @@ describe('field report 54: what went wrong is not hidden', () => {
     expect(answer.body).toContain('says you cancelled')
   })
 
+  it.each([
+    ['login_required', 'login_required'],
+    ['no_grant ', 'other_error'],
+    ['eyJhbGciOiJub25lIn0.e30.', 'other_error'],
+    ['<script>alert(1)</script>', 'other_error'],
+    ['x'.repeat(3000), 'other_error'],
+  ])('what somebody calls an error themselves is not the reason on record: %s', async (error, reason) => {
+    const browser = gateway.browser()
+    const begun = await browser.send(`${gateway.publicUrl}/auth/login?provider=oidc`)
+    const state = new URL(location(begun)).searchParams.get('state')
+    const query = new URLSearchParams({ error, state: state ?? '', iss: issuer.url })
+    await browser.navigate(`${gateway.publicUrl}/auth/callback/oidc?${query}`)
+    expect(gateway.events.at(-1)).toMatchObject({ event: 'sign_in', effect: 'deny', reason })
+  })
+
   it('begun at 127.0.0.1 while the public URL says localhost: the page explains', async () => {
     const local = await startIdentityApp({ issuer, publicUrl: 'http://localhost:8080' })
     try {

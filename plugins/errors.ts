@@ -19,6 +19,10 @@ export const errors = fp<ErrorsOptions>(
       const username = await signedInAs(refusal, request, reply)
       return sendRefusal(refusal, request, reply, { ...options, username })
     })
+    app.addHook('onSend', (request, reply, payload, next) => {
+      closeIfUnread(request, reply)
+      next(null, payload)
+    })
     app.setNotFoundHandler(async (request, reply) => {
       if (app.hasDecorator('noteUnknownRoute')) await app.noteUnknownRoute(request, reply)
       const refusal = new GatewayError('ERR_NO_SUCH_ROUTE', 'This address is not one the gateway serves')
@@ -34,6 +38,7 @@ export const errors = fp<ErrorsOptions>(
  */
 export function frameworkErrors(options: ErrorsOptions) {
   return (fault: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
+    closeIfUnread(request, reply)
     sendRefusal(toGatewayError(fault), request, reply, options)
   }
 }
@@ -89,13 +94,18 @@ function sendRefusal(
     publicUrl,
     username,
   })
-  // Bytes that were not read must not be taken for the next request (RFC 9112 §9.3).
-  if (announcesBody(request.raw) && !request.raw.complete) {
-    lingerBeforeClosing(request.raw)
-    reply.header('connection', 'close')
-  }
   // As bytes: to a string Fastify would add a charset, and these must be the same bytes the gateway writes itself.
   return reply.code(status).headers(headers).send(Buffer.from(body))
+}
+
+/**
+ * Bytes that were not read must not be taken for the next request (RFC 9112 §9.3), nor swallowed for as long as a client
+ * likes to send some: neither with a refusal nor with an answer to a request that needed no body.
+ */
+function closeIfUnread(request: FastifyRequest, reply: FastifyReply): void {
+  if (!announcesBody(request.raw) || request.raw.complete) return
+  lingerBeforeClosing(request.raw)
+  reply.header('connection', 'close')
 }
 
 /**

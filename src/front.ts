@@ -13,6 +13,7 @@ import { identify } from '../plugins/identify.ts'
 import { login } from '../plugins/login.ts'
 import { mlflowAuthApi } from '../plugins/mlflow-auth-api.ts'
 import { security } from '../plugins/security.ts'
+import { slowClients } from '../plugins/slow-clients.ts'
 import { token } from '../plugins/token.ts'
 import { traces } from '../plugins/traces.ts'
 import { unknownRoutes } from '../plugins/unknown-routes.ts'
@@ -44,6 +45,7 @@ export async function registerFront(app: FastifyInstance, parts: FrontParts): Pr
   const { publicUrl } = server
   if (tracing !== undefined) await app.register(traces, { tracing })
   await app.register(errors, { publicUrl })
+  await app.register(slowClients, { idleTimeout: config.upstreamTimeout })
   await app.register(clientAddress, transport)
   await app.register(audit, { sink, observers, traceId: tracing?.traceId })
   const { isPermitted } = transport

@@ -26,8 +26,6 @@ export type Services = {
   readonly switches: Readonly<Record<SwitchName, boolean>>
   /** Hosts that MLflow may be told to call; empty: any that is public. */
   readonly webhookHosts: readonly string[]
-  /** Seconds that a client may stand still in the middle of a request or an answer. */
-  readonly clientIdleTimeout: number
   /** Most bytes of a JSON body. */
   readonly jsonBodyLimit: number
   readonly trustAuthorship: boolean

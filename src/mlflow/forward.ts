@@ -8,7 +8,6 @@ import { applyEffects, createFirst } from './effects.ts'
 import type { Exchange, Services } from './exchange.ts'
 import { filterVersions, readGraphql } from './graphql.ts'
 import { requestHeaders, responseHeaders } from './headers.ts'
-import { endWhenIdle } from './idle-client.ts'
 import { readAnswer } from './json-answer.ts'
 import { inviteBody } from './judge.ts'
 import { listReadable } from './lists.ts'
@@ -27,7 +26,6 @@ import { mayWithhold, withhold } from './withhold.ts'
 export async function forward(exchange: Exchange, judged: Call, services: Services): Promise<number> {
   const { caller } = exchange
   const { operation } = judged
-  endWhenIdle(exchange.request, exchange.response, services.clientIdleTimeout)
   if (operation.answer !== undefined) return sendWhole(exchange, services, json(operation.answer))
   const call = caller === undefined ? judged : await narrowed(judged, caller, services)
   if (call === undefined) return sendWhole(exchange, services, json({}))

@@ -68,7 +68,6 @@ export function createServices(options: ServicesOptions): MlflowServices {
     switches: { presignedUrls: config.presignedUrls, assistant: false },
     webhookHosts: config.webhookHosts,
     jobs: store.jobs,
-    clientIdleTimeout: idleTimeout,
     jsonBodyLimit: config.jsonBodyLimit,
     trustAuthorship: config.trustAuthorship,
     isUsername: store.people.isCalled,

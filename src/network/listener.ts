@@ -21,6 +21,11 @@ export type ListenerOptions = {
     | undefined
 }
 
+/** Milliseconds for the head of a request, and from connecting to its first byte. */
+const HEAD_MS = 20_000
+/** How often it is looked whose time is up. */
+const CHECK_MS = 5_000
+
 /** Milliseconds for the TLS handshake. */
 const HANDSHAKE_MS = 10_000
 
@@ -30,7 +35,10 @@ const HANDSHAKE_MS = 10_000
  */
 export function createListener(handler: RequestListener, options: ListenerOptions): Server {
   const { addresses, drain, proxies, tls } = options
-  const http = { ServerResponse: lastAnswers(drain) }
+  const http = {
+    ...{ headersTimeout: HEAD_MS, connectionsCheckingInterval: CHECK_MS },
+    ServerResponse: lastAnswers(drain),
+  }
   const server = tls === undefined ? createServer(http, handler) : createSecureServer(http, handler, tls)
   server.on('checkContinue', handler)
   server.prependListener(tls === undefined ? 'connection' : 'secureConnection', addresses.note)

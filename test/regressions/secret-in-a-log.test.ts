@@ -1,27 +1,38 @@
 // Logs are read by more people than secrets are meant for, and kept longer than they live. Everything the gateway writes
-// (the program's log at its most talkative, audit lines on standard output, in the rotated file and in the store) is
-// searched for every secret that was used: cookies, tokens, codes, states, the client's and the gateway's own.
+// (the program's log at its most talkative, audit lines on standard output, in the rotated file and in the store), what it
+// measures, and what it answers and leads to, is searched for every secret that was used: cookies, tokens, codes, states,
+// the client's and the gateway's own.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import SQLite from 'better-sqlite3'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createBrowser } from '../support/browserless-sign-in.ts'
+import { type BrowserResponse, createBrowser, signInAs } from '../support/browserless-sign-in.ts'
 import { type Deployment, startDeployment } from '../support/deployment.ts'
+import { freePort } from '../support/mlflow.ts'
 import { mlflowStandIn } from '../support/mlflow-stand-in.ts'
 import { type RecordingUpstream, startUpstream } from '../support/upstream.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'gateway-logs-'))
 let upstream: RecordingUpstream
 let deployment: Deployment
+let metricsPort: number
+let secrets: Readonly<Record<string, string>>
+/** Bodies and headers of answers, but for the cookies they set. */
+const answered: string[] = []
 
 beforeAll(async () => {
   upstream = await startUpstream(mlflowStandIn())
+  metricsPort = await freePort()
   deployment = await startDeployment({
     upstreamUrl: upstream.url,
     gatewayDir: dir,
-    env: { LOG_LEVEL: 'trace', AUDIT_FILE: join(dir, 'audit.log') },
+    env: { LOG_LEVEL: 'trace', AUDIT_FILE: join(dir, 'audit.log'), METRICS_PORT: `${metricsPort}` },
   })
+})
+
+beforeAll(async () => {
+  secrets = await useSecrets()
 })
 
 afterAll(async () => {
@@ -33,6 +44,32 @@ afterAll(async () => {
 /** The cookies of the gateway; the provider's are on the same host. */
 function ours(cookies: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(cookies).filter(([name]) => name.startsWith('gateway_')))
+}
+
+function note({ headers, body }: BrowserResponse): void {
+  const { 'set-cookie': _, ...shown } = headers
+  answered.push(`${JSON.stringify(shown)}\n${body}`)
+}
+
+/** As `fetch`, and the answer is looked at. */
+async function ask(url: string, init: RequestInit = {}): Promise<void> {
+  const response = await fetch(url, { redirect: 'manual', ...init })
+  answered.push(`${JSON.stringify([...response.headers])}\n${await response.text()}`)
+}
+
+/** What a sign-in shows that its provider, in trouble, does not complete. */
+async function failToSignIn(): Promise<void> {
+  const { gateway, issuer } = deployment
+  for (const body of [{ error: 'invalid_grant', error_description: 'no' }, { error: 'server_error' }]) {
+    issuer.breakPath('/token', { status: 'error_description' in body ? 400 : 503, body })
+    const last = await signInAs(
+      createBrowser(),
+      { publicUrl: gateway.url, returnTo: '/#/experiments' },
+      'reader',
+    ).catch((fault) => fault)
+    if (!(last instanceof Error)) note(last)
+    issuer.breakPath('/token', undefined)
+  }
 }
 
 /** Uses every kind of secret, rightly and wrongly, and says what they were. */
@@ -49,20 +86,24 @@ async function useSecrets(): Promise<Record<string, string>> {
     `Bearer ${token}x`,
     'Bearer s3cret-garbage',
   ]) {
-    await fetch(api, { headers: { authorization } })
+    await ask(api, { headers: { authorization } })
+    await ask(`${gateway.url}/auth/tokens`, { headers: { authorization, accept: 'text/html' } })
   }
-  await browser.send(api)
-  await browser.send(
+  note(await browser.send(api))
+  note(await browser.send(`${gateway.url}/auth/tokens`))
+  await failToSignIn()
+  const callback = await browser.send(
     `${gateway.url}/auth/callback/oidc?code=s3cret-code&state=s3cret-state&iss=${issuer.url}`,
   )
-  await browser.send(`${gateway.url}/nowhere?token=s3cret-elsewhere`)
-  await fetch(`${gateway.url}/graphql`, {
+  note(callback)
+  note(await browser.send(`${gateway.url}/nowhere?token=s3cret-elsewhere`))
+  await ask(`${gateway.url}/graphql`, {
     method: 'POST',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     body: '{"query": "s3cret-body',
   })
   for (const path of ['gateway/secrets/create', 'gateway/secrets/update']) {
-    await fetch(`${gateway.url}/api/3.0/mlflow/${path}`, {
+    await ask(`${gateway.url}/api/3.0/mlflow/${path}`, {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body: JSON.stringify({
@@ -75,6 +116,7 @@ async function useSecrets(): Promise<Record<string, string>> {
   const stranger = createBrowser()
   const login = await stranger.send(`${gateway.url}/auth/login?provider=oidc`)
   const sent = new URL(String(login.headers['location'])).searchParams
+  await ask(`http://127.0.0.1:${metricsPort}/metrics`)
   await browser.send(`${gateway.url}/auth/logout`, { method: 'POST', headers: { origin: gateway.url } })
   return {
     ...Object.fromEntries(Object.entries(cookies).map(([name, value]) => [`cookie ${name}`, value])),
@@ -108,8 +150,16 @@ function everythingWritten(): Record<string, string> {
   }
 }
 
+test('no secret that was used stands in an answer, an address or a metric', async () => {
+  const text = answered.join('\n')
+  // Pages, refusals and metrics were among them.
+  for (const part of ['Access tokens', 'UNAUTHENTICATED', 'did not confirm', 'ENDPOINT_NOT_FOUND', '# HELP '])
+    expect(text).toContain(part)
+  for (const [name, secret] of Object.entries(secrets))
+    expect([name, text.includes(secret)]).toEqual([name, false])
+})
+
 test('no secret that was used stands in anything that was written', async () => {
-  const secrets = await useSecrets()
   expect(Object.keys(secrets)).toEqual(
     expect.arrayContaining(['cookie gateway_session', 'cookie gateway_token']),
   )

@@ -40,6 +40,8 @@ export type TestGatewaySettings = {
   readonly database?: TestDatabase
   /** What the tracking server says its version is, told afresh each time; it says none if absent. */
   readonly version?: () => string | undefined
+  /** Options for the log besides where it goes. */
+  readonly logger?: object
 }
 
 /** What became of a request: what the client got, what was recorded of it, and what it made reach MLflow. */
@@ -107,7 +109,8 @@ export async function startTestGateway(settings: TestGatewaySettings = {}): Prom
   const store = await openStore({ databaseUrl: config.databaseUrl, redis: config.redis, now })
   const members = settings.beside?.members ?? (await seedMembers({ store, config, now }))
   const log: string[] = []
-  const logger = { level: 'debug', stream: { write: (line: string) => void log.push(line) } }
+  const stream = { write: (line: string) => void log.push(line) }
+  const logger = { level: 'debug', ...settings.logger, stream }
   const app = await buildApp({
     ...{ config, now, logger },
     onStatement: settings.onStatement,

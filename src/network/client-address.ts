@@ -24,7 +24,12 @@ export type ClientAddresses = {
   of(request: IncomingMessage): Client
   /** True if a trusted proxy sent the request. */
   isFromProxy(request: IncomingMessage): boolean
+  /** The other end of the connection, whether its word counts, and whether the header that would count is there. */
+  peerOf(request: IncomingMessage): Seen
 }
+
+/** How a request arrived. */
+export type Seen = { readonly peer: string; readonly isTrusted: boolean; readonly isForwarded: boolean }
 
 export type ClientAddressOptions = {
   /** Whose word counts; see `TRUSTED_PROXIES`. */
@@ -70,6 +75,10 @@ export function createClientAddresses({ isTrusted, header }: ClientAddressOption
       socket.once('close', () => told.delete(ends))
     },
     isFromProxy: (request) => peerOf(request.socket).isTrusted,
+    peerOf({ socket, headers }) {
+      const { address: peer, isTrusted: trusted } = peerOf(socket)
+      return { peer, isTrusted: trusted, isForwarded: headers[headerName] !== undefined }
+    },
     of(request) {
       const peer = peerOf(request.socket)
       if (!peer.isTrusted) return peer

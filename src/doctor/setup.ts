@@ -1,0 +1,15 @@
+import type { Config } from '../config.ts'
+
+/** What the checks look at, and by what. */
+export type Setup = {
+  readonly config: Config
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** For providers and for PUBLIC_URL. */
+  readonly fetch: typeof fetch
+  /** Milliseconds since the epoch, of this machine's clock. */
+  readonly nowMs: () => number
+  /** Addresses of this machine that others can reach. */
+  readonly ownAddresses: readonly string[]
+  /** Numeric, of the user it runs as; undefined where there is no such thing. */
+  readonly uid: number | undefined
+}

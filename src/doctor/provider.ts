@@ -146,6 +146,11 @@ function isIssuer({ issuer }: ProviderConfig, { issuer: announced }: Metadata): 
 /** What the gateway itself calls. */
 const CALLED = ['token_endpoint', 'jwks_uri', 'userinfo_endpoint'] as const
 
+/** The endpoints that the gateway would have to call and does not. */
+export function foreignEndpoints(egress: Egress, metadata: Metadata): readonly (typeof CALLED)[number][] {
+  return CALLED.filter((name) => metadata[name] !== undefined && !egress.permits(String(metadata[name])))
+}
+
 function judgeEndpoints({ config, prefix, egress }: ProviderAtHand, metadata: Metadata): Finding {
   const missing = ['authorization_endpoint', 'token_endpoint', 'jwks_uri'].filter(
     (name) => typeof metadata[name] !== 'string',
@@ -157,9 +162,7 @@ function judgeEndpoints({ config, prefix, egress }: ProviderAtHand, metadata: Me
       advice: 'Turn the authorization code flow on at the provider, or use the issuer of one that has it.',
     })
   }
-  const foreign = CALLED.filter(
-    (name) => metadata[name] !== undefined && !egress.permits(String(metadata[name])),
-  )
+  const foreign = foreignEndpoints(egress, metadata)
   if (foreign.length === 0) return ok(`what is called of ${config.label} is on hosts that may be called`)
   const hosts = [...new Set(foreign.map((name) => URL.parse(String(metadata[name]))?.host ?? 'no host'))].map(
     short,

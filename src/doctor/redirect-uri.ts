@@ -4,7 +4,7 @@ import { createGoogle } from '../identity/google.ts'
 import { createOpenidProvider } from '../identity/openid-provider.ts'
 import { type AuthorizationRequest, oauthError, type Provider } from '../identity/provider.ts'
 import { type Check, type Finding, fault, ok, skipped, warning } from './check.ts'
-import { type Metadata, needing, type ProviderAtHand, short } from './provider.ts'
+import { foreignEndpoints, type Metadata, needing, type ProviderAtHand, short } from './provider.ts'
 import { reach } from './reach.ts'
 import type { Setup } from './setup.ts'
 
@@ -27,17 +27,16 @@ const NOBODY_THERE = [
 /** What must be registered at the provider, tried as far as that goes without a person. */
 export function redirectUriChecks(setup: Setup, provider: ProviderAtHand): readonly Check[] {
   const redirectUri = redirectUriOf(setup.config, provider.config)
+  /** A sign-in ends before it begins if the provider names an address that may not be called. */
+  const trying = (attempt: (trial: Trial) => Promise<Finding>) =>
+    needing(provider, async (metadata, signal) => {
+      if (foreignEndpoints(provider.egress, metadata).length > 0)
+        return skipped('not tried: see the endpoints')
+      return attempt({ metadata, redirectUri, signal })
+    })
   return [
-    {
-      name: 'redirect URI',
-      run: needing(provider, (metadata, signal) =>
-        tryAuthorization(setup, provider, { metadata, redirectUri, signal }),
-      ),
-    },
-    {
-      name: 'client',
-      run: needing(provider, (metadata) => tryClient(setup, provider, { metadata, redirectUri })),
-    },
+    { name: 'redirect URI', run: trying((trial) => tryAuthorization(setup, provider, trial)) },
+    { name: 'client', run: trying((trial) => tryClient(setup, provider, trial)) },
   ]
 }
 
@@ -49,7 +48,7 @@ export function redirectUriOf(
   return `${publicUrl.href.replace(/\/$/, '')}/auth/callback/${id}`
 }
 
-type Trial = { readonly metadata: Metadata; readonly redirectUri: string }
+type Trial = { readonly metadata: Metadata; readonly redirectUri: string; readonly signal: AbortSignal }
 
 /**
  * Asks for a sign-in in which nobody may be asked anything (`prompt=none`). RFC 6749 §4.1.2.1: a provider that does not
@@ -58,7 +57,7 @@ type Trial = { readonly metadata: Metadata; readonly redirectUri: string }
 async function tryAuthorization(
   setup: Setup,
   provider: ProviderAtHand,
-  { metadata, redirectUri, signal }: Trial & { readonly signal: AbortSignal },
+  { metadata, redirectUri, signal }: Trial,
 ): Promise<Finding> {
   const endpoint = String(metadata['authorization_endpoint'])
   const notTried = (why: string) =>
@@ -148,9 +147,7 @@ async function tryClient(
   provider: ProviderAtHand,
   { metadata, redirectUri }: Trial,
 ): Promise<Finding> {
-  const { config, prefix, egress } = provider
-  if (!egress.permits(String(metadata['token_endpoint'])))
-    return skipped('tokens come from a host where the gateway does not go')
+  const { config, prefix } = provider
   const parameters = new URLSearchParams({
     code: 'doctor',
     state: TRIAL.state,

@@ -148,7 +148,7 @@ function hostOf(location: string | null): string {
 }
 
 function judgeCookies({ publicUrl: { protocol, hostname } }: Config): Finding {
-  if (protocol === 'https:') return ok('cookies are sent by https only (Secure, __Host-)')
+  if (protocol === 'https:') return ok('cookies are sent by https only (Secure)')
   if (isLoopback(hostname))
     return ok('PUBLIC_URL is plain http on this machine: cookies are not Secure, and nobody else can sign in')
   return warning({
@@ -158,7 +158,8 @@ function judgeCookies({ publicUrl: { protocol, hostname } }: Config): Finding {
   })
 }
 
-function judgeAddresses(
+/** Judges by what the gateway saw of a request that claimed to be {@link NOBODY}'s. */
+export function judgeAddresses(
   { network }: Config,
   { peer, isTrusted, isForwarded, client, isCertain }: MarkAnswer,
 ): Finding {
@@ -178,7 +179,7 @@ function judgeAddresses(
   }
   if (!isForwarded || !isCertain || client === peer) {
     return warning({
-      what: `the proxy ${peer} ${isForwarded ? `sends a ${header} that cannot be read` : `does not say in ${header} for whom it asks`}`,
+      what: `the proxy ${peer} ${isForwarded ? `sends a header ${header} that cannot be read` : `does not say in ${header} for whom it asks`}`,
       why: 'Everybody then shares its address: one rate limit for all, and audit lines that say nothing.',
       advice: `Have it append the address of the client to ${header}, or set CLIENT_ADDRESS_HEADER to the header it does append to.`,
     })

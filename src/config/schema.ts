@@ -465,7 +465,8 @@ const records = {
       minimum: 0,
       maximum: 65_535,
       section: 'Audit, logs and metrics',
-      description: 'Port that serves Prometheus metrics at `/metrics`, on HOST. Left out: none are served.',
+      description:
+        'Port that serves Prometheus metrics at `/metrics`, on HOST, and `/healthz` and `/readyz` by plain http for probes that have no certificate. Left out: none are served.',
       example: '9464',
     } satisfies Note & { minimum: number; maximum: number }),
   ),

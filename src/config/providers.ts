@@ -84,6 +84,7 @@ function readOpenIdProvider(
     allowHttpIssuer: protocol === 'http:' && allowHttpIssuer,
     allowedHosts: readHosts(`${prefix}ALLOWED_HOSTS`, variables.ALLOWED_HOSTS, faults),
     authorities: readAuthorityFile(`${prefix}CA_FILE`, variables.CA_FILE, source, faults),
+    authoritiesFile: variables.CA_FILE,
   }
 }
 

@@ -4,7 +4,7 @@ import { createGoogle } from '../identity/google.ts'
 import { createOpenidProvider } from '../identity/openid-provider.ts'
 import { type AuthorizationRequest, oauthError, type Provider } from '../identity/provider.ts'
 import { type Check, type Finding, fault, ok, skipped, warning } from './check.ts'
-import { foreignEndpoints, type Metadata, needing, type ProviderAtHand, short } from './provider.ts'
+import { foreignEndpoints, type Metadata, needing, type ProviderAtHand, short } from './provider-at-hand.ts'
 import { reach } from './reach.ts'
 import type { Setup } from './setup.ts'
 

@@ -1,11 +1,10 @@
 import type { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { connect } from 'node:tls'
-import type { Config } from '../config.ts'
 import { readAuthorities } from '../network/certificate.ts'
 import { type Check, type Finding, fault, ok, skipped, warning } from './check.ts'
 import { faultOf, reachFault } from './reach.ts'
-import type { Setup } from './setup.ts'
+import { type Place, placesOf, type Setup } from './setup.ts'
 
 const DAY_MS = 86_400_000
 
@@ -20,6 +19,8 @@ type Server = {
   readonly authorities?: string | undefined
   readonly own?: { readonly cert: string; readonly key: string } | undefined
   readonly advice: string
+  /** An authority that is not known here may be known to their browsers. */
+  readonly isForPeople?: boolean
 }
 
 /** The certificate of everything that speaks TLS: the gateway, what people reach first, providers, the tracking server. */
@@ -32,10 +33,10 @@ export function certificateChecks(setup: Setup): readonly Check[] {
       : [
           {
             name: 'certificate: TLS_CERT_FILE',
-            run: async () => judgeOwn(config, tls.material.cert, nowMs()),
+            run: async () => judgeOwn(placesOf(setup), tls.material.cert, nowMs()),
           },
         ]
-  const remote = serversOf(config)
+  const remote = serversOf(setup)
     .filter(({ url }) => url.protocol === 'https:')
     .map((server) => ({
       name: `certificate: ${server.name}`,
@@ -44,34 +45,44 @@ export function certificateChecks(setup: Setup): readonly Check[] {
   return [...own, ...remote]
 }
 
-function serversOf({ publicUrl, upstreamUrl, upstreamTls, providers }: Config): readonly Server[] {
+function serversOf(setup: Setup): readonly Server[] {
+  const { config } = setup
+  const places = placesOf(setup)
+  // One host has one certificate.
+  const publicUrls = [
+    ...new Map(
+      places.map(({ setup: there }) => [there.config.publicUrl.host, there.config.publicUrl]),
+    ).values(),
+  ]
   return [
-    {
-      ...{ name: 'PUBLIC_URL', whose: 'the certificate at PUBLIC_URL', url: publicUrl },
+    ...publicUrls.map((url, index) => ({
+      name: index === 0 ? 'PUBLIC_URL' : url.host,
+      ...{ whose: `the certificate at ${url.host}`, url, isForPeople: true },
       advice:
         'Have the machine that runs doctor trust the authority (NODE_EXTRA_CA_CERTS), or see that every browser does.',
-    },
-    ...providers.map(({ id, kind, label, issuer, authorities }) => ({
+    })),
+    ...config.providers.map(({ id, kind, label, issuer, authorities }) => ({
       ...{ name: `provider ${id}`, whose: `the certificate of ${label}`, url: new URL(issuer), authorities },
       advice:
         kind === 'google'
           ? 'Something on the way breaks TLS open.'
-          : `Name the authority in the variable that ends in CA_FILE of this provider.`,
+          : 'Name the authority in the variable that ends in CA_FILE of this provider.',
     })),
-    {
-      ...{ name: 'MLflow', whose: 'the certificate of the tracking server', url: upstreamUrl },
-      ...{ authorities: upstreamTls.authorities, own: upstreamTls.certificate },
-      advice: 'Name the authority in UPSTREAM_CA_FILE.',
-    },
+    ...places.map(({ id, setup: { config: there } }) => ({
+      name: id === undefined ? 'MLflow' : `MLflow ${id}`,
+      ...{ whose: 'the certificate of the tracking server', url: there.upstreamUrl },
+      ...{ authorities: there.upstreamTls.authorities, own: there.upstreamTls.certificate },
+      advice: `Name the authority in ${id === undefined ? 'UPSTREAM' : `UPSTREAM_${id.toUpperCase()}`}_CA_FILE.`,
+    })),
   ]
 }
 
-function judgeOwn({ publicUrl }: Config, pem: string, nowMs: number): Finding {
+function judgeOwn(places: readonly Place[], pem: string, nowMs: number): Finding {
   const [certificate] = readAuthorities(pem) ?? []
   if (certificate === undefined) return skipped('TLS_CERT_FILE holds no certificate')
-  const host = publicUrl.hostname.replace(/^\[|\]$/g, '')
-  const fits = isIP(host) ? certificate.checkIP(host) : certificate.checkHost(host)
-  if (fits === undefined) {
+  const hosts = places.map(({ setup }) => setup.config.publicUrl.hostname.replace(/^\[|\]$/g, ''))
+  const host = hosts.find((each) => !(isIP(each) ? certificate.checkIP(each) : certificate.checkHost(each)))
+  if (host !== undefined) {
     return fault({
       what: `the certificate in TLS_CERT_FILE is not for ${host}, the host of PUBLIC_URL`,
       why: 'Browsers and clients refuse it.',
@@ -82,7 +93,7 @@ function judgeOwn({ publicUrl }: Config, pem: string, nowMs: number): Finding {
 }
 
 async function judgeServer(
-  { whose, url, authorities, own, advice }: Server,
+  { whose, url, authorities, own, advice, isForPeople }: Server,
   nowMs: () => number,
   signal: AbortSignal,
 ): Promise<Finding> {
@@ -104,9 +115,7 @@ async function judgeServer(
       why,
       advice: 'Get a certificate for the name that is used, or use the name it is for.',
     })
-  return url.protocol === 'https:' && whose.endsWith('PUBLIC_URL')
-    ? warning({ what, why, advice })
-    : fault({ what, why, advice })
+  return isForPeople ? warning({ what, why, advice }) : fault({ what, why, advice })
 }
 
 function judgeDates(

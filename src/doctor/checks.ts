@@ -5,7 +5,7 @@ import { environmentChecks } from './environment.ts'
 import { fileChecks } from './files.ts'
 import { providerChecks } from './provider.ts'
 import { publicUrlChecks } from './public-url.ts'
-import type { Setup } from './setup.ts'
+import { type Place, placesOf, type Setup } from './setup.ts'
 import { storeChecks } from './store.ts'
 import { upstreamChecks } from './upstream.ts'
 
@@ -18,8 +18,15 @@ export function allChecks(setup: Setup): readonly Check[] {
     ...diskChecks(config),
     ...storeChecks(setup),
     ...config.providers.flatMap((provider) => providerChecks(setup, provider)),
-    ...upstreamChecks(setup),
-    ...publicUrlChecks(setup),
+    ...placesOf(setup).flatMap((place) => named(place, upstreamChecks(place.setup))),
+    ...placesOf(setup).flatMap((place) => named(place, publicUrlChecks(place.setup))),
     ...certificateChecks(setup),
   ]
+}
+
+/** `MLflow: answers` of a further one is `MLflow staging: answers`. */
+function named({ id }: Pick<Place, 'id'>, checks: readonly Check[]): readonly Check[] {
+  return id === undefined
+    ? checks
+    : checks.map(({ name, run }) => ({ name: name.replace(':', ` ${id}:`), run }))
 }

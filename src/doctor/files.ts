@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { GoogleSchema, ProviderSchema } from '../config/provider-schema.ts'
 import { oidcPrefixes } from '../config/providers.ts'
 import { GatewaySchema } from '../config/schema.ts'
+import { upstreamPrefixes } from '../config/upstreams.ts'
 import { variablesOf } from '../config/variables.ts'
 import { parseDatabaseUrl } from '../store/database-url.ts'
 import { type Check, type Finding, fault, ok, skipped } from './check.ts'
@@ -22,6 +23,7 @@ export function fileChecks(setup: Setup): readonly Check[] {
 
 function keptFiles({ config, env }: Setup): readonly Kept[] {
   const prefixes = oidcPrefixes({ OIDC_PROVIDERS: listOf(env['OIDC_PROVIDERS']) })
+  const upstreams = ['UPSTREAM_', ...upstreamPrefixes({ UPSTREAMS: listOf(env['UPSTREAMS']) })]
   const variables = [
     ...variablesOf(GatewaySchema),
     ...prefixes.flatMap((prefix) => variablesOf(ProviderSchema, prefix)),
@@ -40,7 +42,7 @@ function keptFiles({ config, env }: Setup): readonly Kept[] {
         )
       : []
   return [
-    ...named([...secrets, 'TLS_KEY_FILE', 'UPSTREAM_KEY_FILE'], 'secret'),
+    ...named([...secrets, 'TLS_KEY_FILE', ...upstreams.map((prefix) => `${prefix}KEY_FILE`)], 'secret'),
     ...database.filter(({ name, path }) => name === 'database' || existsSync(path)),
     ...named(['AUDIT_FILE'], 'records'),
     ...named(['POLICY_FILE'], 'rules'),

@@ -6,7 +6,7 @@ import { type AuthorizationRequest, oauthError, type Provider } from '../identit
 import { type Check, type Finding, fault, ok, skipped, warning } from './check.ts'
 import { foreignEndpoints, type Metadata, needing, type ProviderAtHand, short } from './provider-at-hand.ts'
 import { reach } from './reach.ts'
-import type { Setup } from './setup.ts'
+import { placesOf, type Setup } from './setup.ts'
 
 /** Stand where random ones do in a sign-in of somebody's; nobody's browser ever brings them back. */
 const TRIAL: Omit<AuthorizationRequest, 'redirectUri'> = {
@@ -26,18 +26,22 @@ const NOBODY_THERE = [
 
 /** What must be registered at the provider, tried as far as that goes without a person. */
 export function redirectUriChecks(setup: Setup, provider: ProviderAtHand): readonly Check[] {
-  const redirectUri = redirectUriOf(setup.config, provider.config)
   /** A sign-in ends before it begins if the provider names an address that may not be called. */
-  const trying = (attempt: (trial: Trial) => Promise<Finding>) =>
+  const trying = (redirectUri: string, attempt: (trial: Trial) => Promise<Finding>) =>
     needing(provider, async (metadata, signal) => {
       if (foreignEndpoints(provider.egress, metadata).length > 0)
         return skipped('not tried: see the endpoints')
       return attempt({ metadata, redirectUri, signal })
     })
-  return [
-    { name: 'redirect URI', run: trying((trial) => tryAuthorization(setup, provider, trial)) },
-    { name: 'client', run: trying((trial) => tryClient(setup, provider, trial)) },
-  ]
+  // Each tracking server has an address of its own to come back to.
+  const uris = placesOf(setup).map(({ id, setup: { config } }): Check => {
+    const run = trying(redirectUriOf(config, provider.config), (trial) =>
+      tryAuthorization(setup, provider, trial),
+    )
+    return { name: id === undefined ? 'redirect URI' : `redirect URI of ${id}`, run }
+  })
+  const main = redirectUriOf(setup.config, provider.config)
+  return [...uris, { name: 'client', run: trying(main, (trial) => tryClient(setup, provider, trial)) }]
 }
 
 /** Where the provider sends people back to; what has to be registered there. */

@@ -13,3 +13,16 @@ export type Setup = {
   /** Numeric, of the user it runs as; undefined where there is no such thing. */
   readonly uid: number | undefined
 }
+
+/** The same, looked at from one of the further tracking servers and its address. */
+export type Place = { readonly id: string | undefined; readonly setup: Setup }
+
+/** Every tracking server with its address, the one at `UPSTREAM_URL` first: what is asked of it is asked of each. */
+export function placesOf(setup: Setup): readonly Place[] {
+  const { config } = setup
+  const further = config.upstreams.map(({ id, ...there }) => ({
+    id,
+    setup: { ...setup, config: { ...config, ...there } },
+  }))
+  return [{ id: undefined, setup }, ...further]
+}

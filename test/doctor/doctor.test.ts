@@ -344,3 +344,26 @@ describe('the environment', () => {
     expect(await sound.news(changes)).toEqual([finding])
   })
 })
+
+describe('a further tracking server (UPSTREAMS)', () => {
+  it('is looked at likewise, at its own address', async () => {
+    const staging = await startSoundSetUp()
+    onTestFinished(staging.stop)
+    const env = {
+      UPSTREAMS: 'staging',
+      UPSTREAM_STAGING_URL: staging.gateway.upstream.url,
+      // No gateway is told of it here: what stands at the address is the main one.
+      UPSTREAM_STAGING_PUBLIC_URL: `${sound.gateway.url}/staging`,
+    }
+    staging.gateway.script({ ...WELL, 'GET /health': { status: 500 } })
+    expect(await sound.news({ env })).toEqual([
+      'fault MLflow staging: answers: the tracking server answered 500 to /health',
+      'fault public URL staging: leads to this gateway: PUBLIC_URL leads to a gateway that does not know this GATEWAY_SECRET',
+    ])
+    const uri = (await sound.diagnose({ env })).get('provider oidc: redirect URI of staging')
+    expect(uri).toMatchObject({
+      level: 'ok',
+      what: `oidc takes the redirect URI ${sound.gateway.url}/staging/auth/callback/oidc`,
+    })
+  })
+})

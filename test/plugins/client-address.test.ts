@@ -72,6 +72,20 @@ describe('a proxy that is not in TRUSTED_PROXIES', () => {
   })
 })
 
+it('a client that a proxy has named by the PROXY protocol is no proxy, whatever header it sends', async () => {
+  gateway = await startTestGateway({ env: { PROXY_PROTOCOL: 'true', TRUSTED_PROXIES: 'loopback' } })
+  try {
+    const request = `GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n${FROM}\r\nConnection: close\r\n\r\n`
+    const named = 'PROXY TCP4 203.0.113.9 127.0.0.1 40000 8080\r\n'
+    expect((await rawRequest(gateway.port, `${named}${request}`)).status).toBe(200)
+    await rawRequest(gateway.port, `${named}${request.replace('/healthz', '/no/such')}`)
+    expect(gateway.events.at(-1)?.remoteAddress).toBe('203.0.113.9')
+    expect(gateway.log.filter((line) => line.includes('not in TRUSTED_PROXIES'))).toEqual([])
+  } finally {
+    await gateway.stop()
+  }
+})
+
 describe('ALLOWED_NETWORKS', () => {
   const env = { TRUSTED_PROXIES: 'loopback', ALLOWED_NETWORKS: '10.0.0.0/8,127.0.0.1' }
 

@@ -36,7 +36,8 @@ export function followFiles<T extends object>(options: FollowedFilesOptions<T>):
   const { paths, judge, onChange, onFault, pollMs = POLL_MS } = options
   let seen = digest(options.first)
   let timer: NodeJS.Timeout | undefined
-  const poll = async () => {
+  let last: Promise<void> = Promise.resolve()
+  const look = async () => {
     const contents = await readAll(paths).catch(() => undefined)
     const found = contents === undefined ? 'unreadable' : digest(contents)
     if (found === seen) return
@@ -44,6 +45,11 @@ export function followFiles<T extends object>(options: FollowedFilesOptions<T>):
     const value = contents === undefined ? 'A file cannot be read' : judge(contents)
     if (typeof value === 'string') onFault(value)
     else onChange(value)
+  }
+  // One after the other: of two that overlap, the one that read first might be the last to be heard.
+  const poll = () => {
+    last = last.then(look)
+    return last
   }
   return {
     poll,

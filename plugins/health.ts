@@ -6,8 +6,12 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Whether each part works, by its name; an answer of at most a second ago. Never rejects. */
     readonly partsWork: () => Promise<Readonly<Record<string, boolean>>>
+    /** The answer to a probe, for whoever serves it; undefined for any other path. Never rejects. */
+    readonly probe: (path: string, request: IncomingMessage) => Promise<ProbeAnswer | undefined>
   }
 }
+
+export type ProbeAnswer = { readonly status: 200 | 503; readonly body: object }
 
 export type HealthOptions = {
   /** Parts without which no request can be answered, by name. */
@@ -41,19 +45,24 @@ export const health = fp<HealthOptions>(
       const { parts } = await readiness()
       return Object.fromEntries(Object.entries(parts).map(([name, { status }]) => [name, status === 'ok']))
     })
-    const config = { anyHost: true }
-    app.get('/healthz', { config }, async (_request, reply) => {
-      reply.header('cache-control', 'no-store')
-      return { status: 'ok' }
-    })
-    app.get('/readyz', { config }, async (request, reply) => {
-      reply.header('cache-control', 'no-store')
-      if (app.isDraining()) return reply.code(503).send({ status: 'closing' })
+    app.decorate('probe', async (path: string, request: IncomingMessage) => {
+      if (path === '/healthz') return { status: 200, body: { status: 'ok' } }
+      if (path !== '/readyz') return undefined
+      if (app.isDraining()) return { status: 503, body: { status: 'closing' } }
       const { ready, parts } = await readiness()
-      const tells = options.isPermitted?.(request.raw) ?? true
-      reply.code(ready ? 200 : 503)
-      return { status: ready ? 'ready' : 'not ready', ...(tells ? { parts } : {}) }
+      const tells = options.isPermitted?.(request) ?? true
+      const body = { status: ready ? 'ready' : 'not ready', ...(tells ? { parts } : {}) }
+      return { status: ready ? 200 : 503, body }
     })
+    for (const path of ['/healthz', '/readyz']) {
+      app.get(path, { config: { anyHost: true } }, async (request, reply) => {
+        const answer = await app.probe(path, request.raw)
+        return reply
+          .header('cache-control', 'no-store')
+          .code(answer?.status ?? 503)
+          .send(answer?.body)
+      })
+    }
   },
   { name: 'health', dependencies: ['drain'], fastify: '5.x' },
 )

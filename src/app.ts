@@ -9,7 +9,7 @@ import {
 import { clientErrorHandler, frameworkErrors } from '../plugins/errors.ts'
 import { housekeeping } from '../plugins/housekeeping.ts'
 import { httpsRedirect } from '../plugins/https-redirect.ts'
-import { metrics } from '../plugins/metrics.ts'
+import { type MetricsOptions, metrics } from '../plugins/metrics.ts'
 import { policyAppliedEvent } from './audit/event.ts'
 import type { Metrics } from './audit/metrics.ts'
 import { type ProgramLog, programLog } from './audit/program-log.ts'
@@ -200,7 +200,8 @@ async function registerOnce(
   })
   await serveHttps(app, parts, fronts)
   const { metricsPort: port, host } = config
-  if (port !== undefined) await app.register(metrics, { metrics: counters, port, host })
+  const probe: MetricsOptions['probe'] = (path, request) => app.probe(path, request)
+  if (port !== undefined) await app.register(metrics, { metrics: counters, port, host, probe })
 }
 
 /** Follows the certificate's files while the gateway listens, and redirects to it by http if that is wanted. */

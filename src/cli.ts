@@ -29,4 +29,9 @@ process.exitCode = await runCli(process.argv.slice(2), {
     if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain')
   },
   err: (text) => void process.stderr.write(text),
+  stopped: () => {
+    const controller = new AbortController()
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort())
+    return controller.signal
+  },
 })

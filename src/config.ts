@@ -65,6 +65,8 @@ export type ProviderConfig = {
   readonly allowedHosts: readonly string[]
   /** PEM of the authorities that alone may vouch for the provider; undefined: those that Node ships. */
   readonly authorities: string | undefined
+  /** Where they come from, to be followed. */
+  readonly authoritiesFile?: string | undefined
 }
 
 /** The checked configuration; where it speaks of a tracking server, of the one at `UPSTREAM_URL`. Durations are in seconds, sizes in bytes unless the name says otherwise. */

@@ -5,6 +5,7 @@ import { api } from '../plugins/api.ts'
 import { type AuditOptions, audit } from '../plugins/audit.ts'
 import { clientAddress } from '../plugins/client-address.ts'
 import { console } from '../plugins/console.ts'
+import { doctor } from '../plugins/doctor.ts'
 import { drain } from '../plugins/drain.ts'
 import { errors } from '../plugins/errors.ts'
 import { gateway } from '../plugins/gateway.ts'
@@ -57,6 +58,7 @@ export async function registerFront(app: FastifyInstance, parts: FrontParts): Pr
     formTargets: identity.formTargets,
   })
   await app.register(health, readiness(parts, unknown))
+  await app.register(doctor, { secret: config.gatewaySecret, addresses: transport.addresses, now })
   await app.register(upstreamVersion, { version })
   await app.register(identify, { identity, limits, lockdown })
   await app.register(unknownRoutes, { routes: unknown })

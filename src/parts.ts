@@ -8,6 +8,7 @@ import { createIdentity, type Identity } from './identity/identity.ts'
 import { createLimits, type Limits } from './limits/limits.ts'
 import { createServices, type MlflowServices, mainServer, type TrackingServer } from './mlflow/services.ts'
 import type { Transport } from './network/transport.ts'
+import { followTrust } from './network/trust.ts'
 import { createDirectory, type Directory } from './policy/directory.ts'
 import { followLockdown, type Lockdown } from './policy/lockdown.ts'
 import type { PolicyWatch } from './policy/policy-watch.ts'
@@ -73,9 +74,15 @@ export async function createParts(options: PartsOptions): Promise<Omit<Parts, 'p
   const lockdown = await followLockdown({ store, directory, onFault })
   onOpened(lockdown.stop)
   const measurements = createMeasurements()
-  const identity = await createIdentity({ config, measurements, store, directory, fetch, now, onFault })
+  const trust = followTrust({ config, log })
+  onOpened(trust.stop)
+  const identity = await createIdentity({
+    ...{ config, measurements, store, directory, fetch, now, onFault },
+    authorities: trust.authorities,
+  })
   const servicesOf = (server: TrackingServer) => {
-    const made = createServices({ config, server, store, directory, measurements, tracing })
+    const currentTls = trust.upstreams.get(server.id)
+    const made = createServices({ config, server, store, directory, measurements, tracing, currentTls })
     const { upstream, publicUpstream } = made.services
     onOpened(() => Promise.all([upstream.close(), publicUpstream.close()]))
     return made

@@ -17,6 +17,10 @@ export type AuditEventKind =
   | 'policy_applied'
   | 'keys_rotated'
   | 'lockdown_changed'
+  | 'store_migrated'
+  | 'store_backed_up'
+  | 'store_restored'
+  | 'store_copied'
   | 'access_requested'
   | 'access_answered'
 

@@ -1,17 +1,19 @@
 import type { Command } from 'commander'
 import { lineOf } from '../audit/chain.ts'
 import type { AuditQuery, StoredEvent } from '../store/audit-query.ts'
+import { type TailOptions, tail } from './audit-tail.ts'
 import { addVerifyCommand } from './audit-verify.ts'
 import { addCommand, type Cli, createGroup, type Outcome, table } from './command.ts'
 import { readMoment } from './moment.ts'
 import { withStore } from './store-access.ts'
 
-type Filter = Pick<AuditQuery, 'since' | 'until' | 'user' | 'operation' | 'effect' | 'reason'>
+/** What events are chosen by. */
+export type AuditFilter = Pick<AuditQuery, 'since' | 'until' | 'user' | 'operation' | 'effect' | 'reason'>
 
 /** Events held in memory at a time. */
 const PAGE = 500
 
-/** `audit list | export | verify`: what was decided and done. */
+/** `audit list | tail | export | verify`: what was decided and done. */
 export function auditCommands(cli: Cli): Command {
   const group = createGroup('audit', 'what was decided and done')
   const moment = (text: string) => readMoment(text, cli.now())
@@ -23,7 +25,7 @@ export function auditCommands(cli: Cli): Command {
     { flags: '--effect <effect>', summary: 'allow, deny or error' },
     { flags: '--reason <reason>', summary: 'no_grant, level_too_low, ...' },
   ]
-  addCommand<Filter & { readonly limit?: number }>(cli, group, {
+  addCommand<AuditFilter & { readonly limit?: number }>(cli, group, {
     usage: 'list',
     summary: 'list events, newest first',
     options: [
@@ -33,7 +35,20 @@ export function auditCommands(cli: Cli): Command {
     run: (_args, { limit = 50, ...query }) =>
       list(cli, { ...query, limit: Math.min(Math.max(1, limit || 1), 10_000) }),
   })
-  addCommand<Filter>(cli, group, {
+  addCommand<TailOptions>(cli, group, {
+    usage: 'tail',
+    summary:
+      'write the newest events, oldest first; with --json a line of JSON each, as the audit file has them',
+    options: [
+      ...filter,
+      { flags: '--limit <count>', summary: 'how many to begin with; 10 if left out', parse: Number },
+      { flags: '--follow', summary: 'go on with those that come, until Ctrl-C' },
+    ],
+    example: 'mlflow-auth-gateway audit tail --follow --effect deny',
+    run: (_args, { limit = 10, ...options }) =>
+      tail(cli, { ...options, limit: Math.min(Math.max(1, limit || 1), 10_000) }),
+  })
+  addCommand<AuditFilter>(cli, group, {
     usage: 'export',
     summary: 'write events as lines of JSON, oldest first, as the audit file has them',
     options: filter,
@@ -47,18 +62,23 @@ export function auditCommands(cli: Cli): Command {
 function list(cli: Cli, query: AuditQuery): Promise<Outcome> {
   return withStore(cli, async (store) => {
     const events = await store.audit.query(query)
-    const rows = events.map((event) => [
-      textOf(event, 'at').slice(0, 19),
-      textOf(event, 'username') || '-',
-      textOf(event, 'operation') || `${textOf(event, 'event')} ${textOf(event, 'path')}`,
-      resourcesOf(event),
-      textOf(event, 'effect'),
-      textOf(event, 'reason'),
-      textOf(event, 'requestId'),
-    ])
+    const rows = events.map(columnsOf)
     const head = ['WHEN (UTC)', 'WHO', 'WHAT', 'ON', 'EFFECT', 'REASON', 'REQUEST']
     return { text: table(head, rows, 'There is nothing on record for that.'), json: events }
   })
+}
+
+/** When, who, what, on what, effect, reason, request. */
+export function columnsOf(event: StoredEvent): readonly string[] {
+  return [
+    textOf(event, 'at').slice(0, 19),
+    textOf(event, 'username') || '-',
+    textOf(event, 'operation') || `${textOf(event, 'event')} ${textOf(event, 'path')}`,
+    resourcesOf(event),
+    textOf(event, 'effect'),
+    textOf(event, 'reason'),
+    textOf(event, 'requestId'),
+  ]
 }
 
 function textOf(event: StoredEvent, name: string): string {
@@ -71,7 +91,10 @@ function resourcesOf({ resources }: StoredEvent): string {
   return resources.map(({ type, name, id }) => `${type} ${name ?? id}`).join(', ')
 }
 
-function writeLines(cli: Cli, { since, until, user, operation, effect, reason }: Filter): Promise<Outcome> {
+function writeLines(
+  cli: Cli,
+  { since, until, user, operation, effect, reason }: AuditFilter,
+): Promise<Outcome> {
   const query = { since, until, user, operation, effect, reason, limit: PAGE }
   return withStore(cli, async (store) => {
     for (let after = Number.MIN_SAFE_INTEGER; ; ) {

@@ -11,6 +11,8 @@ export type Cli = {
   /** Resolves once what was written has been taken, so that what is long need not be held in memory. */
   readonly drained?: (() => Promise<void>) | undefined
   readonly err: (text: string) => void
+  /** From the first call on, Ctrl-C ends what would go on by itself, and not the process. Absent: nothing ends it. */
+  readonly stopped?: (() => AbortSignal) | undefined
 }
 
 /** What a command has to say: `text` for people, `json` for programs (`--json`). */

@@ -5,6 +5,7 @@ import { addAccessCommands } from './access.ts'
 import { auditCommands } from './audit.ts'
 import { catalogueCommands } from './catalogue.ts'
 import { type Cli, FailedOutcome, UsageError } from './command.ts'
+import { addDoctorCommand } from './doctor.ts'
 import { groupCommands } from './group.ts'
 import { keyCommands } from './keys.ts'
 import { lockdownCommands } from './lockdown.ts'
@@ -56,6 +57,7 @@ function createProgram(cli: Cli): Command {
   for (const commands of groups) program.addCommand(commands(cli))
   addAccessCommands(cli, program)
   addSimulateCommand(cli, program)
+  addDoctorCommand(cli, program)
   settle(program, cli)
   return program
 }

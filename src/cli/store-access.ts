@@ -52,8 +52,17 @@ export type RecordedStore = Store & { readonly chain: Chain }
 /** As {@link withStore}, for what changes something: the record of it is chained, so it needs `GATEWAY_SECRET` too. */
 export async function withRecord<T>(cli: Cli, use: (store: RecordedStore) => Promise<T>): Promise<T> {
   const variables = readNeeded(cli, SecretVariables)
-  const { GATEWAY_SECRET: secret } = variables
-  return openAndUse(cli, databaseOf(cli, variables), async (store) => {
+  return recordingIn(cli, databaseOf(cli, variables), variables.GATEWAY_SECRET, use)
+}
+
+/** As {@link withRecord}, for the store named. @throws {Error} If it was made with another secret. */
+export async function recordingIn<T>(
+  cli: Cli,
+  address: StoreAddress,
+  secret: string,
+  use: (store: RecordedStore) => Promise<T>,
+): Promise<T> {
+  return openAndUse(cli, address, async (store) => {
     await assertSecret(store, secret)
     const chain = createChain(createChainKey(secret), `${COMMAND_LINE}@${hostname()}`)
     try {
@@ -68,6 +77,12 @@ export async function withRecord<T>(cli: Cli, use: (store: RecordedStore) => Pro
 export async function withSecret<T>(cli: Cli, use: (store: Store, secret: string) => Promise<T>): Promise<T> {
   const variables = readNeeded(cli, SecretVariables)
   return openAndUse(cli, databaseOf(cli, variables), (store) => use(store, variables.GATEWAY_SECRET))
+}
+
+/** `GATEWAY_SECRET`, for what can do without it. @throws {ConfigError} If there is one and it cannot be read. */
+export function readSecretIfSet(cli: Cli): string | undefined {
+  const { GATEWAY_SECRET: given, GATEWAY_SECRET_FILE: file } = cli.env
+  return given || file ? readSecret(cli) : undefined
 }
 
 /** `GATEWAY_SECRET`, for what needs no store. @throws {ConfigError} */

@@ -1,10 +1,12 @@
+import { basename } from 'node:path'
 import type { Command } from 'commander'
+import type { StoreAddress } from '../config/database.ts'
 import { backUpStore, copyStore, migrateStore, restoreStore } from '../store/backup.ts'
-import type { DatabaseOptions } from '../store/database.ts'
 import { DatabaseUrlError, parseDatabaseUrl } from '../store/database-url.ts'
 import type { Progress, StoreDigest } from '../store/transfer.ts'
+import { type Act, recordAct } from './act.ts'
 import { addCommand, type Cli, createGroup, type Outcome, table, UsageError } from './command.ts'
-import { databaseOf, readDatabaseVariables } from './store-access.ts'
+import { databaseOf, readDatabaseVariables, readSecretIfSet, recordingIn } from './store-access.ts'
 
 /** `store migrate | backup | restore | copy`: where the gateway keeps everything, as a whole. */
 export function storeCommands(cli: Cli): Command {
@@ -44,7 +46,13 @@ export function storeCommands(cli: Cli): Command {
 type CopyOptions = { readonly from: string; readonly to: string }
 
 async function migrate(cli: Cli): Promise<Outcome> {
-  const { before = null, now } = await migrateStore(databaseOf(cli, readDatabaseVariables(cli)))
+  const store = databaseOf(cli, readDatabaseVariables(cli))
+  const { before = null, now } = await migrateStore(store)
+  // Not of an empty one, which then still is: a backup can be restored into it.
+  if (before !== null && before !== now) {
+    const resources = [{ type: 'schema', id: now }]
+    await putOnRecord(cli, store, { event: 'store_migrated', command: 'store migrate', resources })
+  }
   const text = before === now ? `The store is at ${now} already.\n` : `The store is at ${now} now.\n`
   return { text, json: { before, now } }
 }
@@ -52,12 +60,16 @@ async function migrate(cli: Cli): Promise<Outcome> {
 async function backUp(cli: Cli, file: string): Promise<Outcome> {
   const source = databaseOf(cli, readDatabaseVariables(cli))
   const tables = await backUpStore(source, file, { madeAt: cli.now(), onTable: progress(cli, 'found') })
+  const resources = [{ type: 'backup', id: basename(file) }]
+  await putOnRecord(cli, source, { event: 'store_backed_up', command: 'store backup', resources })
   return outcome(`Written to ${file}, readable for you alone.`, tables)
 }
 
 async function restore(cli: Cli, file: string): Promise<Outcome> {
   const target = databaseOf(cli, readDatabaseVariables(cli))
   const tables = await restoreStore(file, target, progress(cli, 'restored'))
+  const resources = [{ type: 'backup', id: basename(file) }]
+  await putOnRecord(cli, target, { event: 'store_restored', command: 'store restore', resources })
   return outcome(
     'Restored, and found to be as it was written. Start the gateway with the GATEWAY_SECRET it had.',
     tables,
@@ -68,10 +80,38 @@ async function copy(cli: Cli, { from, to }: CopyOptions): Promise<Outcome> {
   const [source, target] = [named(cli, '--from', from), named(cli, '--to', to)]
   if (source.databaseUrl === target.databaseUrl) throw new UsageError('--from and --to are the same store')
   const tables = await copyStore(source, target, progress(cli, 'copied'))
+  // On both sides: where everything went, and where it came from.
+  for (const [store, other] of [
+    [source, target],
+    [target, source],
+  ] as const) {
+    const resources = [{ type: 'store', id: parseDatabaseUrl(other.databaseUrl).kind }]
+    await putOnRecord(cli, store, {
+      event: 'store_copied',
+      command: store === source ? 'store copy --from' : 'store copy --to',
+      resources,
+    })
+  }
   return outcome(
     'Copied, and found to be the same. Set DATABASE_URL to the new one and start the gateway.',
     tables,
   )
+}
+
+/**
+ * Puts it on record in that store. A backup is made, and a store restored, without GATEWAY_SECRET too, since who holds
+ * both holds everything: then, or if it is another one's, there is no way to add to a chain, and that is said.
+ */
+async function putOnRecord(cli: Cli, store: StoreAddress, act: Act): Promise<void> {
+  const secret = readSecretIfSet(cli)
+  const note = (why: string) => cli.err(`note: ${act.command} is not on record in the audit log: ${why}\n`)
+  if (secret === undefined) return note('GATEWAY_SECRET is not set')
+  try {
+    // Where sessions are does not matter here, and need not be reached.
+    await recordingIn(cli, { ...store, redis: undefined }, secret, (recorded) => recordAct(recorded, act))
+  } catch (error) {
+    note(error instanceof Error ? error.message : 'the store did not take it')
+  }
 }
 
 function progress({ err }: Cli, what: string): Progress {
@@ -87,7 +127,7 @@ function outcome(sentence: string, tables: StoreDigest): Outcome {
 }
 
 /** What stands on a command line is seen by everybody on the machine, so a URL may come from a file. */
-function named(cli: Cli, option: string, given: string): DatabaseOptions {
+function named(cli: Cli, option: string, given: string): StoreAddress {
   const url = given.startsWith('@') ? readUrl(cli, option, given.slice(1)) : given
   try {
     parseDatabaseUrl(url)

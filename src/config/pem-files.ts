@@ -20,6 +20,14 @@ export type UpstreamTls = {
   readonly authorities: string | undefined
   /** What the gateway shows of itself. */
   readonly certificate: Certificate | undefined
+  /** Where both come from, to be followed; undefined if no file is named. */
+  readonly files?: FollowedFileNames | undefined
+}
+
+export type FollowedFileNames = {
+  readonly caFile: string | undefined
+  readonly certFile: string | undefined
+  readonly keyFile: string | undefined
 }
 
 /** The files are read and checked here, so that a wrong one stops the start and not the first connection. */
@@ -77,7 +85,9 @@ export function readUpstreamTls(
     const remedy = `Use https in ${prefix}URL, or remove it.`
     faults.add(`${prefix}${key}`, `is set and ${prefix}URL is not https`, remedy)
   }
+  const isNamed = CA_FILE !== undefined || CERT_FILE !== undefined
   return {
+    files: isNamed ? { caFile: CA_FILE, certFile: CERT_FILE, keyFile: KEY_FILE } : undefined,
     authorities: readAuthorityFile(`${prefix}CA_FILE`, CA_FILE, source, faults),
     certificate: readPair([`${prefix}CERT_FILE`, CERT_FILE], [`${prefix}KEY_FILE`, KEY_FILE], source, faults),
   }

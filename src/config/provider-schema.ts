@@ -109,7 +109,7 @@ export const ProviderSchema = Type.Object({
   CA_FILE: optionalText({
     section: 'Sign-in with an OpenID Provider',
     description:
-      "PEM file with the authorities, and no others, that the provider's certificates may be from. Left out: those that Node ships.",
+      "PEM file with the authorities, and no others, that the provider's certificates may be from. Left out: those that Node ships. A renewed file counts within ten seconds.",
     example: '/etc/mlflow-auth-gateway/internal-ca.crt',
   }),
 })

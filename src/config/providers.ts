@@ -12,7 +12,7 @@ import { readVariables, type Source, variablesOf } from './variables.ts'
 const GOOGLE_ISSUER = 'https://accounts.google.com'
 
 /** The prefixes of the OpenID Providers' variables: `OIDC_` for a single one, else `OIDC_CORP_` per id. */
-export function oidcPrefixes(variables: GatewayVariables): readonly string[] {
+export function oidcPrefixes(variables: Pick<GatewayVariables, 'OIDC_PROVIDERS'>): readonly string[] {
   if (variables.OIDC_PROVIDERS.length === 0) return ['OIDC_']
   return variables.OIDC_PROVIDERS.map((id) => `OIDC_${id.toUpperCase()}_`)
 }
@@ -84,6 +84,7 @@ function readOpenIdProvider(
     allowHttpIssuer: protocol === 'http:' && allowHttpIssuer,
     allowedHosts: readHosts(`${prefix}ALLOWED_HOSTS`, variables.ALLOWED_HOSTS, faults),
     authorities: readAuthorityFile(`${prefix}CA_FILE`, variables.CA_FILE, source, faults),
+    authoritiesFile: variables.CA_FILE,
   }
 }
 

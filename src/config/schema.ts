@@ -139,7 +139,7 @@ const upstream = {
   UPSTREAM_CA_FILE: optionalText({
     section: 'Tracking server',
     description:
-      "PEM file with the authorities, and no others, that the tracking server's certificate may be from. Unset: those that Node ships.",
+      "PEM file with the authorities, and no others, that the tracking server's certificate may be from. Unset: those that Node ships. A renewed file counts within ten seconds, as of the next two.",
     example: '/etc/mlflow-auth-gateway/internal-ca.crt',
   }),
   UPSTREAM_CERT_FILE: optionalText({
@@ -232,7 +232,7 @@ const keeping = {
   DATABASE_CA_FILE: optionalText({
     section: 'Store and secrets',
     description:
-      "PEM file with the authorities that PostgreSQL's certificate may come from, instead of the machine's own.",
+      "PEM file with the authorities that PostgreSQL's certificate may come from, instead of the machine's own. Read at start.",
     expect: 'the path of a readable file',
   }),
   DATABASE_POOL_SIZE: integer({
@@ -284,7 +284,7 @@ const keeping = {
   REDIS_CA_FILE: optionalText({
     section: 'Store and secrets',
     description:
-      "PEM file with the authorities that Redis' certificate may come from, instead of the machine's own.",
+      "PEM file with the authorities that Redis' certificate may come from, instead of the machine's own. Read at start.",
     expect: 'the path of a readable file',
   }),
   GATEWAY_SECRET: text({
@@ -465,7 +465,8 @@ const records = {
       minimum: 0,
       maximum: 65_535,
       section: 'Audit, logs and metrics',
-      description: 'Port that serves Prometheus metrics at `/metrics`, on HOST. Left out: none are served.',
+      description:
+        'Port that serves Prometheus metrics at `/metrics`, on HOST, and `/healthz` and `/readyz` by plain http for probes that have no certificate. Left out: none are served.',
       example: '9464',
     } satisfies Note & { minimum: number; maximum: number }),
   ),

@@ -37,6 +37,8 @@ export type IdentityOptions = {
   readonly store: Store
   readonly directory: Directory
   readonly fetch: typeof fetch
+  /** By the provider's id, as `createEgress` takes it. */
+  readonly authorities?: ReadonlyMap<string, () => string> | undefined
   /** Seconds since the epoch. */
   readonly now: () => number
   /** Told of trouble that no request was refused for. */
@@ -165,7 +167,10 @@ function createProviders(options: IdentityOptions): ReadonlyMap<string, Provider
       const fetch = observedFetch(options.fetch, (outcome) => {
         measurements?.providerAnswered(provider.id, outcome)
       })
-      return [provider.id, create({ config: provider, fetch, now })]
+      return [
+        provider.id,
+        create({ config: provider, fetch, now, authorities: options.authorities?.get(provider.id) }),
+      ]
     }),
   )
 }

@@ -30,12 +30,14 @@ export type ProviderOptions = {
   readonly fetch: typeof fetch
   /** Seconds since the epoch. Answers of the provider are judged by the machine's own clock. */
   readonly now: () => number
+  /** As `createEgress`. */
+  readonly authorities?: (() => string) | undefined
 }
 
 /** A provider that speaks OpenID Connect: discovery, authorization code with PKCE, refresh, RP-initiated logout. */
 export function createOpenidProvider(options: ProviderOptions): Provider {
   const { config } = options
-  const egress = createEgress(config, options.fetch)
+  const egress = createEgress(config, options.fetch, options.authorities)
   const { discover, known } = createDiscovery(options, egress)
   const keys = createIssuerKeys({
     label: config.label,

@@ -36,10 +36,12 @@ export type Egress = {
  *
  * @param config `authorities`, if there are any, replace the system's for this provider.
  * @param base Used unless there are.
+ * @param authorities Those of `config` where they may change: asked with each request.
  */
 export function createEgress(
   config: Pick<ProviderConfig, 'issuer' | 'allowedHosts' | 'authorities' | 'allowHttpIssuer'>,
   base: typeof fetch,
+  authorities: (() => string | undefined) | undefined = () => config.authorities,
 ): Egress {
   const issuer = new URL(config.issuer)
   const isAllowed = createHostCheck([issuer.host, ...(WELL_KNOWN[issuer.host] ?? []), ...config.allowedHosts])
@@ -48,7 +50,7 @@ export function createEgress(
     if (protocol !== 'https:' && !(protocol === 'http:' && config.allowHttpIssuer)) return false
     return host !== undefined && isAllowed(host)
   }
-  const send = config.authorities === undefined ? base : fetchTrusting(config.authorities)
+  const send = config.authorities === undefined ? base : fetchTrusting(authorities)
   return {
     permits,
     async fetch(input, init = {}) {
@@ -62,10 +64,20 @@ export function createEgress(
 }
 
 /** Node's own `fetch` knows no authorities but the system's. */
-function fetchTrusting(authorities: string): typeof fetch {
-  const dispatcher = new Agent({ connect: { ca: authorities } })
+function fetchTrusting(authorities: () => string | undefined): typeof fetch {
+  let trusted: string | undefined
+  let dispatcher: Agent | undefined
+  const agent = () => {
+    const ca = authorities()
+    if (dispatcher !== undefined && ca === trusted) return dispatcher
+    // What is under way ends by itself.
+    dispatcher?.close()
+    trusted = ca
+    dispatcher = new Agent({ connect: ca === undefined ? {} : { ca } })
+    return dispatcher
+  }
   const trusting = (url: string, init: RequestInit) =>
-    undiciFetch(url, { ...init, dispatcher } as Parameters<typeof undiciFetch>[1])
+    undiciFetch(url, { ...init, dispatcher: agent() } as Parameters<typeof undiciFetch>[1])
   return (input, init = {}) => trusting(String(input), init) as unknown as Promise<Response>
 }
 

@@ -1,4 +1,5 @@
 import type { Measurements } from '../audit/measurements.ts'
+import type { UpstreamTls } from '../config/pem-files.ts'
 import type { Config, UpstreamConfig } from '../config.ts'
 import { assetPath, shellScripts } from '../console/assets.ts'
 import { commonHeaders, mlflowPageHeaders } from '../console/headers.ts'
@@ -22,6 +23,8 @@ export type ServicesOptions = {
   readonly directory: Pick<Directory, 'refresh' | 'onChange'>
   readonly measurements: Measurements
   readonly tracing?: Pick<Tracing, 'upstream'> | undefined
+  /** As `UpstreamOptions.currentTls`. */
+  readonly currentTls?: (() => UpstreamTls) | undefined
 }
 
 /** A tracking server as the configuration has it; the one at `UPSTREAM_URL` has no id. */
@@ -42,11 +45,11 @@ export type MlflowServices = {
 
 /** Made once, at start; asks MLflow nothing. */
 export function createServices(options: ServicesOptions): MlflowServices {
-  const { config, server, store, directory, measurements, tracing } = options
+  const { config, server, store, directory, measurements, tracing, currentTls } = options
   const { upstreamAnswered: onAnswer, lookups: use } = measurements
   const { upstreamUrl: url, upstreamHost: host, upstreamTls: tls, publicUrl } = server
   const { upstreamTimeout: idleTimeout } = config
-  const reached = { url, host, tls, idleTimeout, onAnswer }
+  const reached = { url, host, tls, currentTls, idleTimeout, onAnswer }
   const traced = tracing?.upstream ?? ((each: Upstream) => each)
   const asked = createUpstream({ ...reached, onConnect: () => version.readSoon() })
   // Asked when a connection opens: not on behalf of the request that it was opened for.

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Dispatcher, Pool } from 'undici'
+import { buildConnector, type Dispatcher, Pool } from 'undici'
 import type { UpstreamTls } from '../config/pem-files.ts'
 import { GatewayError } from '../errors.ts'
 import { relay } from './relay.ts'
@@ -58,6 +58,8 @@ export type UpstreamOptions = {
   readonly host?: string | undefined
   /** How an https server is known, and what is shown to it. */
   readonly tls?: UpstreamTls | undefined
+  /** The same where it may change: asked for each new connection. Goes before `tls`. */
+  readonly currentTls?: (() => UpstreamTls) | undefined
   /** Seconds without a byte from MLflow before it counts as too slow. There is no total limit. */
   readonly idleTimeout: number
   /** Most bytes of an answer that is read whole. */
@@ -78,7 +80,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     pipelining: 1,
     headersTimeout: idleTimeoutMs,
     bodyTimeout: idleTimeoutMs,
-    connect: { timeout: Math.min(idleTimeoutMs, 10_000), ...tlsOptions(options.tls) },
+    connect: connectorFor(options, Math.min(idleTimeoutMs, 10_000)),
   })
   if (options.onConnect !== undefined) pool.on('connect', options.onConnect)
   const host = options.host ?? options.url.host
@@ -135,6 +137,17 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       }
     },
     close: () => pool.destroy(),
+  }
+}
+
+function connectorFor({ tls, currentTls }: UpstreamOptions, timeout: number): Pool.Options['connect'] & {} {
+  if (currentTls === undefined) return { timeout, ...tlsOptions(tls) }
+  let [made, connect] = [currentTls(), buildConnector({ timeout, ...tlsOptions(currentTls()) })]
+  return (options, callback) => {
+    const now = currentTls()
+    // Anew, and not only with other options: it resumes TLS sessions, in which no certificate is shown again.
+    if (now !== made) [made, connect] = [now, buildConnector({ timeout, ...tlsOptions(now) })]
+    connect(options, callback)
   }
 }
 

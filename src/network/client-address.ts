@@ -24,22 +24,31 @@ export type ClientAddresses = {
   of(request: IncomingMessage): Client
   /** True if a trusted proxy sent the request. */
   isFromProxy(request: IncomingMessage): boolean
+  /** The other end of the connection, whether its word counts, and whether the header that would count is there. */
+  peerOf(request: IncomingMessage): Seen
 }
+
+/** How a request arrived. */
+export type Seen = { readonly peer: string; readonly isTrusted: boolean; readonly isForwarded: boolean }
 
 export type ClientAddressOptions = {
   /** Whose word counts; see `TRUSTED_PROXIES`. */
   readonly isTrusted: InNetworks
   /** The one header that counts. The other is whatever the client sent: a proxy that writes one lets the other pass. */
   readonly header: AddressHeader
+  /** Told of whoever sends that header and is not believed, with every request. */
+  readonly onUnheard?: ((address: string) => void) | undefined
 }
 
 /** Headers remembered with what they say: a client sends the same one with every request, and reading takes microseconds. */
 const REMEMBERED = 4096
 const LONGEST_REMEMBERED = 200
 
-type Peer = Client & { readonly isTrusted: boolean }
+/** `isNamed`: a trusted proxy named it, by the PROXY protocol. */
+type Peer = Client & { readonly isTrusted: boolean; readonly isNamed: boolean }
 
-export function createClientAddresses({ isTrusted, header }: ClientAddressOptions): ClientAddresses {
+export function createClientAddresses(options: ClientAddressOptions): ClientAddresses {
+  const { isTrusted, header, onUnheard } = options
   const peers = new WeakMap<Socket, Peer>()
   /** By the ends of the connection: TLS has a socket of its own for it, which does not tell what it came from. */
   const told = new Map<string, string>()
@@ -50,8 +59,9 @@ export function createClientAddresses({ isTrusted, header }: ClientAddressOption
     const known = peers.get(socket)
     if (known !== undefined) return known
     const own = canonicalAddress(socket.remoteAddress ?? '')
-    const address = told.get(endsOf(socket)) ?? own ?? ''
-    const peer = { address, isCertain: true, isTrusted: isTrusted(address) }
+    const named = told.get(endsOf(socket))
+    const address = named ?? own ?? ''
+    const peer = { address, isCertain: true, isTrusted: isTrusted(address), isNamed: named !== undefined }
     if (own !== undefined) peers.set(socket, peer)
     return peer
   }
@@ -70,10 +80,17 @@ export function createClientAddresses({ isTrusted, header }: ClientAddressOption
       socket.once('close', () => told.delete(ends))
     },
     isFromProxy: (request) => peerOf(request.socket).isTrusted,
+    peerOf({ socket, headers }) {
+      const { address: peer, isTrusted: trusted } = peerOf(socket)
+      return { peer, isTrusted: trusted, isForwarded: headers[headerName] !== undefined }
+    },
     of(request) {
       const peer = peerOf(request.socket)
-      if (!peer.isTrusted) return peer
       const value = request.headers[headerName]
+      if (!peer.isTrusted) {
+        if (value !== undefined && !peer.isNamed) onUnheard?.(peer.address)
+        return peer
+      }
       if (value === undefined) return peer
       const address = read(String(value))
       return address === false ? { address: peer.address, isCertain: false } : { address, isCertain: true }

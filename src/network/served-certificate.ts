@@ -1,7 +1,7 @@
-import { constants, createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { constants } from 'node:crypto'
 import type { SecureContextOptions } from 'node:tls'
 import { type Certificate, readAuthorities, readCertificate } from './certificate.ts'
+import { type Contents, followFiles } from './followed-files.ts'
 
 /** The files that TLS is served from. */
 export type TlsFiles = {
@@ -39,21 +39,12 @@ export type ServedCertificateOptions = {
   readonly pollMs?: number | undefined
 }
 
-/** A renewed certificate is served this soon, milliseconds. */
-const POLL_MS = 10_000
-
-/**
- * Follows the files by what they hold: whether they are replaced, renamed into place or behind a link that moves, as
- * Kubernetes does with secrets, makes no difference. A certificate and a key that are written one after the other are a
- * pair that does not match for a moment, and are taken when they do.
- */
+/** Follows the files, and serves what they hold as soon as it is in order. */
 export function createServedCertificate(options: ServedCertificateOptions): ServedCertificate {
-  const { files, now, onChange, onFault, pollMs = POLL_MS } = options
+  const { files, now, onChange, onFault, pollMs } = options
   const listeners: ((context: SecureContextOptions) => void)[] = []
   let current = options.first
-  let seen = digest([current.cert, current.key, current.clientCa])
   let fault: string | undefined
-  let timer: NodeJS.Timeout | undefined
 
   const take = (material: TlsMaterial) => {
     current = material
@@ -61,25 +52,24 @@ export function createServedCertificate(options: ServedCertificateOptions): Serv
     for (const listener of listeners) listener(secureContext(current))
     onChange(current.expiresAt)
   }
-  const poll = async () => {
-    const contents = await readAll(files).catch(() => undefined)
-    const found = contents === undefined ? 'unreadable' : digest(contents)
-    if (found === seen) return
-    seen = found
-    const material = contents === undefined ? 'A file cannot be read' : judge(contents, current, now())
-    if (typeof material === 'object') return take(material)
-    fault = material
-    onFault(material)
-  }
+  const followed = followFiles<TlsMaterial>({
+    paths: [files.certFile, files.keyFile, files.clientCaFile],
+    first: [current.cert, current.key, current.clientCa],
+    judge: (contents) => judge(contents, current, now()),
+    onChange: take,
+    onFault: (problem) => {
+      fault = problem
+      onFault(problem)
+    },
+    pollMs,
+  })
   return {
     current: () => current,
     fault: () => fault,
     follow: (listener) => void listeners.push(listener),
-    poll,
-    start: () => {
-      timer ??= setInterval(() => void poll(), pollMs).unref()
-    },
-    stop: () => clearInterval(timer),
+    poll: followed.poll,
+    start: followed.start,
+    stop: followed.stop,
   }
 }
 
@@ -105,19 +95,12 @@ export function secureContext({ cert, key, clientCa }: TlsMaterial): SecureConte
   }
 }
 
-type Contents = readonly [cert: string, key: string, clientCa: string | undefined]
-
-async function readAll({ certFile, keyFile, clientCaFile }: TlsFiles): Promise<Contents> {
-  const read = (path: string) => readFile(path, 'utf8')
-  return [
-    await read(certFile),
-    await read(keyFile),
-    clientCaFile === undefined ? undefined : await read(clientCaFile),
-  ]
-}
-
 /** @returns What to serve from now on, or why not. */
-function judge([cert, key, clientCa]: Contents, current: TlsMaterial, now: number): TlsMaterial | string {
+function judge(
+  [cert = '', key = '', clientCa]: Contents,
+  current: TlsMaterial,
+  now: number,
+): TlsMaterial | string {
   const certificate = readCertificate(cert, key)
   if ('problem' in certificate) {
     return `${certificate.in === 'cert' ? 'TLS_CERT_FILE' : 'TLS_KEY_FILE'} ${certificate.problem}`
@@ -129,8 +112,4 @@ function judge([cert, key, clientCa]: Contents, current: TlsMaterial, now: numbe
     return 'TLS_CLIENT_CA_FILE names a file without certificates in PEM'
   }
   return { ...certificate, clientCa }
-}
-
-function digest(contents: readonly (string | undefined)[]): string {
-  return createHash('sha256').update(JSON.stringify(contents)).digest('base64')
 }

@@ -6,6 +6,7 @@ import { type ClientAddresses, createClientAddresses } from './client-address.ts
 import { createDrain, type Drain } from './drain.ts'
 import type { ListenerOptions } from './listener.ts'
 import { createServedCertificate, type ServedCertificate } from './served-certificate.ts'
+import { createUnheardProxies } from './unheard-proxies.ts'
 
 /** How the gateway is reached, put together once. */
 export type Transport = {
@@ -31,7 +32,14 @@ export type TransportOptions = {
 export function createTransport({ config, now, log }: TransportOptions): Transport {
   const { network, tls } = config
   const isTrusted = createNetworks(network.trustedProxies)
-  const addresses = createClientAddresses({ isTrusted, header: network.addressHeader })
+  const { addressHeader: header } = network
+  const onUnheard = createUnheardProxies(now, (address) =>
+    log.warn(
+      { address, header },
+      `${header} came from an address that is not in TRUSTED_PROXIES, so it was not believed: if that is your proxy, everybody behind it shares one rate limit; doctor says more`,
+    ),
+  )
+  const addresses = createClientAddresses({ isTrusted, header, onUnheard })
   const certificate =
     tls &&
     createServedCertificate({

@@ -1,6 +1,7 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { migrate, withDatabase } from '../../src/store/database.ts'
 import { openStore } from '../../src/store/store.ts'
 import { TABLES } from '../../src/store/tables.ts'
 import { keepEverything } from '../store/everything.ts'
@@ -149,4 +150,64 @@ it('store migrate brings a store to the newest schema, once', async () => {
   expect(await cli.json('store', 'migrate')).toMatchObject({ before: null })
   const { before, now } = await cli.json<{ before: string; now: string }>('store', 'migrate')
   expect(before).toBe(now)
+})
+
+describe('what is done with a store as a whole', () => {
+  /** A store in which nothing was kept but what the commands record. */
+  async function useNew(): Promise<TestDatabase> {
+    const database = await useAnother()
+    await (await openStore({ databaseUrl: database.databaseUrl, now: () => NOW })).close()
+    return database
+  }
+
+  async function recorded({ query }: TestDatabase): Promise<readonly string[]> {
+    const rows = await query('select event from audit_events order by id')
+    return rows.map((row) => {
+      const { event, path, resources, effect } = JSON.parse(String(row['event']))
+      return `${event} ${path} ${resources[0].type} ${resources[0].id} ${effect}`
+    })
+  }
+
+  it('is on record, in chains that are sound', async () => {
+    const database = await useNew()
+    expect((await cli.run('store', 'backup', file)).err).not.toContain('not on record')
+    expect(await recorded(database)).toEqual(['store_backed_up store backup backup gateway.backup allow'])
+
+    const restored = await useAnother()
+    await cli.run('store', 'restore', file)
+    expect(await recorded(restored)).toEqual(['store_restored store restore backup gateway.backup allow'])
+
+    const target = await temporaryDatabase()
+    const url = (await useNew()).databaseUrl
+    writeFileSync(`${file}.url`, target.databaseUrl)
+    await cli.run('store', 'copy', '--from', url, '--to', `@${file}.url`)
+    const kind = url.split(':', 1)[0] ?? ''
+    expect(await recorded(target)).toEqual([`store_copied store copy --to store ${kind} allow`])
+    cli.env['DATABASE_URL'] = target.databaseUrl
+    expect((await cli.run('audit', 'verify')).code).toBe(0)
+  })
+
+  it('is on record when it brings a store up to date, and not when there is nothing to do', async () => {
+    const database = await temporaryDatabase({ empty: true })
+    const { databaseUrl } = database
+    cli.env['DATABASE_URL'] = databaseUrl
+    await withDatabase({ databaseUrl }, (db, kind) => migrate(db, kind, '0008-access-answers'))
+    for (const _ of ['brings it up to date', 'finds nothing to do']) await cli.run('store', 'migrate')
+    expect(await recorded(database)).toEqual(['store_migrated store migrate schema 0009-scale allow'])
+  })
+
+  it('is done without GATEWAY_SECRET too, or with another one, and then says that it is not on record', async () => {
+    const database = await useNew()
+    const { code, err } = await cli.run('store', 'backup', `${file}.1`)
+    expect([code, err.includes('not on record')]).toEqual([0, false])
+    Reflect.deleteProperty(cli.env, 'GATEWAY_SECRET')
+    const without = await cli.run('store', 'backup', `${file}.2`)
+    expect([without.code, without.err]).toEqual([
+      0,
+      expect.stringContaining(
+        'note: store backup is not on record in the audit log: GATEWAY_SECRET is not set\n',
+      ),
+    ])
+    expect(await recorded(database)).toHaveLength(1)
+  })
 })

@@ -11,6 +11,7 @@ const PAGES = [
   'kubernetes.md',
   'signing-out.md',
   'tracing.md',
+  'doctor.md',
   'for-users.md',
   'dependencies.md',
   '../README.md',

@@ -104,11 +104,13 @@ describe.each([
           },
           livenessProbe: { httpGet: { path: '/healthz' } },
           readinessProbe: { httpGet: { path: '/readyz' } },
-          lifecycle: { preStop: { exec: { command: ['sleep', '5'] } } },
           resources: { requests: expect.anything(), limits: { memory: expect.anything() } },
         },
       ],
     })
+    // The gateway waits by itself, and says meanwhile that it is not ready.
+    expect(pod.containers[0]).not.toHaveProperty('lifecycle')
+    expect(environmentOf(helm.template(values))['SHUTDOWN_DELAY']).toBe('5')
     expect(find(helm.template(values), 'ServiceAccount')['automountServiceAccountToken']).toBe(false)
   })
 
@@ -188,9 +190,46 @@ describe('two replicas', () => {
     expect(find(manifests, 'PodDisruptionBudget')['spec']).toMatchObject({ maxUnavailable: 1 })
   })
 
+  it.each([
+    [{}, 0, 5 + 30 + 10, undefined],
+    [{ SHUTDOWN_DELAY: 20, SHUTDOWN_GRACE: 300 }, 0, 20 + 300 + 10, undefined],
+    [{ SHUTDOWN_DELAY: 0 }, 15, 15 + 30 + 10, ['sleep', '15']],
+  ])('with %j and drainSeconds %i have %i s to end in', (config, drainSeconds, seconds, command) => {
+    const pod = podOf(helm.template({ ...STANDARD, config: { ...CONFIG, ...config }, drainSeconds }))
+    expect(pod.terminationGracePeriodSeconds).toBe(seconds)
+    const lifecycle = pod.containers[0]?.['lifecycle']
+    expect(lifecycle).toEqual(command && { preStop: { exec: { command } } })
+  })
+
   it('have no disk of their own', () => {
     expect(helm.template(STANDARD).map(({ kind }) => kind)).not.toContain('PersistentVolumeClaim')
     expect(podOf(helm.template(STANDARD)).volumes.map(({ name }) => name)).toEqual(['tmp', 'secrets'])
+  })
+})
+
+describe('probes', () => {
+  const TLS = {
+    TLS_CERT_FILE: '/tls/tls.crt',
+    TLS_KEY_FILE: '/tls/tls.key',
+    TLS_CLIENT_CA_FILE: '/tls/ca.crt',
+  }
+
+  it.each<[Values, string, string]>([
+    [{}, 'http', 'HTTP'],
+    [TLS, 'http', 'HTTPS'],
+    [{ ...TLS, TLS_CLIENT_CERTS: 'request' }, 'http', 'HTTPS'],
+    // Kubernetes has no certificate to show.
+    [{ ...TLS, TLS_CLIENT_CERTS: 'require' }, 'metrics', 'HTTP'],
+  ])('with %j ask at port %s by %s', (config, port, scheme) => {
+    const [container] = podOf(helm.template({ ...STANDARD, config: { ...CONFIG, ...config } })).containers
+    for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe']) {
+      expect(container?.[probe], probe).toMatchObject({ httpGet: { port, scheme } })
+    }
+  })
+
+  it('need that port then', () => {
+    const config = { ...CONFIG, ...TLS, TLS_CLIENT_CERTS: 'require', METRICS_PORT: null }
+    expect(() => helm.template({ ...STANDARD, config })).toThrow('Set config.METRICS_PORT')
   })
 })
 

@@ -47,6 +47,45 @@ describe.each([
   })
 })
 
+describe('a proxy that is not in TRUSTED_PROXIES', () => {
+  const warnings = () =>
+    gateway.log
+      .map((line) => JSON.parse(line))
+      .filter(({ msg }) => String(msg).includes('not in TRUSTED_PROXIES'))
+
+  it.each<[Readonly<Record<string, string>>, readonly string[], number]>([
+    [{}, [FROM], 1],
+    [{}, [], 0],
+    [{ TRUSTED_PROXIES: '10.0.0.0/8' }, [FROM], 1],
+    [{ TRUSTED_PROXIES: 'loopback' }, [FROM], 0],
+    [{ CLIENT_ADDRESS_HEADER: 'Forwarded' }, [FROM], 0],
+    [{ CLIENT_ADDRESS_HEADER: 'Forwarded' }, ['Forwarded: for=203.0.113.9'], 1],
+  ])('%j with %j is told of as often as %i, however often it asks', async (env, headers, times) => {
+    gateway = await startTestGateway({ env })
+    try {
+      for (const _ of [1, 2, 3]) await gateway.ask({ target: GET, headers, as: 'reader' })
+      expect(warnings()).toHaveLength(times)
+      for (const { level, address } of warnings()) expect([level, address]).toEqual([40, '127.0.0.1'])
+    } finally {
+      await gateway.stop()
+    }
+  })
+})
+
+it('a client that a proxy has named by the PROXY protocol is no proxy, whatever header it sends', async () => {
+  gateway = await startTestGateway({ env: { PROXY_PROTOCOL: 'true', TRUSTED_PROXIES: 'loopback' } })
+  try {
+    const request = `GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n${FROM}\r\nConnection: close\r\n\r\n`
+    const named = 'PROXY TCP4 203.0.113.9 127.0.0.1 40000 8080\r\n'
+    expect((await rawRequest(gateway.port, `${named}${request}`)).status).toBe(200)
+    await rawRequest(gateway.port, `${named}${request.replace('/healthz', '/no/such')}`)
+    expect(gateway.events.at(-1)?.remoteAddress).toBe('203.0.113.9')
+    expect(gateway.log.filter((line) => line.includes('not in TRUSTED_PROXIES'))).toEqual([])
+  } finally {
+    await gateway.stop()
+  }
+})
+
 describe('ALLOWED_NETWORKS', () => {
   const env = { TRUSTED_PROXIES: 'loopback', ALLOWED_NETWORKS: '10.0.0.0/8,127.0.0.1' }
 

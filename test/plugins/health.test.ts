@@ -2,6 +2,8 @@ import Fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
 import { drain } from '../../plugins/drain.ts'
 import { type HealthOptions, health } from '../../plugins/health.ts'
+import { metrics } from '../../plugins/metrics.ts'
+import type { Metrics } from '../../src/audit/metrics.ts'
 import { createDrain } from '../../src/network/drain.ts'
 
 const works = { check: async () => {}, reason: 'never said' }
@@ -81,4 +83,22 @@ it('/healthz asks nothing', async () => {
     status: 200,
     body: { status: 'ok' },
   })
+})
+
+it('are answered at the port of the metrics too, without a certificate, as they are elsewhere', async () => {
+  const app = Fastify()
+  await app.register(drain, { drain: createDrain() })
+  await app.register(health, { required: { upstream: fails } })
+  const none = { contentType: 'text/plain', render: async () => '' } as unknown as Metrics
+  await app.register(metrics, { metrics: none, port: 0, host: '127.0.0.1', probe: app.probe })
+  await app.ready()
+  const url = `http://127.0.0.1:${app.metricsAddress()?.port}`
+  for (const path of ['/healthz', '/readyz']) {
+    const [there, here] = [await fetch(url + path), await app.inject(path)]
+    expect([there.status, await there.json()]).toEqual([here.statusCode, here.json()])
+  }
+  expect((await fetch(`${url}/readyz`)).status).toBe(503)
+  expect((await fetch(`${url}/readyz`, { method: 'POST' })).status).toBe(404)
+  expect((await fetch(`${url}/auth/login`)).status).toBe(404)
+  await app.close()
 })

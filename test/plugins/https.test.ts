@@ -91,7 +91,8 @@ describe('HSTS (RFC 6797) is on everything that is answered by https', () => {
 describe('the certificate', () => {
   it('is in /readyz and in the metrics', async () => {
     const { parts } = JSON.parse((await ask('/readyz')).text)
-    expect(parts.certificate).toEqual({ status: 'ok', expiresInDays: 8 })
+    // Nine whole ones if no second has passed since it was made.
+    expect(['ok 8', 'ok 9']).toContain(`${parts.certificate.status} ${parts.certificate.expiresInDays}`)
     const { port = 0 } = gateway.app.metricsAddress() ?? {}
     const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
     const [, seconds] = /^gateway_tls_certificate_expiry_seconds (\d+)$/m.exec(text) ?? []

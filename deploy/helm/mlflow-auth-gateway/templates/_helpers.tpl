@@ -73,4 +73,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if and (or .Values.serviceMonitor.enabled .Values.prometheusRule.enabled) (not (hasKey $config "METRICS_PORT")) }}
 {{- fail "Set config.METRICS_PORT: without it the gateway serves no metrics" }}
 {{- end -}}
+{{- if and (eq ($config.TLS_CLIENT_CERTS | default "off") "require") (not (hasKey $config "METRICS_PORT")) }}
+{{- fail "Set config.METRICS_PORT: with TLS_CLIENT_CERTS=require it is the only port at which Kubernetes, having no certificate, can ask whether the gateway is well" }}
+{{- end -}}
 {{- end }}

@@ -1,5 +1,5 @@
 import type { ProviderConfig } from '../config.ts'
-import { type Check, skipped } from './check.ts'
+import { type Check, ok, skipped } from './check.ts'
 import { judgeDate } from './clock.ts'
 import { needing, openProvider } from './provider-at-hand.ts'
 import {
@@ -16,15 +16,13 @@ import type { Setup } from './setup.ts'
 export function providerChecks(setup: Setup, config: ProviderConfig): readonly Check[] {
   const provider = openProvider(setup, config)
   const named = (name: string, run: Check['run']): Check => ({ name: `provider ${config.id}: ${name}`, run })
-  return [
-    named('discovery', async () => judgeDiscovery(provider, await provider.discovery())),
+  // Whose keys are in a file is not asked for anything, and where nobody signs in nothing is asked of a sign-in.
+  if (config.jwks !== undefined)
+    return [named('keys', async () => ok(`${config.jwks?.keys.length} from a file`))]
+  const signIn = [
     named(
       'endpoints',
       needing(provider, (metadata) => judgeEndpoints(provider, metadata)),
-    ),
-    named(
-      'signatures',
-      needing(provider, (metadata, signal) => judgeSignatures(setup, provider, metadata, signal)),
     ),
     named(
       'PKCE',
@@ -35,6 +33,14 @@ export function providerChecks(setup: Setup, config: ProviderConfig): readonly C
       needing(provider, (metadata) => judgeScopes(provider, metadata)),
     ),
     ...redirectUriChecks(setup, provider).map(({ name, run }) => named(name, run)),
+  ]
+  return [
+    named('discovery', async () => judgeDiscovery(provider, await provider.discovery())),
+    named(
+      'signatures',
+      needing(provider, (metadata, signal) => judgeSignatures(setup, provider, metadata, signal)),
+    ),
+    ...(config.signIn ? signIn : []),
     named('clock', async () => {
       const { reached } = await provider.discovery()
       if ('fault' in reached) return skipped('not known: the discovery failed')

@@ -2,6 +2,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { migrate, withDatabase } from '../../src/store/database.ts'
+import { migrations } from '../../src/store/migrations/list.ts'
 import { openStore } from '../../src/store/store.ts'
 import { TABLES } from '../../src/store/tables.ts'
 import { keepEverything } from '../store/everything.ts'
@@ -193,7 +194,8 @@ describe('what is done with a store as a whole', () => {
     cli.env['DATABASE_URL'] = databaseUrl
     await withDatabase({ databaseUrl }, (db, kind) => migrate(db, kind, '0008-access-answers'))
     for (const _ of ['brings it up to date', 'finds nothing to do']) await cli.run('store', 'migrate')
-    expect(await recorded(database)).toEqual(['store_migrated store migrate schema 0009-scale allow'])
+    const last = Object.keys(migrations('sqlite')).at(-1)
+    expect(await recorded(database)).toEqual([`store_migrated store migrate schema ${last} allow`])
   })
 
   it('is done without GATEWAY_SECRET too, or with another one, and then says that it is not on record', async () => {

@@ -1,6 +1,8 @@
 /** Set-ups that are broken in one way each: what is found is that, and nothing else. */
+import { writeFileSync } from 'node:fs'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { startIssuer } from '../support/issuer.ts'
 import { freePort } from '../support/mlflow.ts'
@@ -155,6 +157,33 @@ describe('a provider', () => {
       'fault provider oidc: redirect URI: oidc does not know the client',
       'fault provider oidc: client: oidc refuses the client: invalid_client',
     ])
+  })
+})
+
+describe('an issuer of machines', () => {
+  const announced = {
+    authorization_endpoint: undefined,
+    token_endpoint: undefined,
+    scopes_supported: undefined,
+    code_challenge_methods_supported: undefined,
+  }
+
+  it('is not asked for what a sign-in needs', async () => {
+    const document = (await (await fetch(sound.issuer.url + DISCOVERY)).json()) as object
+    sound.issuer.breakPath(DISCOVERY, { status: 200, body: { ...document, ...announced } })
+    expect((await sound.news()).length).toBeGreaterThan(0)
+    expect(await sound.news({ env: { OIDC_SIGN_IN: 'false', OIDC_CLIENT_SECRET: '' } })).toEqual([])
+  })
+
+  it('whose keys are in a file is not asked for anything', async () => {
+    const port = await freePort()
+    const file = join(sound.folder, 'keys.json')
+    writeFileSync(file, JSON.stringify({ keys: [{ kty: 'OKP', crv: 'Ed25519', x: 'A' }] }), { mode: 0o600 })
+    const env = {
+      ...{ OIDC_SIGN_IN: 'false', OIDC_CLIENT_SECRET: '', OIDC_JWKS_FILE: file },
+      OIDC_ISSUER: `http://127.0.0.1:${port}`,
+    }
+    expect(await sound.news({ env })).toEqual([])
   })
 })
 

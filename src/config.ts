@@ -223,6 +223,7 @@ function mainReach(variables: GatewayVariables) {
   return {
     URL: variables.UPSTREAM_URL,
     HOST: variables.UPSTREAM_HOST,
+    ARTIFACTS_URL: variables.UPSTREAM_ARTIFACTS_URL,
     CA_FILE: variables.UPSTREAM_CA_FILE,
     CERT_FILE: variables.UPSTREAM_CERT_FILE,
     KEY_FILE: variables.UPSTREAM_KEY_FILE,

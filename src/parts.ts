@@ -83,8 +83,9 @@ export async function createParts(options: PartsOptions): Promise<Omit<Parts, 'p
   const servicesOf = (server: TrackingServer) => {
     const currentTls = trust.upstreams.get(server.id)
     const made = createServices({ config, server, store, directory, measurements, tracing, currentTls })
-    const { upstream, publicUpstream } = made.services
-    onOpened(() => Promise.all([upstream.close(), publicUpstream.close()]))
+    const { upstream, publicUpstream, transferUpstream, artifactUpstream } = made.services
+    const opened = [upstream, publicUpstream, transferUpstream, artifactUpstream]
+    onOpened(() => Promise.all(opened.map((each) => each.close())))
     return made
   }
   const chainKey = createChainKey(config.gatewaySecret)

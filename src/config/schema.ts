@@ -136,6 +136,13 @@ const upstream = {
     expect: 'a host name, with its port if it needs one',
     example: 'mlflow.internal:5000',
   }),
+  UPSTREAM_ARTIFACTS_URL: optionalText({
+    section: 'Tracking server',
+    description:
+      'Where artifacts are served, if not by the tracking server itself (mlflow server --artifacts-only): uploads and downloads go there, and whose they are is still asked at UPSTREAM_URL.',
+    expect: 'an http or https URL without user, query or fragment',
+    example: 'http://127.0.0.1:5500',
+  }),
   UPSTREAM_CA_FILE: optionalText({
     section: 'Tracking server',
     description:

@@ -15,6 +15,12 @@ export const ReachSchema = Type.Object({
     expect: 'a host name, with its port if it needs one',
     example: 'staging.internal:5000',
   }),
+  ARTIFACTS_URL: optionalText({
+    section: 'Further tracking servers',
+    description: 'As UPSTREAM_ARTIFACTS_URL.',
+    expect: 'an http or https URL without user, query or fragment',
+    example: 'http://127.0.0.1:5501',
+  }),
   CA_FILE: optionalText({
     section: 'Further tracking servers',
     description: 'As UPSTREAM_CA_FILE.',

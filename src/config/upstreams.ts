@@ -10,6 +10,8 @@ import { readVariables, type Source } from './variables.ts'
 export type UpstreamReach = {
   /** Pathname as {@link UpstreamConfig.publicUrl}'s; never holds a user name or password. */
   readonly upstreamUrl: URL
+  /** Where artifacts are served, if not there (mlflow server --artifacts-only). */
+  readonly artifactsUrl: URL | undefined
   /** `Host` of every request to the tracking server. */
   readonly upstreamHost: string
   readonly upstreamTls: UpstreamTls
@@ -52,6 +54,10 @@ export function readFurtherUpstreams(
   source: Source,
   faults: FaultList,
 ): readonly FurtherUpstream[] {
+  if (ids.includes('artifacts')) {
+    const remedy = 'Use another id: UPSTREAM_ARTIFACTS_URL is where the artifacts of UPSTREAM_URL are.'
+    faults.add('UPSTREAMS', 'holds artifacts', remedy)
+  }
   const upstreams = ids.map((id) => readFurther(id, main, source, faults))
   const seen = new Set<string>()
   for (const { id, publicUrl, pathPrefix } of upstreams) {
@@ -92,8 +98,11 @@ export function readReach(
   faults: FaultList,
 ): UpstreamReach {
   const url = readPlainUrl(`${prefix}URL`, variables.URL, faults)
+  const artifacts = variables.ARTIFACTS_URL
   return {
     upstreamUrl: url,
+    artifactsUrl:
+      artifacts === undefined ? undefined : readPlainUrl(`${prefix}ARTIFACTS_URL`, artifacts, faults),
     upstreamHost: readUpstreamHost(`${prefix}HOST`, variables.HOST, url, faults),
     upstreamTls: readUpstreamTls(prefix, variables, source, faults),
     workspaces: variables.WORKSPACES,
@@ -117,12 +126,17 @@ function readPathPrefix(name: string, url: URL, main: URL, faults: FaultList): s
   return path
 }
 
+/** `Host` for a server of MLflow's, unless the configuration says otherwise. */
+export function hostOf({ protocol, host }: URL): string {
+  return protocol === 'https:' ? host : 'localhost'
+}
+
 /**
  * MLflow from 3.5 on refuses host names that it was not told of, such as a Compose service's, but takes `localhost`
  * (field report 48). An https upstream is behind something that goes by the name.
  */
 function readUpstreamHost(name: string, entry: string | undefined, url: URL, faults: FaultList): string {
-  if (entry === undefined) return url.protocol === 'https:' ? url.host : 'localhost'
+  if (entry === undefined) return hostOf(url)
   const host = parseAllowedHost(entry)
   if (host === undefined) {
     faults.add(name, 'is no host name', 'Set it to a name such as mlflow.internal:5000, or leave it out.')

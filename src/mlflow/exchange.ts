@@ -18,6 +18,10 @@ export type Services = {
   readonly upstream: Upstream
   /** The same with connections of its own, for those who are not signed in: however many they hold, the others have theirs. */
   readonly publicUpstream: Upstream
+  /** The same, likewise, for what may take long: files, and answers of models. However slow some are, the others' calls go on. */
+  readonly transferUpstream: Upstream
+  /** Where files are served, if not by the tracking server itself; else as {@link Services.transferUpstream}. */
+  readonly artifactUpstream: Upstream
   readonly lookup: Lookup
   readonly pageTokens: PageTokens
   readonly effects: Pick<EffectContext, 'roles' | 'note' | 'refresh' | 'jobs'>

@@ -14,7 +14,7 @@ import { listReadable } from './lists.ts'
 import { narrow } from './narrow.ts'
 import type { Operation } from './operation.ts'
 import { withPath } from './published.ts'
-import type { UpstreamRequest, UpstreamResponse } from './upstream.ts'
+import type { Upstream, UpstreamRequest, UpstreamResponse } from './upstream.ts'
 import { mayWithhold, withhold } from './withhold.ts'
 
 /**
@@ -35,10 +35,18 @@ export async function forward(exchange: Exchange, judged: Call, services: Servic
   if (answer !== undefined) return sendWhole(exchange, services, answer)
   if (operation.body === 'stream') inviteBody(exchange)
   const headers = answerHeaders(exchange, services, operation)
-  const upstream = caller === undefined ? services.publicUpstream : services.upstream
+  const upstream = upstreamFor(operation, caller, services)
   const relayed = await upstream.pipe(upstreamRequest(exchange, call), exchange.response, headers)
   exchange.bytesOut = relayed.bytesOut
   return relayed.status
+}
+
+function upstreamFor(operation: Operation, caller: Caller | undefined, services: Services): Upstream {
+  if (caller === undefined) return services.publicUpstream
+  if (operation.onArtifactServer) return services.artifactUpstream
+  const { body, untrusted, patience } = operation
+  const mayTakeLong = body === 'stream' || untrusted || patience !== undefined
+  return mayTakeLong ? services.transferUpstream : services.upstream
 }
 
 /** The answer where it has to be read before it leaves, as the caller may see it; `undefined` where it may just pass. */

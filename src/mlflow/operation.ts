@@ -219,6 +219,8 @@ export type Operation = {
   readonly cacheable: boolean
   /** Seconds that MLflow may stay silent on it, where that is more than the operator lets it otherwise. */
   readonly patience: number | undefined
+  /** Served by the artifact server, where the tracking server has one beside it (mlflow server --artifacts-only). */
+  readonly onArtifactServer: boolean
   /** MLflow adds a span to the trace that `traceparent` names, see `callers-trace.ts`. */
   readonly joinsTrace: boolean
   /** The field of the answer that says where files are: clients that may not ask about a run get the path, see `published.ts`. */

@@ -38,6 +38,7 @@ type Options = {
   readonly untrusted?: boolean
   readonly cacheable?: boolean
   readonly patience?: number
+  readonly onArtifactServer?: boolean
   readonly joinsTrace?: boolean
   readonly filesAt?: string
   readonly withhold?: readonly Withholding[]
@@ -80,6 +81,7 @@ export function row(
     untrusted: options.untrusted ?? false,
     cacheable: options.cacheable ?? false,
     patience: options.patience,
+    onArtifactServer: options.onArtifactServer ?? false,
     joinsTrace: options.joinsTrace ?? false,
     filesAt: options.filesAt,
     withhold: options.withhold ?? [],

@@ -1,5 +1,6 @@
 import type { Measurements } from '../audit/measurements.ts'
 import type { UpstreamTls } from '../config/pem-files.ts'
+import { hostOf } from '../config/upstreams.ts'
 import type { Config, UpstreamConfig } from '../config.ts'
 import { assetPath, shellScripts } from '../console/assets.ts'
 import { commonHeaders, mlflowPageHeaders } from '../console/headers.ts'
@@ -56,9 +57,15 @@ export function createServices(options: ServicesOptions): MlflowServices {
   const version = createUpstreamVersion({ upstream: asked })
   const upstream = traced(asked)
   const lookup = createLookup({ upstream, use })
+  const transferUpstream = traced(createUpstream(reached))
   const services: Services = {
     server: server.id,
     upstream,
+    transferUpstream,
+    artifactUpstream:
+      server.artifactsUrl === undefined
+        ? transferUpstream
+        : traced(createUpstream({ ...reached, url: server.artifactsUrl, host: hostOf(server.artifactsUrl) })),
     publicUpstream: traced(createUpstream({ ...reached, connections: PUBLIC_CONNECTIONS })),
     lookup,
     pageTokens: createPageTokens(config.gatewaySecret),

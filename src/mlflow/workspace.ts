@@ -125,11 +125,14 @@ function placed(
   workspace: WorkspaceName,
   createLookup: Options['createLookup'] | undefined,
 ): Services {
-  const upstream = createLookup === undefined ? services.upstream : sentTo(services.upstream, workspace)
+  const to = (upstream: Upstream) => (createLookup === undefined ? upstream : sentTo(upstream, workspace))
+  const upstream = to(services.upstream)
   return {
     ...services,
     workspace,
     upstream,
+    transferUpstream: to(services.transferUpstream),
+    artifactUpstream: to(services.artifactUpstream),
     lookup: createLookup?.(upstream) ?? services.lookup,
     pageTokens: tokensOf(services.pageTokens, workspace),
     effects: { ...services.effects, roles: rolesIn(services.effects.roles, workspace) },

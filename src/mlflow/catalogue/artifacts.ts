@@ -18,15 +18,20 @@ const AT_PATH = artifactPath('path:artifact_path')
 /** Reading; a path can also be a registered model's. */
 const PUBLISHED = { published: true } as const
 const FILES = '2.0/mlflow-artifacts/artifacts'
+const SERVED = { onArtifactServer: true } as const
 
 /** Files of runs and models: through MLflow's artifact proxy, by run, and by model version. */
 export const ARTIFACTS: readonly Operation[] = [
   row('artifacts.download', 'GET', `${FILES}/<path:artifact_path>`, read(AT_PATH, PUBLISHED), {
+    ...SERVED,
     untrusted: true,
   }),
-  row('artifacts.upload', 'PUT', `${FILES}/<path:artifact_path>`, update(AT_PATH), { body: 'stream' }),
-  row('artifacts.delete', 'DELETE', `${FILES}/<path:artifact_path>`, remove(AT_PATH)),
-  row('artifacts.list', 'GET', FILES, read(artifactPath('path?'), PUBLISHED)),
+  row('artifacts.upload', 'PUT', `${FILES}/<path:artifact_path>`, update(AT_PATH), {
+    ...SERVED,
+    body: 'stream',
+  }),
+  row('artifacts.delete', 'DELETE', `${FILES}/<path:artifact_path>`, remove(AT_PATH), SERVED),
+  row('artifacts.list', 'GET', FILES, read(artifactPath('path?'), PUBLISHED), SERVED),
 
   row(
     'artifacts.create_multipart_upload',
@@ -34,6 +39,7 @@ export const ARTIFACTS: readonly Operation[] = [
     '2.0/mlflow-artifacts/mpu/create/<path:artifact_path>',
     update(AT_PATH),
     {
+      ...SERVED,
       // The object written is the route's path joined with this one.
       rules: [plainSegment('path')],
     },
@@ -44,6 +50,7 @@ export const ARTIFACTS: readonly Operation[] = [
     '2.0/mlflow-artifacts/mpu/complete/<path:artifact_path>',
     update(AT_PATH),
     {
+      ...SERVED,
       rules: [plainSegment('path')],
     },
   ),
@@ -53,6 +60,7 @@ export const ARTIFACTS: readonly Operation[] = [
     '2.0/mlflow-artifacts/mpu/abort/<path:artifact_path>',
     update(AT_PATH),
     {
+      ...SERVED,
       rules: [plainSegment('path')],
     },
   ),
@@ -63,7 +71,7 @@ export const ARTIFACTS: readonly Operation[] = [
     'GET',
     '2.0/mlflow-artifacts/presigned/<path:artifact_path>',
     read(AT_PATH, PUBLISHED),
-    { since: '3.17.2', rules: [onlyIf('presignedUrls')] },
+    { ...SERVED, since: '3.17.2', rules: [onlyIf('presignedUrls')] },
   ),
   row(
     'artifacts.create_presigned_download',

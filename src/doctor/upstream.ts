@@ -1,3 +1,4 @@
+import { hostOf } from '../config/upstreams.ts'
 import type { Config } from '../config.ts'
 import { isGatewayError } from '../errors.ts'
 import { createUpstream, type Upstream, type UpstreamResponse } from '../mlflow/upstream.ts'
@@ -16,7 +17,8 @@ type Answer = UpstreamResponse | { readonly fault: ReachFault }
 export function upstreamChecks(setup: Setup): readonly Check[] {
   const { config } = setup
   return [
-    { name: 'MLflow: answers', run: () => asking(config, judgeHealth) },
+    { name: 'MLflow: answers', run: () => asking(config, (upstream) => judgeHealth(upstream)) },
+    ...artifactChecks(config),
     { name: 'MLflow: version', run: () => asking(config, judgeVersion) },
     { name: 'MLflow: host check', run: () => asking(config, (upstream) => judgeHostCheck(config, upstream)) },
     { name: 'MLflow: way to it', run: async () => judgeWay(config) },
@@ -25,6 +27,17 @@ export function upstreamChecks(setup: Setup): readonly Check[] {
       run: (signal) => judgeOwnAddresses(setup, signal),
     },
     { name: 'MLflow: not beside the gateway', run: (signal) => judgePublicHost(setup, signal) },
+  ]
+}
+
+/** The artifact server beside it, if there is one. */
+function artifactChecks(config: Config): readonly Check[] {
+  const { artifactsUrl: url } = config
+  if (url === undefined) return []
+  const there = { ...config, upstreamUrl: url, upstreamHost: hostOf(url) }
+  const server = { what: 'the artifact server', variable: 'UPSTREAM_ARTIFACTS_URL' }
+  return [
+    { name: 'MLflow: artifacts', run: () => asking(there, (upstream) => judgeHealth(upstream, server)) },
   ]
 }
 
@@ -46,22 +59,26 @@ async function get(upstream: Upstream, target: string): Promise<Answer> {
   }
 }
 
-async function judgeHealth(upstream: Upstream): Promise<Finding> {
+type Server = { readonly what: string; readonly variable: string }
+
+const TRACKING: Server = { what: 'the tracking server', variable: 'UPSTREAM_URL' }
+
+async function judgeHealth(upstream: Upstream, { what, variable }: Server = TRACKING): Promise<Finding> {
   const answer = await get(upstream, '/health')
   if ('fault' in answer) {
     return fault({
-      what: `the tracking server cannot be reached: ${answer.fault.reason}`,
-      why: 'Every request that is allowed would be answered 502.',
+      what: `${what} cannot be reached: ${answer.fault.reason}`,
+      why: 'Every request to it that is allowed would be answered 502.',
       advice: answer.fault.isUntrusted
         ? 'If its authority is your own, set UPSTREAM_CA_FILE to a file with its certificate.'
-        : 'Start it, and check UPSTREAM_URL (scheme, host, port, path) and the network between the two.',
+        : `Start it, and check ${variable} (scheme, host, port, path) and the network between the two.`,
     })
   }
-  if (answer.status === 200) return ok('the tracking server answers')
+  if (answer.status === 200) return ok(`${what} answers`)
   return fault({
-    what: `the tracking server answered ${answer.status} to /health`,
-    why: 'What answers at UPSTREAM_URL is no MLflow, or one under another path, or not well.',
-    advice: 'Check UPSTREAM_URL; with --static-prefix its path is part of it. Look at the log of the server.',
+    what: `${what} answered ${answer.status} to /health`,
+    why: `What answers at ${variable} is no MLflow, or one under another path, or not well.`,
+    advice: `Check ${variable}; with --static-prefix its path is part of it. Look at the log of the server.`,
   })
 }
 

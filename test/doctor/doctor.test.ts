@@ -205,6 +205,14 @@ describe('a clock', () => {
 })
 
 describe('MLflow', () => {
+  it('whose artifact server is not there', async () => {
+    const env = { UPSTREAM_ARTIFACTS_URL: `http://127.0.0.1:${await freePort()}` }
+    expect(await sound.news({ env })).toEqual([
+      'fault MLflow: artifacts: the artifact server cannot be reached: nothing listens there',
+    ])
+    expect(await sound.news({ env: { UPSTREAM_ARTIFACTS_URL: sound.gateway.upstream.url } })).toEqual([])
+  })
+
   const search = (answer: ScriptedAnswer) => ({ ...WELL, 'GET /api/2.0/mlflow/experiments/search': answer })
 
   it.each<[string, Parameters<SoundSetUp['gateway']['script']>[0], string]>([

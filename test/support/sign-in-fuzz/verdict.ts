@@ -6,6 +6,9 @@ import type { CallbackPlan, Plan, VisitPlan } from './plan.ts'
 import { bytesOf, callbackRequest, presentedRequest, type Spoken, visitRequest } from './render.ts'
 import type { Flow, Guest, World } from './world.ts'
 
+/** Milliseconds: what never answers is a finding, a machine that has much to do is none. */
+const PATIENCE_MS = 30_000
+
 export type Tally = {
   cases: number
   /** Requests by what became of them. */
@@ -117,7 +120,8 @@ async function send(
   gateway.upstream.forget()
   const bytes = Buffer.concat(requests.map((request) => bytesOf(request, gateway.port)))
   const methods = requests.map(({ method }) => method)
-  const exchange = await rawExchange(gateway.port, bytes, { methods, responses: requests.length })
+  const options = { methods, responses: requests.length, timeoutMs: PATIENCE_MS }
+  const exchange = await rawExchange(gateway.port, bytes, options)
   // An event may follow its answer; so may what goes wrong after it.
   for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate)
   // What came after an answer that ended the connection is worked on all the same.

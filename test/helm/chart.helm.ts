@@ -272,6 +272,24 @@ it('the ingress has the public host, the autoscaler takes over the replicas, the
   expect(JSON.parse(data['mlflow-auth-gateway.json'] ?? '')).toMatchObject({ uid: 'mlflow-auth-gateway' })
 })
 
+it('the hosts of further tracking servers are in the ingress, each once', () => {
+  const further = {
+    ...{
+      UPSTREAMS: 'staging,lab',
+      UPSTREAM_STAGING_URL: 'http://staging:5000',
+      UPSTREAM_LAB_URL: 'http://lab:5000',
+    },
+    UPSTREAM_STAGING_PUBLIC_URL: 'https://staging.example.org',
+    UPSTREAM_LAB_PUBLIC_URL: `${CONFIG.PUBLIC_URL}/lab`,
+  }
+  const manifests = helm.template({ ...EVERYTHING, config: { ...EVERYTHING.config, ...further } })
+  const hosts = ['mlflow.example.org', 'staging.example.org']
+  expect(find(manifests, 'Ingress')['spec']).toMatchObject({
+    tls: [{ hosts, secretName: 'tls' }],
+    rules: hosts.map((host) => ({ host })),
+  })
+})
+
 it('several providers and lists reach the gateway', () => {
   const env = environmentOf(
     helm.template({

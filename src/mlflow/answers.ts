@@ -24,7 +24,9 @@ export class Answers<V extends object | string> {
     this.#ask = ask
     this.#use = use
     this.#kept = new LRUCache({
-      max: size,
+      // Not `max`, for which room is taken at once: there are many of these, and most stay small.
+      maxSize: size,
+      sizeCalculation: () => 1,
       ttl: ttl * 1000,
       ttlResolution: 0,
       perf: { now: () => now() * 1000 },

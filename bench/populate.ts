@@ -35,7 +35,7 @@ if (existsSync(values.database)) throw new Error(`${values.database} is there al
 const databaseUrl = `sqlite:${values.database}`
 await (await openDatabase({ databaseUrl })).destroy()
 // Who loses the file to a power cut makes it again.
-const db = openForRecords({ databaseUrl })
+const db = await openForRecords({ databaseUrl })
 try {
   const started = performance.now()
   const onStep = (what: string) =>

@@ -52,7 +52,7 @@ async function storeFile(): Promise<string> {
   const file = join(dir, 'gateway.db')
   const databaseUrl = `sqlite:${file}`
   await (await openDatabase({ databaseUrl })).destroy()
-  const db = openForRecords({ databaseUrl })
+  const db = await openForRecords({ databaseUrl })
   await populate(db, { sizes: FULL, seed: 1, at: Math.floor(Date.now() / 1000), onStep: console.log })
   await db.destroy()
   return file

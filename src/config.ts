@@ -21,7 +21,7 @@ import {
 } from './config/upstreams.ts'
 import { readVariables, type Source } from './config/variables.ts'
 import { listWarnings } from './config/warnings.ts'
-import type { PostgresSettings } from './store/postgres-pool.ts'
+import type { PostgresSettings } from './store/postgres-settings.ts'
 
 export { ConfigError, type Fault } from './config/fault.ts'
 export type { FurtherUpstream, UpstreamConfig } from './config/upstreams.ts'

@@ -1,5 +1,4 @@
 import { pino } from 'pino'
-import roll from 'pino-roll'
 
 /** Where audit lines go. Nothing here waits for a disk or a pipe. */
 export type Destination = {
@@ -38,6 +37,7 @@ export function openStdout(events: DestinationEvents): Destination {
 
 /** The file is `<name>.<number>.<ext>`, readable for its owner only; the numbers go on after a restart. @throws If it cannot be opened. */
 export async function openRollingFile(file: RollingFile, events: DestinationEvents): Promise<Destination> {
+  const { default: roll } = await import('pino-roll')
   const stream = await roll({
     file: file.path,
     size: `${file.maxMb}m`,

@@ -1,6 +1,6 @@
 import type { DatabaseOptions } from '../store/database.ts'
 import { type DatabaseAddress, DatabaseUrlError, parseDatabaseUrl, staysHere } from '../store/database-url.ts'
-import type { PostgresSettings } from '../store/postgres-pool.ts'
+import type { PostgresSettings } from '../store/postgres-settings.ts'
 import type { RedisOptions } from '../store/redis.ts'
 import { isLoopback } from './checks.ts'
 import type { FaultList } from './fault.ts'

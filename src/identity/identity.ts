@@ -9,11 +9,10 @@ import { type BrowserSessions, createBrowserSessions } from './browser-session.t
 import { type CookieSettings, cookieSettings } from './cookies.ts'
 import { createCredentialCache } from './credential-cache.ts'
 import { ownIssuer } from './gateway-token.ts'
-import { createGoogle } from './google.ts'
 import { createIdentifier, type Identifier } from './identifier.ts'
 import { createKeyring, type Keyring } from './keyring.ts'
 import { createLoginTransactions, type LoginTransactions } from './login-transaction.ts'
-import { createOpenidProvider } from './openid-provider.ts'
+import { createOpenidProvider, type ProviderOptions } from './openid-provider.ts'
 import type { Provider, SignIn } from './provider.ts'
 import { createEndByProvider, type EndByProvider } from './provider-logout.ts'
 import { createRenewal } from './renewal.ts'
@@ -93,7 +92,7 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
   const sessionTokens = createSessionTokens({ keyring, issuer, now })
   const sessions = createBrowserSessions({ store, secret, now, idleTtl: config.sessionIdleTtl })
   const sessionCookies = createSessionCookies(secret)
-  const providers = createProviders(options)
+  const providers = await createProviders(options)
   const endByProvider = createEndByProvider({ providers, sessions, store })
   const tokenUse = createTokenUse({ tokens: store.tokens, now, onFault })
   const { people } = store
@@ -159,18 +158,21 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
   return identity
 }
 
-function createProviders(options: IdentityOptions): ReadonlyMap<string, Provider> {
+async function createProviders(options: IdentityOptions): Promise<ReadonlyMap<string, Provider>> {
   const { config, now, measurements } = options
-  return new Map(
-    config.providers.map((provider) => {
-      const create = provider.kind === 'google' ? createGoogle : createOpenidProvider
-      const fetch = observedFetch(options.fetch, (outcome) => {
-        measurements?.providerAnswered(provider.id, outcome)
-      })
-      return [
-        provider.id,
-        create({ config: provider, fetch, now, authorities: options.authorities?.get(provider.id) }),
-      ]
-    }),
-  )
+  const entries = config.providers.map(async (provider) => {
+    const fetch = observedFetch(options.fetch, (outcome) => {
+      measurements?.providerAnswered(provider.id, outcome)
+    })
+    const authorities = options.authorities?.get(provider.id)
+    return [provider.id, await createProvider({ config: provider, fetch, now, authorities })] as const
+  })
+  return new Map(await Promise.all(entries))
+}
+
+async function createProvider(options: ProviderOptions): Promise<Provider> {
+  if (options.config.kind === 'oidc') return createOpenidProvider(options)
+  // Its library is large, and few need it.
+  const { createGoogle } = await import('./google.ts')
+  return createGoogle(options)
 }

@@ -6,10 +6,10 @@ import {
   type OperationDefinitionNode,
   parse,
   type SelectionSetNode,
-  valueFromASTUntyped,
   visit,
-} from 'graphql'
+} from 'graphql/language'
 import { GatewayError } from '../errors.ts'
+import { literalValue } from './graphql-value.ts'
 import { isObject } from './lookup.ts'
 
 /** One root field of a query: what it does is what its REST twin does, with these arguments. */
@@ -104,7 +104,7 @@ function variablesOf(operation: OperationDefinitionNode, given: unknown): Record
   for (const { variable, defaultValue } of operation.variableDefinitions ?? []) {
     const name = variable.name.value
     if (isObject(given) && Object.hasOwn(given, name)) values[name] = given[name]
-    else if (defaultValue !== undefined) values[name] = valueFromASTUntyped(defaultValue)
+    else if (defaultValue !== undefined) values[name] = literalValue(defaultValue)
   }
   return values
 }
@@ -129,7 +129,7 @@ function rootField(field: FieldNode, variables: Record<string, unknown>): RootFi
 function argument(args: readonly ArgumentNode[], variables: Record<string, unknown>): unknown {
   const [input, second] = args
   if (input?.name.value !== 'input' || second !== undefined) return undefined
-  return valueFromASTUntyped(input.value, variables)
+  return literalValue(input.value, variables)
 }
 
 /** Where model versions are listed in the answer; each must show its name, or it could not be judged. */

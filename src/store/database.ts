@@ -2,18 +2,12 @@ import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { type Dialect, HandleEmptyInListsPlugin, Kysely, replaceWithNoncontingentExpression } from 'kysely'
 import { Migrator } from 'kysely/migration'
-import { type ChangeSignal, listenForChanges, NO_SIGNAL } from './change-signal.ts'
-import { type DatabaseAddress, parseDatabaseUrl } from './database-url.ts'
+import { type ChangeSignal, NO_SIGNAL } from './change-signal.ts'
+import { type DatabaseAddress, type PostgresAddress, parseDatabaseUrl } from './database-url.ts'
 import { migrations } from './migrations/list.ts'
-import { GatewayPostgresDialect } from './postgres-dialect.ts'
-import {
-  connectionConfig,
-  createPool,
-  DEFAULT_POSTGRES_SETTINGS,
-  type PoolPurpose,
-  type PostgresSettings,
-} from './postgres-pool.ts'
-import { checkPostgres, explained } from './postgres-start.ts'
+import type { PoolPurpose } from './postgres.ts'
+import { DEFAULT_POSTGRES_SETTINGS, type PostgresSettings } from './postgres-settings.ts'
+import { explained } from './postgres-start.ts'
 import type { Schema } from './schema.ts'
 import { GatewaySqliteDialect } from './sqlite-dialect.ts'
 import { explainedSqlite } from './sqlite-start.ts'
@@ -46,8 +40,8 @@ const RECORDING_CONNECTIONS = 2
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const address = parseDatabaseUrl(options.databaseUrl)
-  if (address.kind === 'postgres') await checkPostgres(address, settingsOf(options))
-  const migrating = connect(options, address.kind === 'sqlite' ? 'requests' : 'migration')
+  if (address.kind === 'postgres') await check(address, options)
+  const migrating = await connect(options, address.kind === 'sqlite' ? 'requests' : 'migration')
   try {
     await migrate(migrating, address.kind)
   } catch (error) {
@@ -61,21 +55,33 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 }
 
 /** Another way to a database that is open already, for what is recorded rather than decided on. */
-export function openForRecords(options: DatabaseOptions): Database {
+export function openForRecords(options: DatabaseOptions): Promise<Database> {
   return connect(options, 'records')
 }
 
-/** Tells of changes that others make, where the database can. @param onSignal As `listenForChanges`. */
-export function openChangeSignal(options: DatabaseOptions, onSignal: () => void): ChangeSignal {
+/** What tells of changes that others make, where the database can; its parameter is as for `listenForChanges`. */
+export async function openChangeSignal(
+  options: DatabaseOptions,
+): Promise<(onSignal: () => void) => ChangeSignal> {
   const address = parseDatabaseUrl(options.databaseUrl)
-  if (address.kind === 'sqlite') return NO_SIGNAL
-  return listenForChanges(connectionConfig(address, settingsOf(options)), onSignal)
+  if (address.kind === 'sqlite') return () => NO_SIGNAL
+  const { connectionConfig, listenForChanges } = await loadPostgres()
+  return (onSignal) => listenForChanges(connectionConfig(address, settingsOf(options)), onSignal)
 }
 
-function connect(options: DatabaseOptions, purpose: Purpose): Database {
+function loadPostgres() {
+  return import('./postgres.ts')
+}
+
+async function check(address: PostgresAddress, options: DatabaseOptions): Promise<void> {
+  const { checkPostgres } = await loadPostgres()
+  await checkPostgres(address, settingsOf(options))
+}
+
+async function connect(options: DatabaseOptions, purpose: Purpose): Promise<Database> {
   const { databaseUrl, onStatement } = options
   return new Kysely<Schema>({
-    dialect: dialectFor(parseDatabaseUrl(databaseUrl), settingsOf(options), purpose),
+    dialect: await dialectFor(parseDatabaseUrl(databaseUrl), settingsOf(options), purpose),
     // `in ()` is SQLite's own; with this nothing is in an empty list everywhere.
     plugins: [new HandleEmptyInListsPlugin({ strategy: replaceWithNoncontingentExpression })],
     ...(onStatement && { log: (event) => onStatement(event.query.sql) }),
@@ -86,10 +92,15 @@ function settingsOf({ postgres = DEFAULT_POSTGRES_SETTINGS }: DatabaseOptions): 
   return postgres
 }
 
-function dialectFor(address: DatabaseAddress, settings: PostgresSettings, purpose: Purpose): Dialect {
+async function dialectFor(
+  address: DatabaseAddress,
+  settings: PostgresSettings,
+  purpose: Purpose,
+): Promise<Dialect> {
   if (address.kind === 'sqlite') {
     return new GatewaySqliteDialect(existingPath(address.path), purpose === 'records' ? 'crash' : 'power_cut')
   }
+  const { createPool, GatewayPostgresDialect } = await loadPostgres()
   const pool = createPool(address, settings, poolFor(purpose, settings))
   return new GatewayPostgresDialect(pool, purpose === 'records' ? 'records' : 'state')
 }
@@ -150,8 +161,8 @@ export async function withDatabase<T>(
   use: (db: Database, kind: DatabaseAddress['kind']) => Promise<T>,
 ): Promise<T> {
   const address = parseDatabaseUrl(options.databaseUrl)
-  if (address.kind === 'postgres') await checkPostgres(address, settingsOf(options))
-  const db = connect(options, address.kind === 'sqlite' ? 'requests' : 'migration')
+  if (address.kind === 'postgres') await check(address, options)
+  const db = await connect(options, address.kind === 'sqlite' ? 'requests' : 'migration')
   try {
     return await use(db, address.kind)
   } finally {

@@ -4,7 +4,8 @@ import pg from 'pg'
 import type { DatabaseOptions } from './database.ts'
 import { type PostgresAddress, parseDatabaseUrl } from './database-url.ts'
 import { migrations } from './migrations/list.ts'
-import { connectionConfig, DEFAULT_POSTGRES_SETTINGS, type PostgresSettings } from './postgres-pool.ts'
+import { connectionConfig } from './postgres-pool.ts'
+import { DEFAULT_POSTGRES_SETTINGS, type PostgresSettings } from './postgres-settings.ts'
 import { explained } from './postgres-start.ts'
 
 /** A signing key as it is kept: sealed under GATEWAY_SECRET, for its `kid`. */

@@ -2,24 +2,8 @@ import type { ConnectionOptions } from 'node:tls'
 import type { PostgresPool, PostgresPoolClient } from 'kysely'
 import pg from 'pg'
 import type { PostgresAddress } from './database-url.ts'
+import type { PostgresSettings } from './postgres-settings.ts'
 import { assertStorable, ConstraintError, storeUnavailable } from './store-fault.ts'
-
-/** How PostgreSQL is talked to. Times in seconds. */
-export type PostgresSettings = {
-  /** Most connections for what requests need; two more write audit events, one listens for changes. */
-  readonly poolSize: number
-  /** For a new connection, and for one of the pool to become free. */
-  readonly connectTimeout: number
-  readonly statementTimeout: number
-  /** Certificates to trust instead of the machine's own, PEM. */
-  readonly ca?: string | undefined
-}
-
-export const DEFAULT_POSTGRES_SETTINGS: PostgresSettings = {
-  poolSize: 10,
-  connectTimeout: 5,
-  statementTimeout: 10,
-}
 
 /** How long a statement waits for another transaction, ms: as on SQLite. */
 const LOCK_TIMEOUT_MS = 5000

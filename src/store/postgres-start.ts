@@ -1,7 +1,3 @@
-import pg from 'pg'
-import type { PostgresAddress } from './database-url.ts'
-import { connectionConfig, type PostgresSettings } from './postgres-pool.ts'
-
 const UNTRUSTED =
   "the server's certificate is not trusted. Put the certificate of its authority into a file and set DATABASE_CA_FILE to that"
 
@@ -33,30 +29,6 @@ const REMEDIES: Readonly<Record<string, string>> = {
 /** The database cannot be used as it is; the message says why and what to do, and holds no address or password. */
 export class DatabaseStartError extends Error {
   override readonly name = 'DatabaseStartError'
-}
-
-/**
- * Makes sure that the database answers and keeps every text.
- *
- * @throws {DatabaseStartError}
- */
-export async function checkPostgres(address: PostgresAddress, settings: PostgresSettings): Promise<void> {
-  const client = new pg.Client(connectionConfig(address, settings))
-  client.on('error', () => undefined)
-  try {
-    await client.connect()
-    const { rows } = await client.query<{ server_encoding: string }>('show server_encoding')
-    const encoding = rows[0]?.server_encoding
-    if (encoding !== 'UTF8') {
-      throw new DatabaseStartError(
-        `The database of DATABASE_URL is encoded in ${encoding}. Create one with: createdb --encoding=UTF8 --template=template0 NAME`,
-      )
-    }
-  } catch (error) {
-    throw explained(error)
-  } finally {
-    await client.end().catch(() => undefined)
-  }
 }
 
 /** The fault as somebody who has to mend it needs it, as far as PostgreSQL or the way to it is at fault. */

@@ -11,7 +11,7 @@ import { createLockdowns, type Lockdowns } from './lockdown.ts'
 import { createLogoutTokens, type LogoutTokens } from './logout-tokens.ts'
 import { createPeople, type People } from './people.ts'
 import { createPublicIds, type PublicIds } from './public-ids.ts'
-import { openRedis, type RedisConnection, type RedisOptions } from './redis.ts'
+import type { RedisConnection, RedisOptions } from './redis.ts'
 import { createRedisSessions, SESSION_SCRIPTS } from './redis-sessions.ts'
 import { createRoles, type Roles } from './roles.ts'
 import { createSessions, type Sessions } from './sessions.ts'
@@ -60,9 +60,9 @@ export type Store = {
  */
 export async function openStore({ now, redis: redisOptions, ...options }: StoreOptions): Promise<Store> {
   const db = await openDatabase(options)
-  const records = openForRecords(options)
-  const redis = redisOptions && openRedis({ ...redisOptions, scripts: [...SESSION_SCRIPTS, ...RATE_SCRIPTS] })
-  const changes = createChanges(db, now, (onSignal) => openChangeSignal(options, onSignal))
+  const records = await openForRecords(options)
+  const redis = redisOptions && (await connectRedis(redisOptions))
+  const changes = createChanges(db, now, await openChangeSignal(options))
   const sessions = redis === undefined ? createSessions(db, now) : createRedisSessions(redis, changes, now)
   return {
     people: createPeople(db, now),
@@ -87,6 +87,11 @@ export async function openStore({ now, redis: redisOptions, ...options }: StoreO
       await db.destroy()
     },
   }
+}
+
+async function connectRedis(options: Omit<RedisOptions, 'scripts'>): Promise<RedisConnection> {
+  const { openRedis } = await import('./redis.ts')
+  return openRedis({ ...options, scripts: [...SESSION_SCRIPTS, ...RATE_SCRIPTS] })
 }
 
 /** What ends with the keys is here not in their transaction: the sessions go after them, or whoever asked is told. */

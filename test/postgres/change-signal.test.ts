@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
-import { listenForChanges } from '../../src/store/change-signal.ts'
+import { listenForChanges } from '../../src/store/postgres-listen.ts'
 
 /** AuthenticationOk and ReadyForQuery (PostgreSQL 15 documentation, 55.7). */
 const WELCOME = Buffer.from([...[0x52, 0, 0, 0, 8, 0, 0, 0, 0], ...[0x5a, 0, 0, 0, 5, 0x49]])

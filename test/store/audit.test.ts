@@ -58,7 +58,7 @@ describe('audit events', () => {
     const [rare, chain] = [{ ...event(3), effect: 'error' }, testChain()]
     const others = Array.from({ length: 20 }, (_, at) => event(4 + at))
     await store.audit.append(chain, chained(chain, [event(1), event(2), rare, ...others]))
-    const db = openForRecords({ databaseUrl })
+    const db = await openForRecords({ databaseUrl })
     const pages: unknown[] = []
     let before: number | undefined
     for (let turn = 0; turn < 9; turn++) {

@@ -39,7 +39,7 @@ beforeAll(async () => {
     pollMs: 600_000,
     mlflow: { 'GET /api/2.0/mlflow/experiments/search': { body: { experiments: EXPERIMENTS } } },
   })
-  const db = openForRecords({ databaseUrl: gateway.database.databaseUrl })
+  const db = await openForRecords({ databaseUrl: gateway.database.databaseUrl })
   await populate(db, { sizes: SIZES, seed: 1, at: Math.floor(Date.now() / 1000) })
   await db.destroy()
 }, 120_000)

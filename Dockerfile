@@ -5,7 +5,7 @@ WORKDIR /app
 # No package needs its install script: better-sqlite3 brings its binaries along.
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json rolldown.config.ts ./
 COPY src src
 COPY plugins plugins
 RUN npm run build \

@@ -210,7 +210,7 @@ describe('Dockerfiles', () => {
       .filter((line) => line !== '' && !line.startsWith('#'))
     expect(lines[0]).toBe('*')
     for (const line of lines.slice(1))
-      expect(line).toMatch(/^!(?:src|plugins|package(?:-lock)?\.json|tsconfig(?:\.build)?\.json)$/)
+      expect(line).toMatch(/^!(?:src|plugins|package(?:-lock)?\.json|tsconfig\.json|rolldown\.config\.ts)$/)
   })
 })
 

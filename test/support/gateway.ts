@@ -7,8 +7,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePort } from './mlflow.ts'
 
-const SERVER = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
-const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+/** With TEST_BUILT=true processes run what `npm run build` made. */
+const PROGRAM = process.env['TEST_BUILT'] === 'true' ? 'dist/src/*.js' : 'src/*.ts'
+const SERVER = programFile('server')
+const CLI = programFile('cli')
 
 export type GatewaySettings = {
   readonly upstreamUrl: string
@@ -18,6 +20,8 @@ export type GatewaySettings = {
   readonly dir?: string | undefined
   /** Variables on top of the ones needed to start; see `.env.example`. */
   readonly env?: Readonly<Record<string, string>>
+  /** The server's file, if another than of this checkout's program. */
+  readonly server?: string
   /** Options for Node itself. */
   readonly nodeOptions?: readonly string[]
   /** Opens an IPC channel, for what `nodeOptions` loads. */
@@ -49,6 +53,10 @@ export type RunningGateway = {
   readonly halt: () => Promise<void>
   /** Ends the process and, if the folder was made here, removes it. Safe to call twice. */
   readonly stop: () => Promise<void>
+}
+
+function programFile(name: 'server' | 'cli'): string {
+  return fileURLToPath(new URL(`../../${PROGRAM.replace('*', name)}`, import.meta.url))
 }
 
 /** What a gateway on loopback needs in its environment, with a secret of its own; nothing of the caller's but PATH. */
@@ -165,12 +173,12 @@ export async function endProcess(child: ChildProcess): Promise<void> {
 }
 
 function spawnServer(
-  { nodeOptions = [], ipc, logFile }: GatewaySettings,
+  { nodeOptions = [], server = SERVER, ipc, logFile }: GatewaySettings,
   dir: string,
   env: Readonly<Record<string, string>>,
 ): { readonly child: ChildProcess; readonly output: () => string } {
   const log = logFile === undefined ? 'pipe' : openSync(logFile, 'w', 0o600)
-  const child = spawn(process.execPath, [...nodeOptions, SERVER], {
+  const child = spawn(process.execPath, [...nodeOptions, server], {
     cwd: dir,
     // Out of reach of a Ctrl-C in the terminal: who started it ends it, in order.
     detached: true,

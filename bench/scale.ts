@@ -15,12 +15,12 @@ import { openDatabase, openForRecords } from '../src/store/database.ts'
 import { openStore } from '../src/store/store.ts'
 import { gatewayEnvironment, type RunningGateway, startGateway } from '../test/support/gateway.ts'
 import { freePort } from '../test/support/mlflow.ts'
+import { REPORT_USAGE, readUsage } from './support/own-usage.ts'
 import { FULL, populate } from './support/population.ts'
 import { type Callers, createCallers } from './support/scale/callers.ts'
 import { quantiles, timeDecisions } from './support/scale/decisions.ts'
 import { startLargeMlflow } from './support/scale/mlflow.ts'
 import { type Page, pagesFor } from './support/scale/pages.ts'
-import { REPORT_USAGE, readUsage } from './support/subjects.ts'
 
 /** Further options of Node's for the gateway. */
 const NODE_OPTIONS = (process.env['BENCH_NODE_OPTIONS'] ?? '').split(' ').filter((option) => option !== '')

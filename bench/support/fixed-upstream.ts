@@ -1,22 +1,11 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { endProcess } from '../../test/support/gateway.ts'
 import { freePort } from '../../test/support/mlflow.ts'
-
-/** What MLflow 3.17.2 answers to `experiments/get`, in its size and shape. */
-export const FIXED_ANSWER = JSON.stringify({
-  experiment: {
-    experiment_id: '1',
-    name: 'alpha/churn',
-    artifact_location: 'mlflow-artifacts:/1',
-    lifecycle_stage: 'active',
-    last_update_time: 1795596887000,
-    creation_time: 1795596887000,
-    tags: [{ key: 'mlflow.experimentKind', value: 'custom_model_development' }],
-  },
-})
+import { ANSWERS, FIXED_ANSWER } from './fixed-answers.ts'
+import { hasNginx, spawnNginx } from './nginx.ts'
 
 export type FixedUpstream = {
   readonly url: string
@@ -25,19 +14,27 @@ export type FixedUpstream = {
 }
 
 /**
- * A server that gives every request the same small JSON answer: nginx where it is installed, since it takes the least
+ * A server that gives every request to a path the same answer: nginx where it is installed, since it takes the least
  * from the CPUs that the measured server shares with it, else Node in a process of its own.
  */
 export async function startFixedUpstream(dir: string): Promise<FixedUpstream> {
   const port = await freePort()
+  const nginx = hasNginx()
+  const child = nginx ? startNginx(dir, port) : startNode('fixed-server.ts', port)
+  return { ...(await answering(child, port)), kind: nginx ? 'nginx' : 'node:http' }
+}
+
+/** A server in a process of its own that makes artifacts of any size up, and counts and sums what it is sent. */
+export async function startArtifactUpstream(): Promise<FixedUpstream> {
+  const port = await freePort()
+  return { ...(await answering(startNode('artifact-server.ts', port), port)), kind: 'node:http' }
+}
+
+async function answering(child: ChildProcess, port: number): Promise<Omit<FixedUpstream, 'kind'>> {
   const url = `http://127.0.0.1:${port}`
-  const nginx = spawnSync('nginx', ['-v']).status === 0
-  const child = nginx ? startNginx(dir, port) : startNode(port)
   for (let attempt = 0; attempt < 200; attempt++) {
     if (child.exitCode !== null) break
-    if ((await fetch(url).catch(() => undefined))?.ok) {
-      return { url, kind: nginx ? 'nginx' : 'node:http', stop: () => endProcess(child) }
-    }
+    if ((await fetch(url).catch(() => undefined))?.ok) return { url, stop: () => endProcess(child) }
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
   child.kill('SIGKILL')
@@ -46,20 +43,24 @@ export async function startFixedUpstream(dir: string): Promise<FixedUpstream> {
 
 function startNginx(dir: string, port: number): ChildProcess {
   mkdirSync(dir, { recursive: true })
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-  const config = `
-daemon off; master_process off; pid nginx.pid; error_log stderr crit;
-events { worker_connections 1024; }
-http {
-  access_log off; keepalive_requests 100000000; keepalive_timeout 300;
-  ${temporary.map((name) => `${name}_temp_path ${name};`).join(' ')}
-  server { listen 127.0.0.1:${port}; default_type application/json; return 200 '${FIXED_ANSWER}'; }
-}`
-  writeFileSync(join(dir, 'nginx.conf'), config)
-  return spawn('nginx', ['-p', dir, '-c', 'nginx.conf', '-e', 'stderr'], { stdio: 'ignore' })
+  const files = Object.entries(ANSWERS).map(([path, answer], index) => {
+    writeFileSync(join(dir, `answer-${index}`), answer)
+    // Files are for reading only, to nginx; what is written gets the answer all the same.
+    return answer.length < 2000
+      ? `location = ${path} { return 200 '${answer}'; }`
+      : `location = ${path} { alias ${join(dir, `answer-${index}`)}; }`
+  })
+  return spawnNginx(
+    dir,
+    `open_file_cache max=16; server {
+      listen 127.0.0.1:${port}; default_type application/json;
+      ${files.join('\n')}
+      location / { return 200 '${FIXED_ANSWER}'; }
+    }`,
+  )
 }
 
-function startNode(port: number): ChildProcess {
-  const script = fileURLToPath(new URL('./fixed-server.ts', import.meta.url))
-  return spawn(process.execPath, [script, String(port)], { stdio: 'ignore' })
+function startNode(script: string, port: number): ChildProcess {
+  const path = fileURLToPath(new URL(`./${script}`, import.meta.url))
+  return spawn(process.execPath, [path, String(port)], { stdio: 'ignore' })
 }

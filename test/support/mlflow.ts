@@ -31,6 +31,8 @@ export type RunningMlflow = {
 export type MlflowOptions = {
   /** Of MLflow; {@link CURRENT_VERSION} if absent. */
   readonly version?: string | undefined
+  /** The virtual environment it is in, if that is none that {@link mlflowVenv} knows. */
+  readonly venv?: string | undefined
   /** Where database and artifacts go; a temporary folder that `stop` removes if absent. */
   readonly dir?: string | undefined
   /** A free port if absent. */
@@ -53,7 +55,7 @@ export type MlflowOptions = {
  */
 export async function startMlflow(options: MlflowOptions = {}): Promise<RunningMlflow> {
   options.signal?.throwIfAborted()
-  const venv = mlflowVenv(options.version)
+  const venv = options.venv ?? mlflowVenv(options.version)
   const program = join(venv, 'bin', 'mlflow')
   if (!existsSync(program)) {
     const target = options.version === undefined ? 'setup' : 'versions'

@@ -67,11 +67,17 @@ async function giveRole(store: Store, userId: string, name: string, level: Level
   await store.roles.assign(userId, role.id)
 }
 
-/** Signs somebody into a browser. @returns A `Cookie` header's value. */
+/**
+ * Signs somebody into a browser.
+ *
+ * @param tokenTtl Seconds until the cookies have to be renewed.
+ * @returns A `Cookie` header's value.
+ */
 export async function seedSession(
   { store, config, now }: Seeding,
   userId: string,
   sessionTokens: ReturnType<typeof createSessionTokens>,
+  tokenTtl = 300,
 ): Promise<string> {
   const sessions = createBrowserSessions({ store, secret: config.gatewaySecret, now, idleTtl: DAY })
   const sessionId = `session-of-${userId}`
@@ -80,6 +86,6 @@ export async function seedSession(
   const known = { userId, provider: 'oidc', subject: 'subject', groupsReadAt }
   await sessions.write(sid, { ...known, absoluteExpiresAt: expiresAt })
   const names = cookieSettings(config.publicUrl)
-  const token = await sessionTokens.issue({ userId, sid, expiresAt: now() + 300 })
+  const token = await sessionTokens.issue({ userId, sid, expiresAt: now() + tokenTtl })
   return `${names.session}=${createSessionCookies(config.gatewaySecret).sign(sessionId)}; ${names.token}=${token}`
 }

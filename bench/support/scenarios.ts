@@ -1,0 +1,119 @@
+import { LIST_ROWS, RUN_ID } from './fixed-answers.ts'
+import { applyLoad, checkAnswer, type LoadTool } from './load.ts'
+import { growthDuring, treeUsage } from './process-tree.ts'
+import type { Behind, SubjectName } from './stage.ts'
+import type { Subject } from './subjects.ts'
+import { type Direction, transfer } from './transfer.ts'
+
+/** By the title of its column. */
+export type Figures = Readonly<Record<string, number>>
+
+export type Terms = {
+  readonly tool: LoadTool
+  readonly seconds: number
+  /** Of the artifact. */
+  readonly bytes: number
+}
+
+/** One thing that servers are asked to do, and what is measured of it. */
+export type Scenario = {
+  readonly name: string
+  /** For the table. */
+  readonly title: string
+  readonly behind: Behind
+  readonly subjects: readonly SubjectName[]
+  /** What the others are compared with. */
+  readonly base: SubjectName
+  /** The column that ratios are about: the less the better. */
+  readonly column: string
+  readonly measure: (subject: Subject, terms: Terms) => Promise<Figures>
+}
+
+export const CPU_PER_REQUEST = 'µs CPU/req'
+export const CPU_PER_GIB = 'ms CPU/GiB'
+
+const PROXIES: readonly SubjectName[] = [
+  ...(['nginx', 'bare', 'oauth2-proxy', 'oauth2-proxy-bearer'] as const),
+  ...(['gateway', 'gateway-cookie', 'gateway-roles'] as const),
+]
+const REAL: readonly SubjectName[] = ['mlflow', 'mlflow-gateway', 'mlflow-oidc-auth', 'mlflow-basic-auth']
+
+const GET = '/api/2.0/mlflow/experiments/get?experiment_id=1'
+const METRICS = JSON.stringify({
+  run_id: RUN_ID,
+  metrics: Array.from({ length: 100 }, (_, step) => ({
+    ...{ key: `loss/${step % 10}`, value: 1 / (step + 1), timestamp: 1_795_596_887_000 + step, step },
+  })),
+})
+
+export const SCENARIOS: readonly Scenario[] = [
+  {
+    ...requests({ path: GET }),
+    ...{ name: 'warm-get', title: 'A small read (`experiments/get`) of somebody who was seen before' },
+    subjects: [...PROXIES.slice(0, 2), 'verifying', ...PROXIES.slice(2)],
+  },
+  {
+    ...requests({ path: '/api/2.0/mlflow/runs/log-batch', body: METRICS }),
+    ...{ name: 'log-batch', title: '`runs/log-batch` of 100 metrics' },
+  },
+  {
+    ...requests({ path: `/api/2.0/mlflow/experiments/search?max_results=${LIST_ROWS}` }),
+    ...{ name: 'list', title: 'A list of 1,000 experiments, of which half may be read' },
+  },
+  { ...artifact('down'), name: 'artifact-down', title: 'An artifact down' },
+  { ...artifact('up'), name: 'artifact-up', title: 'An artifact up' },
+  {
+    ...requests({ path: GET, connections: 4, always: 'undici' }),
+    ...{ name: 'mlflow', title: 'The same small read from a real MLflow 3.17.2, all processes together' },
+    ...{ subjects: REAL, base: 'mlflow' },
+  },
+]
+
+type Requests = {
+  readonly path: string
+  readonly body?: string
+  readonly connections?: number
+  readonly always?: LoadTool
+}
+
+function requests({ path, body, connections = 32, always }: Requests): Omit<Scenario, 'name' | 'title'> {
+  return {
+    ...{ behind: 'answers', subjects: PROXIES, base: 'bare', column: CPU_PER_REQUEST },
+    async measure({ url, headers, pids, front }, { tool, seconds }) {
+      const load = { url: url + path, headers, body, connections, seconds }
+      await checkAnswer(load)
+      const [before, frontBefore] = [treeUsage(pids), treeUsage(front ?? [])]
+      const result = await applyLoad(always ?? tool, load)
+      const [after, frontAfter] = [treeUsage(pids), treeUsage(front ?? [])]
+      return {
+        [CPU_PER_REQUEST]: (after.cpuUs - before.cpuUs) / result.requests,
+        // What MLflow itself takes differs from round to round by more than a gateway does.
+        ...(front && { 'µs in front': (frontAfter.cpuUs - frontBefore.cpuUs) / result.requests }),
+        'req/s': result.requests / result.seconds,
+        'p50 ms': result.p50Ms,
+        'p99 ms': result.p99Ms,
+        'RSS MiB': after.residentBytes / 2 ** 20,
+      }
+    },
+  }
+}
+
+function artifact(direction: Direction): Omit<Scenario, 'name' | 'title'> {
+  return {
+    ...{ behind: 'artifacts', base: 'nginx', column: CPU_PER_GIB },
+    subjects: ['nginx', 'bare', 'oauth2-proxy', 'gateway'],
+    async measure(subject, { bytes }) {
+      const before = treeUsage(subject.pids)
+      const { result: seconds, grownBytes } = await growthDuring(subject.pids, () =>
+        transfer(subject, direction, bytes),
+      )
+      const after = treeUsage(subject.pids)
+      return {
+        [CPU_PER_GIB]: (after.cpuUs - before.cpuUs) / 1000 / (bytes / 2 ** 30),
+        'MiB/s': bytes / 2 ** 20 / seconds,
+        'RSS MiB': after.residentBytes / 2 ** 20,
+        'grown MiB': grownBytes / 2 ** 20,
+      }
+    },
+  }
+}

@@ -32,7 +32,7 @@ const { values } = parseArgs({
   },
 })
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3)
-const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 2)
+const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 1)
 const GIB = Number(process.env['BENCH_GIB'] ?? (values.scenario?.includes('artifact') ? 4 : 1))
 const NODE_OPTIONS = (process.env['BENCH_NODE_OPTIONS'] ?? '').split(' ').filter((option) => option !== '')
 

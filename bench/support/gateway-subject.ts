@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { readConfig } from '../../src/config.ts'
 import { createAccessTokens } from '../../src/identity/access-token.ts'
@@ -14,6 +15,7 @@ import type { Subject } from './subjects.ts'
 export type GatewaySubject = Subject & {
   /** As a browser that has signed in asks, with its session's cookies. */
   readonly cookies: Readonly<Record<string, string>>
+  readonly process: ChildProcess
 }
 
 export type GatewaySettings = {
@@ -23,6 +25,8 @@ export type GatewaySettings = {
   readonly nodeOptions: readonly string[]
   /** How many roles there are, all of which the person holds. */
   readonly roles: number
+  /** Opens an IPC channel, for what `nodeOptions` loads. */
+  readonly ipc?: boolean
 }
 
 const LIFETIME_S = 12 * 3600
@@ -32,7 +36,7 @@ const LIFETIME_S = 12 * 3600
  * whose only right is EDIT on experiments named `alpha/*`, by as many roles as that.
  */
 export async function startGatewaySubject(settings: GatewaySettings): Promise<GatewaySubject> {
-  const { upstreamUrl, dir, nodeOptions } = settings
+  const { upstreamUrl, dir, nodeOptions, ipc = false } = settings
   mkdirSync(dir, { recursive: true })
   const port = await freePort()
   const limits = {
@@ -45,13 +49,17 @@ export async function startGatewaySubject(settings: GatewaySettings): Promise<Ga
     env: { OIDC_ISSUER: 'https://issuer.invalid', OIDC_CLIENT_ID: 'bench', LOG_LEVEL: 'warn', ...limits },
   })
   const { token, cookie } = await seedEditor(env, settings.roles)
-  const gateway = await startGateway({ upstreamUrl, port, dir, env, nodeOptions, logFile: '/dev/null' })
+  const gateway = await startGateway({
+    ...{ upstreamUrl, port, dir, env, nodeOptions, ipc },
+    logFile: '/dev/null',
+  })
   return {
     url: gateway.url,
     headers: { authorization: `Bearer ${token}` },
     // A page of the gateway's own: others may not write.
     cookies: { cookie, origin: gateway.url },
     pids: [gateway.pid],
+    process: gateway.child,
     stop: gateway.stop,
   }
 }

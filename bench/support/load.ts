@@ -64,7 +64,16 @@ async function applyWrk(load: Load): Promise<LoadResult> {
     script,
     `wrk.method = "${method}"\n${body === undefined ? '' : `wrk.body = [==[${body}]==]\n`}`,
   )
-  const options = ['-t1', `-c${load.connections}`, `-d${load.seconds}s`, '--latency', '-s', script]
+  const options = [
+    '-t1',
+    `-c${load.connections}`,
+    `-d${load.seconds}s`,
+    '--latency',
+    '--timeout',
+    '20s',
+    '-s',
+    script,
+  ]
   try {
     const { stdout, stderr } = await runToEnd('wrk', [...options, ...headerArguments, load.url], {})
     return readWrk(stdout, stderr)

@@ -39,6 +39,7 @@ const PROXIES: readonly SubjectName[] = [
 const REAL: readonly SubjectName[] = ['mlflow', 'mlflow-gateway', 'mlflow-oidc-auth', 'mlflow-basic-auth']
 
 const GET = '/api/2.0/mlflow/experiments/get?experiment_id=1'
+const LIST = `/api/2.0/mlflow/experiments/search?max_results=${LIST_ROWS}`
 const METRICS = JSON.stringify({
   run_id: RUN_ID,
   metrics: Array.from({ length: 100 }, (_, step) => ({
@@ -57,7 +58,7 @@ export const SCENARIOS: readonly Scenario[] = [
     ...{ name: 'log-batch', title: '`runs/log-batch` of 100 metrics' },
   },
   {
-    ...requests({ path: `/api/2.0/mlflow/experiments/search?max_results=${LIST_ROWS}` }),
+    ...requests({ path: LIST, connections: 8, always: 'undici' }),
     ...{ name: 'list', title: 'A list of 1,000 experiments, of which half may be read' },
   },
   { ...artifact('down'), name: 'artifact-down', title: 'An artifact down' },

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { performance } from 'node:perf_hooks'
 import { Readable } from 'node:stream'
@@ -41,7 +42,8 @@ async function download(url: string, { headers }: Asking): Promise<Tally> {
   })
   if (answer.statusCode !== 200) throw new Error(`answered ${answer.statusCode}`)
   const tally = new Tally()
-  for await (const piece of answer) tally.add(piece as Buffer)
+  answer.on('data', (piece: Buffer) => tally.add(piece))
+  await once(answer, 'end')
   return tally
 }
 

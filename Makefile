@@ -49,14 +49,14 @@ versions: $(NODE_MODULES) $(MLFLOW) $(OLDER_MLFLOW) ## every supported MLflow, w
 check: $(NODE_MODULES) ## the quick checks: types, lint, unit
 	@npm run -s check
 
-bench: $(NODE_MODULES) ## CPU per request beside a bare proxy
+bench: $(NODE_MODULES) $(MLFLOW) ## CPU, latency and memory beside other proxies and auth apps (a few minutes)
 	@npm run -s bench
 
 secrets: ## random secrets for docker-compose.yml, in deploy/secrets/
 	@deploy/secrets/create.sh
 
 clean: ## remove everything that was built or installed here
-	rm -rf node_modules .mlflow $(OLDER:%=.mlflow-%) .uv .keycloak .toxiproxy .demo dist coverage test-results
+	rm -rf node_modules .mlflow $(OLDER:%=.mlflow-%) .uv .keycloak .toxiproxy .bench .demo dist coverage test-results
 
 # No package needs its install script: better-sqlite3 brings its binaries along, for the Node that is locked.
 $(NODE_MODULES): package.json package-lock.json

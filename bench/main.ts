@@ -58,6 +58,9 @@ const subjectsOf = (names: readonly SubjectName[]) => names.filter((name) => onl
 async function run(): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'gateway-bench-'))
   const stage = createStage(dir, NODE_OPTIONS)
+  // Whoever ends the measuring ends what was started for it too.
+  const abandon = () => void stage.stop().finally(() => process.exit(1))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, abandon)
   const tool = chooseLoadTool()
   const size = `artifacts of ${GIB} GiB`
   const circumstances = `${machine()}; ${otherWork()} before; ${ROUNDS} rounds of ${SECONDS} s, ${tool}, ${size}.`

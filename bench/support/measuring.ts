@@ -21,7 +21,7 @@ export async function measureScenario(
   const subjects = await startAll(scenario, names, stage)
   const samples = new Map<SubjectName, Figures[]>(subjects.map(([name]) => [name, []]))
   // Not measured: compilers settle, connections open, caches fill.
-  const small = { ...terms, seconds: 2, bytes: Math.min(terms.bytes, 2 ** 27) }
+  const small = { ...terms, seconds: 4, bytes: Math.min(terms.bytes, 2 ** 27) }
   for (const [, subject] of subjects) await scenario.measure(subject, small)
   for (let round = 0; round < rounds; round++) {
     // Whoever goes first finds a cooler machine, so the order turns.

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { readStored } from './stored.ts'
 import { costOfWarmGet } from './warm-get.ts'
 
-/** Ten times what counts differ by on the same code, so whoever crosses it has changed something. */
+/** Three times what counts differ by on the same code, so whoever crosses it has changed something. */
 const MARGIN = 0.05
 
 /** Nobody would notice the way back to what is stored, if that were much too high. */

@@ -8,7 +8,7 @@ import { type Subject, startBareProxy, startNginxProxy, startVerifyingProxy } fr
 /** By the name it is chosen with: what the table calls it. */
 export const SUBJECTS = {
   nginx: 'nginx, a plain proxy',
-  bare: 'Fastify + reply-from, nothing on top',
+  bare: 'bare Fastify + reply-from',
   verifying: 'the same + jwtVerify',
   'oauth2-proxy': 'oauth2-proxy, cookie',
   'oauth2-proxy-bearer': 'oauth2-proxy, bearer',

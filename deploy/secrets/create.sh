@@ -6,15 +6,16 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 chmod 0700 .
-for name in gateway_database_url gateway_secret keycloak_password oidc_client_secret postgres_admin_password postgres_password; do
+for name in gateway_database_url gateway_redis_url gateway_secret keycloak_password oidc_client_secret postgres_admin_password postgres_password; do
   if [ -s "$name" ]; then
     echo "kept     deploy/secrets/$name"
     continue
   fi
   value=$(head -c 36 /dev/urandom | base64 | tr '+/' '-_' | tr -d '\n')
-  if [ "$name" = gateway_database_url ]; then
-    value="postgres://gateway:$value@postgres:5432/gateway?sslmode=disable"
-  fi
+  case $name in
+    gateway_database_url) value="postgres://gateway:$value@postgres:5432/gateway?sslmode=disable" ;;
+    gateway_redis_url) value="redis://:$value@redis:6379" ;;
+  esac
   printf '%s' "$value" >"$name"
   chmod 0444 "$name"
   echo "created  deploy/secrets/$name"

@@ -1,10 +1,16 @@
 /** No container engine is needed here: what the files say is held to what they promise. */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parseEnv } from 'node:util'
+import { Redis } from 'ioredis'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { allEntries } from '../../src/config/document.ts'
 import { readConfig } from '../../src/config.ts'
+import { freePort } from '../support/mlflow.ts'
 import { files, SECRET } from './environment.ts'
 
 const root = new URL('../../', import.meta.url)
@@ -137,6 +143,53 @@ describe('deploy/compose.replicas.yml', () => {
     expect(haproxy?.networks).toEqual(['gateways'])
   })
 
+  it('keeps Redis where nobody but the gateways is', () => {
+    const there = all
+      .filter(([, { networks }]) => Array.isArray(networks) && networks.includes('sessions'))
+      .map(([name]) => name)
+    expect(there).toEqual(['gateway-1', 'gateway-2', 'redis'])
+    expect(compose.services['redis']?.networks).toEqual(['sessions'])
+    expect(compose.networks['sessions']).toEqual({ internal: true })
+  })
+
+  it('starts Redis with the password of the URL that the script for secrets makes, and keeps what it is told', async () => {
+    const [, url = ''] = /value="(redis:[^"]+)"/.exec(text('deploy/secrets/create.sh')) ?? []
+    const dir = mkdtempSync(join(tmpdir(), 'redis-start-'))
+    const port = await freePort()
+    writeFileSync(join(dir, 'url'), url.replace('$value', 'p4ss-w0rd_'))
+    const child = spawn(
+      '/bin/sh',
+      ['deploy/redis/start.sh', '--dir', dir, '--port', `${port}`, '--bind', '127.0.0.1'],
+      {
+        env: { ...process.env, REDIS_URL_FILE: join(dir, 'url'), REDIS_CONFIG: join(dir, 'redis.conf') },
+        stdio: 'ignore',
+      },
+    )
+    try {
+      const redis = new Redis({
+        port,
+        password: 'p4ss-w0rd_',
+        retryStrategy: () => 50,
+        maxRetriesPerRequest: 200,
+      })
+      redis.on('error', () => {}) // it is not up at once
+      const settings = await redis.config('GET', 'maxmemory-policy', 'appendonly')
+      expect(settings).toEqual(
+        expect.arrayContaining(['maxmemory-policy', 'noeviction', 'appendonly', 'yes']),
+      )
+      redis.disconnect()
+      const stranger = new Redis({ port, maxRetriesPerRequest: 0 })
+      stranger.on('error', () => {})
+      await expect(stranger.get('x')).rejects.toThrow('NOAUTH')
+      stranger.disconnect()
+      expect(readFileSync(`/proc/${child.pid}/cmdline`, 'utf8')).not.toContain('p4ss')
+    } finally {
+      child.kill()
+      await once(child, 'exit')
+      rmSync(dir, { recursive: true, force: true })
+    }
+  })
+
   it('has two replicas alike, on one database that is no file', () => {
     expect(first).toEqual(second)
     expect(first?.environment?.['DATABASE_URL_FILE']).toBe('/run/secrets/gateway_database_url')
@@ -153,6 +206,7 @@ describe('deploy/compose.replicas.yml', () => {
     )
     const secrets = files({
       '/run/secrets/gateway_database_url': url.replace('$value', 'p4ssw0rd'),
+      '/run/secrets/gateway_redis_url': 'redis://:p4ssw0rd@redis:6379',
       '/run/secrets/gateway_secret': SECRET,
       '/run/secrets/oidc_client_secret': 'x',
     })
@@ -245,7 +299,7 @@ describe('scripts', () => {
     const found = readdirSync(new URL('deploy/', root), { recursive: true }).filter((path) =>
       String(path).endsWith('.sh'),
     )
-    expect(found).toHaveLength(7)
+    expect(found).toHaveLength(8)
   })
 })
 

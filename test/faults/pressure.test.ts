@@ -18,7 +18,7 @@ const IDLE = 2000
 /** Of each kind of slow client. */
 const SLOW = 100
 /** Clients that take nothing; more of them than files come and go otherwise. */
-const UNREAD = 4
+const UNREAD = 6
 
 let besieged: BesiegedGateway
 let host: string
@@ -86,7 +86,6 @@ const SLOW_CLIENTS: readonly Slow[] = [
 ]
 
 it(`${SLOW} each of clients that are slow: all are cut off`, { timeout: 90_000 }, async () => {
-  const before = besieged.openFiles()
   const held = new Map<string, number>()
   const siege = await besieged.during(async () => {
     const slow = SLOW_CLIENTS.flatMap(([what, head, dribble]) =>
@@ -98,15 +97,27 @@ it(`${SLOW} each of clients that are slow: all are cut off`, { timeout: 90_000 }
     )
     await Promise.all(slow)
     // Who takes nothing does not hear of the end: it is the gateway's own connections that are counted.
+    const before = await settled(besieged.openFiles)
     for (let index = 0; index < UNREAD; index += 1) leaveUnread()
-    await expect.poll(besieged.openFiles).toBeGreaterThanOrEqual(before + UNREAD)
-    await expect.poll(besieged.openFiles, { timeout: PATIENCE * 6000 }).toBeLessThan(before + UNREAD)
+    // A connection or two of the others come and go meanwhile.
+    await expect.poll(besieged.openFiles, { timeout: 5000 }).toBeGreaterThan(before + UNREAD - 3)
+    await expect.poll(besieged.openFiles, { timeout: PATIENCE * 6000 }).toBeLessThan(before + 3)
   })
   report('slow', siege)
   expectServed(siege)
   expect(siege.grownMiB).toBeLessThan(150)
   for (const [what, seconds] of held) expect([what, seconds < 40]).toEqual([what, true])
 })
+
+/** A count once it does not change any more, as far as half a second tells. */
+async function settled(count: () => number): Promise<number> {
+  for (let last = count(); ; ) {
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    const now = count()
+    if (now === last) return now
+    last = now
+  }
+}
 
 /** Asks for thousands of answers, more than the buffers of two sockets hold, and takes none of them. */
 function leaveUnread(): void {

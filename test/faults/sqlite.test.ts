@@ -103,6 +103,8 @@ describe('killed in the middle of writing', () => {
       const before = [tokens, revoked, grants].map(({ length }) => length)
       const writing = write(PEOPLE, () => true)
       const grown = () => [tokens, revoked, grants].every(({ length }, kind) => length > (before[kind] ?? 0))
+      // Long enough for the record of it to have been begun too.
+      await new Promise((resolve) => setTimeout(resolve, 600))
       await expect.poll(grown, { timeout: 20_000, interval: 5 }).toBe(true)
       await kill(gateway)
       await writing

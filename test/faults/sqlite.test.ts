@@ -46,6 +46,8 @@ async function createPlace(dir: string): Promise<Place> {
       AUDIT_STDOUT: 'false',
       AUDIT_STORE_DAYS: '1',
       RATE_LIMIT_PRINCIPAL: '0',
+      RATE_LIMIT_ADDRESS: '0',
+      RATE_LIMIT_SIGN_IN: '0',
       CONCURRENCY_LIMIT_PRINCIPAL: '0',
     },
   }

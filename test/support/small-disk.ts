@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, statfsSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -16,6 +16,8 @@ export type Disk = {
 
 /** Room that is left, bytes: for some more writes, so that one fails in the middle of a transaction. */
 const LEFT = 160 * 1024
+
+const PIECE = 64 * 1024
 
 /** A limit on how large the files of one process may get: what a quota does, wherever this runs. */
 export function limitedFiles(): Disk {
@@ -41,11 +43,18 @@ export function fullFileSystem(): Disk {
   return {
     dir,
     fill: () => {
-      const { bavail, bsize } = statfsSync(dir)
-      writeFileSync(ballast, Buffer.alloc(bavail * bsize - LEFT))
+      // In pieces: the gateway writes meanwhile, and what it takes is not there any more.
+      for (let room = roomIn(dir); room > LEFT; room = roomIn(dir)) {
+        appendFileSync(ballast, Buffer.alloc(Math.min(room - LEFT, PIECE)))
+      }
     },
     free: () => rmSync(ballast),
   }
+}
+
+function roomIn(dir: string): number {
+  const { bavail, bsize } = statfsSync(dir)
+  return bavail * bsize
 }
 
 function mountSmall(): string {

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { type AuditEvent, MOST_ASKED } from '../src/audit/event.ts'
 import { GatewayError, isGatewayError } from '../src/errors.ts'
+import type { Caller } from '../src/identity/caller.ts'
 import type { Limits } from '../src/limits/limits.ts'
 import { type Candidate, readTarget, type Target } from '../src/mlflow/call.ts'
 import type { Exchange, Services } from '../src/mlflow/exchange.ts'
@@ -14,6 +15,7 @@ import { isServedBy } from '../src/mlflow/version.ts'
 import type { Workspaces } from '../src/mlflow/workspace.ts'
 import type { Demand } from '../src/policy/decide.ts'
 import { assertOpen } from '../src/policy/lockdown.ts'
+import { after, type Soon } from '../src/soon.ts'
 import { assertSameOrigin } from './origin.ts'
 
 export type GatewayOptions = {
@@ -105,16 +107,22 @@ async function handle(
   let entered: string | undefined
   try {
     const target = findTarget(exchange, route.candidates) ?? (await refuseUnknown(app, route, request, reply))
-    const services = await admit(app, { exchange, operation: target.operation, request, reply }, options)
+    const step = { exchange, operation: target.operation, request, reply }
+    const admitted = admit(app, step, options)
+    // Who is known, and what is in memory, is there at once: to wait for it all the same would cost more than to find it.
+    const services = admitted instanceof Promise ? await admitted : admitted
     const userId = exchange.caller?.principal.userId
     if (userId !== undefined) limits.enter(userId)
     entered = userId
-    const call = await readCall(exchange, target, services)
-    const judged = await judge(exchange, call, services)
+    const reading = readCall(exchange, target, services)
+    const call = reading instanceof Promise ? await reading : reading
+    const judging = judge(exchange, call, services)
+    const judged = judging instanceof Promise ? await judging : judging
     // A body may have come in slowly, begun before the lockdown.
     if (exchange.caller !== undefined) assertOpen(app.lockdown(), exchange.caller, target.operation)
     options.onAllowed(reply.elapsedTime)
-    const status = await forward(exchange, judged, services)
+    const { status, bytesOut } = await forward(exchange, judged, services)
+    exchange.bytesOut = bytesOut
     reply.hijack()
     app.audit.record(eventOf(exchange, reply, { effect: 'allow', status }))
   } catch (fault) {
@@ -133,18 +141,23 @@ type Step = {
 }
 
 /** Who asks, and whether for something they may ask for at all: before a byte of the body is read. */
-async function admit(
+function admit(app: FastifyInstance, step: Step, options: GatewayOptions): Soon<Services> {
+  const { exchange, operation, request, reply } = step
+  if (!isPublic(operation)) {
+    return after(app.identify(request, reply), (caller) => enter(app, step, caller, options))
+  }
+  options.limits.assertAddress(exchange.remoteAddress)
+  const { services } = options
+  // What is open to everybody leads to MLflow all the same.
+  return app.lockdown()?.mode === 'closed' ? after(app.identify(request, reply), () => services) : services
+}
+
+function enter(
   app: FastifyInstance,
   { exchange, operation, request, reply }: Step,
-  { services, workspaces, publicUrl, limits }: GatewayOptions,
-): Promise<Services> {
-  if (isPublic(operation)) {
-    limits.assertAddress(exchange.remoteAddress)
-    // What is open to everybody leads to MLflow all the same.
-    if (app.lockdown()?.mode === 'closed') await app.identify(request, reply)
-    return services
-  }
-  const caller = await app.identify(request, reply)
+  caller: Caller,
+  { workspaces, publicUrl }: GatewayOptions,
+): Services {
   exchange.caller = caller
   exchange.setCookie = cookiesOn(reply)
   assertSameOrigin(request, caller.credential, publicUrl)
@@ -198,6 +211,11 @@ function refused(fault: unknown): Outcome {
 
 /** Every resource once, however many things are asked of it. */
 function touched(demands: readonly Demand[]): AuditEvent['resources'] {
+  const [only] = demands
+  if (only !== undefined && demands.length === 1) {
+    const { type, key = '', name } = only.resource
+    return [{ type, id: key, name }]
+  }
   const seen = new Map<string, { type: string; id: string; name: string | undefined }>()
   for (const { resource } of demands) {
     const { type, key = '', name } = resource

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import type { Soon } from '../soon.ts'
 
 export type AnswersOptions<V> = {
   /** Asks for what is not known. `undefined`: there is no such thing, which is not kept. */
@@ -37,11 +38,12 @@ export class Answers<V extends object | string> {
     return this.#kept.size
   }
 
-  get(key: string): Promise<V | undefined> {
+  /** The answer; at once, if it is kept. */
+  get(key: string): Soon<V | undefined> {
     const known = this.#kept.get(key)
     if (known !== undefined) {
       this.#use.hits += 1
-      return Promise.resolve(known)
+      return known
     }
     this.#use.misses += 1
     const pending = this.#pending.get(key)

@@ -64,5 +64,6 @@ export type Exchange = {
   callersTrace?: string | undefined
   /** A renewed session token on its way to the browser. */
   setCookie?: readonly string[]
+  /** Of the answer's body, once it is sent. */
   bytesOut: number
 }

@@ -14,16 +14,29 @@ import { listReadable } from './lists.ts'
 import { narrow } from './narrow.ts'
 import type { Operation } from './operation.ts'
 import { withPath } from './published.ts'
-import type { Upstream, UpstreamRequest, UpstreamResponse } from './upstream.ts'
+import type { Relayed, Upstream, UpstreamRequest, UpstreamResponse } from './upstream.ts'
 import { mayWithhold, withhold } from './withhold.ts'
 
 /**
  * Sends what was judged to MLflow and what the caller may see of the answer to the caller.
  *
- * @returns The status that was sent; `exchange.bytesOut` holds how much.
+ * @returns What was sent to the caller.
  * @throws {GatewayError} As long as nothing was sent to the caller yet.
  */
-export async function forward(exchange: Exchange, judged: Call, services: Services): Promise<number> {
+export function forward(exchange: Exchange, judged: Call, services: Services): Promise<Relayed> {
+  return judged.operation.passes ? passOn(exchange, judged, services) : carryOut(exchange, judged, services)
+}
+
+/** Both ways as it comes. */
+function passOn(exchange: Exchange, call: Call, services: Services): Promise<Relayed> {
+  const { operation } = call
+  if (operation.body === 'stream') inviteBody(exchange)
+  const headers = answerHeaders(exchange, services, operation)
+  const upstream = upstreamFor(operation, exchange.caller, services)
+  return upstream.pipe(upstreamRequest(exchange, call), exchange.response, headers)
+}
+
+async function carryOut(exchange: Exchange, judged: Call, services: Services): Promise<Relayed> {
   const { caller } = exchange
   const { operation } = judged
   if (operation.answer !== undefined) return sendWhole(exchange, services, json(operation.answer))
@@ -33,12 +46,7 @@ export async function forward(exchange: Exchange, judged: Call, services: Servic
     exchange.callersTrace = await callersTrace(exchange, caller, services)
   const answer = await wholeAnswer(exchange, call, services)
   if (answer !== undefined) return sendWhole(exchange, services, answer)
-  if (operation.body === 'stream') inviteBody(exchange)
-  const headers = answerHeaders(exchange, services, operation)
-  const upstream = upstreamFor(operation, caller, services)
-  const relayed = await upstream.pipe(upstreamRequest(exchange, call), exchange.response, headers)
-  exchange.bytesOut = relayed.bytesOut
-  return relayed.status
+  return passOn(exchange, call, services)
 }
 
 function upstreamFor(operation: Operation, caller: Caller | undefined, services: Services): Upstream {
@@ -231,7 +239,7 @@ function answerHeaders(
   return headers
 }
 
-function sendWhole(exchange: Exchange, services: Services, answer: UpstreamResponse): number {
+function sendWhole(exchange: Exchange, services: Services, answer: UpstreamResponse): Relayed {
   const { response, operation } = exchange
   if (operation === undefined) throw new Error('nothing was asked')
   const own = answerHeaders(exchange, services, operation)
@@ -241,8 +249,7 @@ function sendWhole(exchange: Exchange, services: Services, answer: UpstreamRespo
     responseHeaders(headers, [...own, 'content-length', String(answer.bytes.length)]),
   )
   end(response, answer.bytes, exchange.request.method)
-  exchange.bytesOut = answer.bytes.length
-  return answer.status
+  return { status: answer.status, bytesOut: answer.bytes.length }
 }
 
 function end(response: ServerResponse, bytes: Buffer, method: string | undefined): void {

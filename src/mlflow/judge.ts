@@ -1,6 +1,7 @@
 import { GatewayError } from '../errors.ts'
 import { type Caller, membershipOn } from '../identity/caller.ts'
-import { ALLOW, decide, metBy } from '../policy/decide.ts'
+import { ALLOW, type Demand, decide, metBy } from '../policy/decide.ts'
+import { after, type Soon } from '../soon.ts'
 import { withAuthorTag } from './author-tag.ts'
 import { announcesBody, checkLength, readWholeBody } from './body.ts'
 import { type Call, checkFraming, readBody, select, type Target } from './call.ts'
@@ -57,19 +58,23 @@ export function checkStanding(
  *
  * @throws {GatewayError} See {@link checkFraming}, {@link readWholeBody} and {@link readBody}.
  */
-export async function readCall(exchange: Exchange, target: Target, services: Services): Promise<Call> {
+export function readCall(exchange: Exchange, target: Target, services: Services): Soon<Call> {
   const { request } = exchange
   checkFraming(request, target.operation)
-  const call = {
-    ...target,
-    method: upstreamMethod(request.method, target.operation),
+  const { operation, template, params, query } = target
+  const call: Call = {
+    ...{ operation, template, params, query },
+    method: upstreamMethod(request.method, operation),
     headers: request.headers,
+    body: undefined,
+    bytes: undefined,
   }
-  if (target.operation.body === 'stream') return { ...call, body: undefined, bytes: undefined }
-  if (target.operation.body === 'otlp') return { ...call, ...(await readExport(exchange, services)) }
+  if (operation.body === 'stream') return call
+  if (operation.body === 'otlp') return readExport(exchange, services).then((read) => ({ ...call, ...read }))
+  if (!announcesBody(request)) return call
   checkLength(request, services.jsonBodyLimit)
   inviteBody(exchange)
-  return { ...call, ...readBody(await readWholeBody(request, services.jsonBodyLimit)) }
+  return readWholeBody(request, services.jsonBodyLimit).then((bytes) => ({ ...call, ...readBody(bytes) }))
 }
 
 async function readExport(
@@ -111,32 +116,47 @@ const BY_ID = { needsName: () => false }
  * @returns The call as it may be forwarded: with what MLflow would leave to the client set by us.
  * @throws {GatewayError} The refusal, if it may not.
  */
-export async function judge(exchange: Exchange, call: Call, services: Services): Promise<Call> {
+export function judge(exchange: Exchange, call: Call, services: Services): Soon<Call> {
   const { caller } = exchange
   if (caller === undefined) return call
-  const { isAdmin, username, userId } = caller.principal
-  checkRules(call, { isAdmin, switches: services.switches, webhookHosts: services.webhookHosts })
-  if (call.operation.needs.some((need) => need.kind === 'resource' || need.kind === 'graphql')) {
-    const access = isAdmin ? BY_ID : caller.access
-    const holding = isAdmin ? undefined : caller.access
-    exchange.demands = await locate(call, {
-      lookup: services.lookup,
-      access,
-      holding,
-      username,
-      workspace: services.workspace,
-      isMemberOf: membershipOn(services.server, caller),
-      ownsJob: (jobId) => services.jobs.isOwner(userId, jobId),
-      operationNamed,
-    })
-    if (!isAdmin) exchange.asked = exchange.demands
-    const isOpen = isAdmin || exchange.demands.length === 0
-    const decision = isOpen ? ALLOW : decide(exchange.demands, caller.access)
-    if (decision.effect === 'deny') throw refusalFor(decision, call, caller.access, services.workspace)
-    if (holding !== undefined) exchange.demands = metBy(exchange.demands, holding)
+  const { isAdmin, username } = caller.principal
+  const { needs, rules } = call.operation
+  if (rules.length > 0) {
+    checkRules(call, { isAdmin, switches: services.switches, webhookHosts: services.webhookHosts })
   }
-  await checkNames(call, services)
-  return judgedFirst(services.trustAuthorship ? authored(call, username) : call)
+  const hasResources = needs.some((need) => need.kind === 'resource' || need.kind === 'graphql')
+  const demands = hasResources ? locate(call, locatingFor(caller, services)) : undefined
+  return after(demands, (found) => {
+    if (found !== undefined) settle(exchange, { call, caller, services }, found)
+    const checked = rules.length > 0 ? checkNames(call, services) : undefined
+    return after(checked, () => judgedFirst(services.trustAuthorship ? authored(call, username) : call))
+  })
+}
+
+function locatingFor(caller: Caller, services: Services): Parameters<typeof locate>[1] {
+  const { isAdmin, username, userId } = caller.principal
+  return {
+    lookup: services.lookup,
+    access: isAdmin ? BY_ID : caller.access,
+    holding: isAdmin ? undefined : caller.access,
+    username,
+    workspace: services.workspace,
+    isMemberOf: membershipOn(services.server, caller),
+    ownsJob: (jobId) => services.jobs.isOwner(userId, jobId),
+    operationNamed,
+  }
+}
+
+type Judging = { readonly call: Call; readonly caller: Caller; readonly services: Services }
+
+/** Decides on what was found, and notes for the record what that was. */
+function settle(exchange: Exchange, { call, caller, services }: Judging, demands: readonly Demand[]): void {
+  exchange.demands = demands
+  if (caller.principal.isAdmin) return
+  exchange.asked = demands
+  const decision = demands.length === 0 ? ALLOW : decide(demands, caller.access)
+  if (decision.effect === 'deny') throw refusalFor(decision, call, caller.access, services.workspace)
+  exchange.demands = metBy(demands, caller.access)
 }
 
 async function checkNames(call: Call, { isUsername }: Services): Promise<void> {

@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import type { Access, ResourceRef } from '../policy/access.ts'
+import { after, type Soon } from '../soon.ts'
 import type { Call } from './call.ts'
 import type { Lookup } from './lookup.ts'
 
@@ -30,11 +31,7 @@ export type Found = ResourceRef & { readonly standing?: readonly Standing[] }
  *
  * @throws {GatewayError} `ERR_INVALID_PARAMETER` or `ERR_AMBIGUOUS_REQUEST` if the value could mean something else to MLflow.
  */
-export type Locate = (
-  value: string,
-  locating: Locating,
-  call: Call,
-) => Promise<Found | readonly Found[]> | Found | readonly Found[]
+export type Locate = (value: string, locating: Locating, call: Call) => Soon<Found | readonly Found[]>
 
 /** Nothing that a grant could cover: only admins. */
 export const SERVER: ResourceRef = { type: 'server', key: undefined }
@@ -59,7 +56,7 @@ export function isPlainId(id: string): boolean {
 }
 
 /** The experiment of that id, with its name if some grant speaks of names. */
-export async function experimentById(id: string, { lookup, access }: Locating): Promise<ResourceRef> {
+export function experimentById(id: string, { lookup, access }: Locating): Soon<ResourceRef> {
   if (!EXPERIMENT_ID.test(id)) {
     throw new GatewayError(
       'ERR_INVALID_PARAMETER',
@@ -67,11 +64,12 @@ export async function experimentById(id: string, { lookup, access }: Locating): 
     )
   }
   if (!access.needsName('experiment')) return { type: 'experiment', key: id }
-  const found = await lookup.experiment(id)
-  return found === undefined ? NO_EXPERIMENT : { type: 'experiment', key: id, name: found.name }
+  return after(lookup.experiment(id), (found) =>
+    found === undefined ? NO_EXPERIMENT : { type: 'experiment', key: id, name: found.name },
+  )
 }
 
 /** The experiment that something was found in; what was found nowhere is covered by a grant on everything only. */
-export async function experimentOrNone(id: string | undefined, locating: Locating): Promise<ResourceRef> {
+export function experimentOrNone(id: string | undefined, locating: Locating): Soon<ResourceRef> {
   return id === undefined ? NO_EXPERIMENT : experimentById(id, locating)
 }

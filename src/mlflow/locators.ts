@@ -2,6 +2,7 @@ import { GatewayError } from '../errors.ts'
 import { type ResourceRef, satisfies } from '../policy/access.ts'
 import { type Demand, LEVEL_FOR } from '../policy/decide.ts'
 import type { Action, Tier } from '../policy/grants.ts'
+import { after, inTurn, type Soon, together } from '../soon.ts'
 import { type Call, select } from './call.ts'
 import { readGraphql } from './graphql.ts'
 import { readJsonObject } from './json.ts'
@@ -43,15 +44,23 @@ type LocatingQueries = Locating & {
  * @throws {GatewayError} `ERR_INVALID_PARAMETER` if a row that asks for resources is given none; see {@link select}
  *   and {@link Lookup} for the rest. A fault is a refusal, never an empty list.
  */
-export async function locate(call: Call, locating: LocatingQueries): Promise<readonly Demand[]> {
-  const demands: Demand[] = []
-  for (const need of call.operation.needs) demands.push(...(await demandsOf(call, need, locating)))
-  if (demands.length === 0) {
-    // Open to whoever is signed in, or narrowed later, but for what it may name.
-    if (call.operation.needs.some(({ kind }) => kind === 'signed_in' || kind === 'narrow')) return [NOTHING]
-    throw new GatewayError('ERR_INVALID_PARAMETER', 'The request does not say what it is about')
-  }
-  return demands
+export function locate(call: Call, locating: LocatingQueries): Soon<readonly Demand[]> {
+  const { needs } = call.operation
+  return after(
+    inTurn(needs, (need) => demandsOf(call, need, locating)),
+    (found) => {
+      const demands = flattened(found)
+      if (demands.length > 0) return demands
+      // Open to whoever is signed in, or narrowed later, but for what it may name.
+      if (needs.some(({ kind }) => kind === 'signed_in' || kind === 'narrow')) return [NOTHING]
+      throw new GatewayError('ERR_INVALID_PARAMETER', 'The request does not say what it is about')
+    },
+  )
+}
+
+function flattened<T>(lists: readonly (readonly T[])[]): readonly T[] {
+  const [first] = lists
+  return first !== undefined && lists.length === 1 ? first : lists.flat()
 }
 
 /** What everybody meets. */
@@ -63,25 +72,28 @@ function isAsked(call: Call, { when, locator }: ResourceNeed, { holding }: Locat
   return holding !== undefined && select(call, when.selector).some((value) => !when.butNot.includes(value))
 }
 
-async function demandsOf(call: Call, need: Need, locating: LocatingQueries): Promise<readonly Demand[]> {
+function demandsOf(call: Call, need: Need, locating: LocatingQueries): Soon<readonly Demand[]> {
   if (need.kind === 'graphql') return demandsOfQuery(call, locating)
   if (need.kind !== 'resource' || !isAsked(call, need, locating)) return []
-  const demands: Demand[] = []
-  for (const { value, resources } of await resourcesByValue(call, need.locator, locating)) {
-    for (const found of resources)
-      demands.push(await orElse(demandOn(found, need), value, need, locating), ...barring(found, need))
-  }
-  return demands
+  return after(resourcesByValue(call, need.locator, locating), (located) => {
+    const asked = located.flatMap(({ value, resources }) => resources.map((found) => ({ value, found })))
+    return after(
+      inTurn(asked, ({ value, found }) => demandsOn(found, value, need, locating)),
+      flattened,
+    )
+  })
 }
 
-async function orElse(
-  demand: Demand,
+function demandsOn(
+  found: Found,
   value: string,
-  { published }: ResourceNeed,
+  need: ResourceNeed,
   { lookup, holding }: Locating,
-): Promise<Demand> {
-  if (!published || holding === undefined) return demand
-  return orPublished(demand, value, { lookup, access: holding })
+): Soon<readonly Demand[]> {
+  const demand = demandOn(found, need)
+  const bars = barring(found, need)
+  if (!need.published || holding === undefined) return [demand, ...bars]
+  return after(orPublished(demand, value, { lookup, access: holding }), (asked) => [asked, ...bars])
 }
 
 /** What nobody can meet, of somebody who does not stand to a thing as they must. */
@@ -148,25 +160,25 @@ export async function resourcesOf(
 }
 
 /** The values one locator selects, each with the resources it leads to. */
-export async function resourcesByValue(
-  call: Call,
-  locator: Locator,
-  locating: Locating,
-): Promise<readonly { readonly value: string; readonly resources: readonly Found[] }[]> {
+export function resourcesByValue(call: Call, locator: Locator, locating: Locating): Soon<readonly Located[]> {
   const given = select(call, locator.selector)
   const values = given.length === 0 && WHATEVER_IS_ASKED.has(locator.kind) ? [''] : given
   if (values.length === 0 && ALL_IF_ABSENT.has(locator.kind)) return [{ value: '', resources: [SERVER] }]
   const locateOne = LOCATE[locator.kind]
-  const found: { value: string; resources: readonly Found[] }[] = []
-  for (let at = 0; at < values.length; at += AT_ONCE) {
-    const some = values.slice(at, at + AT_ONCE)
-    const located = await Promise.all(some.map((value) => locateOne(value, locating, call)))
-    for (const [index, resources] of located.entries()) {
-      found.push({ value: some[index] ?? '', resources: [resources].flat() })
-    }
-  }
-  return found
+  const step = (value: string): Soon<Located> =>
+    after(locateOne(value, locating, call), (found) => ({ value, resources: [found].flat() }))
+  if (values.length <= AT_ONCE) return together(values, step)
+  const groups = Array.from({ length: Math.ceil(values.length / AT_ONCE) }, (_, group) =>
+    values.slice(group * AT_ONCE, (group + 1) * AT_ONCE),
+  )
+  return after(
+    inTurn(groups, (group) => together(group, step)),
+    flattened,
+  )
 }
+
+/** A value that a locator selects, with what it leads to. */
+type Located = { readonly value: string; readonly resources: readonly Found[] }
 
 /** The resources that one value of a kind leads to. */
 export async function locateValue(

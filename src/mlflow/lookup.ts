@@ -1,3 +1,4 @@
+import { after, type Soon } from '../soon.ts'
 import { Answers } from './answers.ts'
 import {
   type Experiment,
@@ -29,19 +30,19 @@ export {
  * that thing's own name.
  */
 export type Lookup = {
-  experiment(id: string): Promise<Experiment | undefined>
-  experimentByName(name: string): Promise<Experiment | undefined>
+  experiment(id: string): Soon<Experiment | undefined>
+  experimentByName(name: string): Soon<Experiment | undefined>
   /** The experiment of a run; it never changes. */
-  experimentOfRun(runId: string): Promise<string | undefined>
+  experimentOfRun(runId: string): Soon<string | undefined>
   /** The experiment of a logged model; it never changes. */
-  experimentOfModel(modelId: string): Promise<string | undefined>
+  experimentOfModel(modelId: string): Soon<string | undefined>
   /** The experiment of a trace. It can be moved, so an answer is good for {@link TRACE_TTL} only. */
-  experimentOfTrace(traceId: string): Promise<string | undefined>
-  registered(name: string): Promise<Registered | undefined>
+  experimentOfTrace(traceId: string): Soon<string | undefined>
+  registered(name: string): Soon<Registered | undefined>
   /** For names that MLflow itself has given. */
-  registryKind(name: string): Promise<RegistryKind | undefined>
+  registryKind(name: string): Soon<RegistryKind | undefined>
   /** What MLflow says of anything else, see `questions.ts`. */
-  about<K extends QuestionKind>(kind: K, key: string): Promise<AnswerTo<K> | undefined>
+  about<K extends QuestionKind>(kind: K, key: string): Soon<AnswerTo<K> | undefined>
   /** Forgets what may have changed: an experiment's name, a model's kind, or (`kind/key`, `kind/` for all) the answer to a question. */
   forget(kind: 'experiment' | 'model' | 'resource', key: string): void
   clear(): void
@@ -111,15 +112,15 @@ export function createLookup({ upstream, size = 50_000, nameTtl = 60, now = upti
   )
 
   return {
-    about: async <K extends QuestionKind>(kind: K, key: string) =>
-      (await others.get(kind)?.get(key)) as AnswerTo<K> | undefined,
+    about: <K extends QuestionKind>(kind: K, key: string) =>
+      others.get(kind)?.get(key) as Soon<AnswerTo<K> | undefined>,
     experiment: (id) => experiments.get(id),
     experimentByName: (name) => experimentNames.get(name),
     experimentOfRun: (id) => runs.get(id),
     experimentOfModel: (id) => models.get(id),
     experimentOfTrace: (id) => traces.get(id),
     registered: (name) => registry.get(name),
-    registryKind: async (name) => (await registry.get(name))?.kind,
+    registryKind: (name) => after(registry.get(name), (found) => found?.kind),
     forget: (kind, key) => {
       if (kind === 'model') registry.forget(key)
       else if (kind === 'resource') {

@@ -227,6 +227,8 @@ export type Operation = {
   readonly filesAt: string | undefined
   /** What the caller may not see of the answer, though it is theirs. */
   readonly withhold: readonly Withholding[]
+  /** Once allowed it goes to MLflow, and the answer to the client, without anything of ours in between. */
+  readonly passes: boolean
   /** Changes nothing: what a read-only token may call. */
   readonly readOnly: boolean
 }

@@ -1,5 +1,6 @@
 import type { Access } from '../policy/access.ts'
 import { type Demand, decide } from '../policy/decide.ts'
+import type { Soon } from '../soon.ts'
 import { splice } from './json.ts'
 import { readAnswer } from './json-answer.ts'
 import { EXPERIMENT_ID, isPlainId } from './locate.ts'
@@ -65,7 +66,7 @@ function ownerAt(path: string): Owner | undefined {
 }
 
 /** A run or a model that does not exist is not asked about any further. */
-function experimentOf({ question, id }: Owner, { lookup }: Asking): Promise<string | undefined> {
+function experimentOf({ question, id }: Owner, { lookup }: Asking): Soon<string | undefined> {
   return question === 'versions_of_run' ? lookup.experimentOfRun(id) : lookup.experimentOfModel(id)
 }
 

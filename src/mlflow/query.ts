@@ -17,14 +17,12 @@ const EMPTY: Query = new Map()
  */
 export function parseQuery(raw: string, repeated: ReadonlySet<string>): Query {
   if (raw === '') return EMPTY
+  if (!raw.includes('&')) return new Map([readField(raw)])
   const fields = new Map<string, string[]>()
   const seen = new Map<string, string>()
   for (const piece of raw.split('&')) {
     if (piece === '') continue
-    const equals = piece.indexOf('=')
-    const name = decode(equals === -1 ? piece : piece.slice(0, equals))
-    assertWholeName(name)
-    const value = equals === -1 ? '' : decode(piece.slice(equals + 1))
+    const [name, [value]] = readField(piece)
     const other = seen.get(jsonName(name))
     if (other !== undefined && !(other === name && repeated.has(name))) {
       throw new GatewayError(
@@ -40,8 +38,15 @@ export function parseQuery(raw: string, repeated: ReadonlySet<string>): Query {
   return fields
 }
 
+function readField(piece: string): [name: string, values: [string]] {
+  const equals = piece.indexOf('=')
+  const name = decode(equals === -1 ? piece : piece.slice(0, equals))
+  assertWholeName(name)
+  return [name, [equals === -1 ? '' : decode(piece.slice(equals + 1))]]
+}
+
 function decode(raw: string): string {
-  return percentDecode(raw.replaceAll('+', ' '))
+  return percentDecode(raw.includes('+') ? raw.replaceAll('+', ' ') : raw)
 }
 
 /** Writes a query from what was read, so that only what was judged is forwarded. Empty or `?...`. */

@@ -9,6 +9,8 @@ export type RelayOptions = {
   readonly addHeaders: readonly string[]
   /** The head of MLflow's answer is there. */
   readonly onHead: () => void
+  /** What a fault of the transport is to be thrown as. */
+  readonly asFault: (fault: unknown) => Error
 }
 
 /**
@@ -16,8 +18,8 @@ export type RelayOptions = {
  * reads slowly MLflow is paused; when it goes away MLflow's answer is given up.
  *
  * @returns When the last byte was handed to the client's socket, or the client has gone.
- * @throws The transport's fault, if nothing was sent to the client yet; later faults cut the client's connection, so
- *   that it cannot take a part for the whole.
+ * @throws The transport's fault by `asFault`, if nothing was sent to the client yet; later faults cut the client's
+ *   connection, so that it cannot take a part for the whole.
  */
 export function relay(
   pool: Pool,
@@ -26,7 +28,11 @@ export function relay(
   relayed: RelayOptions,
 ): Promise<Relayed> {
   return new Promise((resolve, reject) => {
-    pool.dispatch(options, new Relay(response, relayed, resolve, reject))
+    try {
+      pool.dispatch(options, new Relay(response, relayed, resolve, reject))
+    } catch (fault) {
+      reject(relayed.asFault(fault))
+    }
   })
 }
 
@@ -40,6 +46,8 @@ class Relay implements Dispatcher.DispatchHandler {
   readonly #reject: (fault: Error) => void
   #status = 0
   #bytesOut = 0
+  /** Bytes of the body, if MLflow said how many; NaN if not. */
+  #length = Number.NaN
 
   constructor(
     response: ServerResponse,
@@ -59,7 +67,6 @@ class Relay implements Dispatcher.DispatchHandler {
       controller.abort(new Error('the client has gone'))
       return
     }
-    response.on('drain', () => controller.resume())
     response.once('close', () => {
       if (!response.writableFinished) controller.abort(new Error('the client has gone'))
     })
@@ -74,6 +81,7 @@ class Relay implements Dispatcher.DispatchHandler {
     const { addHeaders, onHead } = this.#options
     onHead()
     this.#status = status
+    this.#length = Number(headers['content-length'] ?? Number.NaN)
     const own = this.#response.req.complete ? addHeaders : [...addHeaders, ...LAST]
     this.#response.writeHead(status, responseHeaders(headers, own))
   }
@@ -85,17 +93,24 @@ class Relay implements Dispatcher.DispatchHandler {
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#bytesOut += chunk.length
     notePassed(chunk.length)
-    if (!this.#response.write(chunk)) controller.pause()
+    // With the last bytes at hand the answer ends at once: one write to the socket instead of two.
+    if (this.#bytesOut === this.#length) this.#response.end(chunk)
+    else if (!this.#response.write(chunk)) this.#waitForClient(controller)
+  }
+
+  #waitForClient(controller: Dispatcher.DispatchController): void {
+    controller.pause()
+    this.#response.once('drain', () => controller.resume())
   }
 
   onResponseEnd(): void {
-    this.#response.end()
+    if (!this.#response.writableEnded) this.#response.end()
     this.#resolve({ status: this.#status, bytesOut: this.#bytesOut })
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, fault: Error): void {
     if (!this.#response.headersSent && !this.#response.destroyed) {
-      this.#reject(fault)
+      this.#reject(this.#options.asFault(fault))
       return
     }
     this.#response.destroy()

@@ -30,6 +30,7 @@ function withText(call: Call, text: string): Call {
  * default one (`_get_request_message` and `_get_experiment`, 2.22 to 3.17).
  */
 export function judgedFirst(call: Call): Call {
+  if (call.body === undefined) return call
   const { operation } = call
   const stamps = operation.stamps.map(({ path, field }) => [...path, field])
   // In front of what we stamp, too: not even a name of ours may stand in the way of an id.

@@ -85,9 +85,18 @@ export function row(
     joinsTrace: options.joinsTrace ?? false,
     filesAt: options.filesAt,
     withhold: options.withhold ?? [],
+    passes: passes(all, options),
     readOnly: all.every((need) => isReading(need, verbs)),
   }
 }
+
+function passes(needs: readonly Need[], options: Options): boolean {
+  const { answer, shell, list, effects, joinsTrace, filesAt, withhold } = options
+  const ofOurs = [answer, shell, list, effects, joinsTrace, filesAt, withhold]
+  return ofOurs.every((each) => each === undefined) && !needs.some(({ kind }) => REWRITING.has(kind))
+}
+
+const REWRITING: ReadonlySet<Need['kind']> = new Set(['narrow', 'graphql'])
 
 /** Rows of which each is served from that version on, unless it says itself since when. */
 export function since(version: KnownVersion, rows: readonly Operation[]): readonly Operation[] {

@@ -127,14 +127,11 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       })
       return { status, body: parseJson(bytes) }
     },
-    pipe: async (request, response, addHeaders) => {
-      try {
-        const sent = performance.now()
-        const onHead = () => onAnswer('request', performance.now() - sent)
-        return await relay(pool, dispatchOptions(request), response, { addHeaders, onHead })
-      } catch (fault) {
-        throw asGatewayError(fault)
-      }
+    pipe: (request, response, addHeaders) => {
+      const sent = performance.now()
+      const onHead = () => onAnswer('request', performance.now() - sent)
+      const asFault = asGatewayError
+      return relay(pool, dispatchOptions(request), response, { addHeaders, onHead, asFault })
     },
     close: () => pool.destroy(),
   }

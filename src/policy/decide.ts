@@ -65,6 +65,7 @@ export function decide(demands: readonly Demand[], access: Access): Decision {
  * What an allowed request was allowed by: each demand, or the one of its `anyOf` that was met in its place.
  */
 export function metBy(demands: readonly Demand[], access: Access): readonly Demand[] {
+  if (demands.every(({ anyOf }) => anyOf === undefined)) return demands
   return demands.map((demand) => metInstead(demand, decideOne(demand, access), access) ?? demand)
 }
 

@@ -433,7 +433,7 @@ describe('everything a call touches', () => {
     ['artifacts.create_presigned_upload', { body: '{}' }],
     ['metrics.get_history_bulk_interval', {}],
   ])('is never nothing: %s %j', async (name, parts) => {
-    await expect(demands(name, parts)).rejects.toMatchObject({ code: INVALID })
+    await expect((async () => demands(name, parts))()).rejects.toMatchObject({ code: INVALID })
   })
 
   it('is unknown when MLflow does not answer: a fault is a refusal', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { isGatewayError } from '../../src/errors.ts'
 import { createLookup, hasPromptTag } from '../../src/mlflow/lookup.ts'
+import type { Soon } from '../../src/soon.ts'
 
 type Answer = { readonly status: number; readonly body: unknown }
 
@@ -20,7 +21,7 @@ function lookupOver(answer: (target: string) => Answer | Promise<Answer>) {
   return { targets, lookup: createLookup({ upstream: { getJson }, nameTtl: 60 }) }
 }
 
-async function outcome(question: Promise<unknown>): Promise<unknown> {
+async function outcome(question: Soon<unknown>): Promise<unknown> {
   try {
     return await question
   } catch (fault) {

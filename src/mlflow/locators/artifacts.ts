@@ -2,6 +2,7 @@ import { GatewayError } from '../../errors.ts'
 import type { ResourceRef } from '../../policy/access.ts'
 import type { Tier } from '../../policy/grants.ts'
 import { placeOf } from '../../policy/workspace-name.ts'
+import { after, type Soon } from '../../soon.ts'
 import { EXPERIMENT_ID, type Locate, type Locating, SERVER } from '../locate.ts'
 
 export type ArtifactKind = 'artifact_path'
@@ -12,10 +13,7 @@ export const ARTIFACT_LOCATORS: Readonly<Record<ArtifactKind, Locate>> = { artif
  * `2/<run>/artifacts/model.pkl` → experiment 2, if that is where experiment 2 really stores. What counts is the
  * location the experiment was made with, with or without a `workspaces/<name>/` prefix (field report 20).
  */
-export async function artifactAt(
-  path: string,
-  { lookup, workspace }: Locating,
-): Promise<readonly ResourceRef[]> {
+export function artifactAt(path: string, { lookup, workspace }: Locating): Soon<readonly ResourceRef[]> {
   const segments = path.split('/')
   if (!isPlainPath(path) || /^[a-z][a-z0-9+.-]*:/i.test(path)) {
     throw new GatewayError('ERR_AMBIGUOUS_REQUEST', 'The artifact path can be read in more than one way')
@@ -25,14 +23,11 @@ export async function artifactAt(
   if (at > 0 && workspace !== undefined && segments[1] !== placeOf(workspace).workspace) return [SERVER]
   const id = segments[at]
   if (id === undefined || !EXPERIMENT_ID.test(id)) return [SERVER]
-  const found = await lookup.experiment(id)
-  if (found?.artifactRoot !== segments.slice(0, at + 1).join('/')) return [SERVER]
-  return tiersBelow(segments.slice(at + 1)).map((tier) => ({
-    type: 'experiment',
-    key: id,
-    name: found.name,
-    tier,
-  }))
+  return after(lookup.experiment(id), (found) => {
+    if (found?.artifactRoot !== segments.slice(0, at + 1).join('/')) return [SERVER]
+    const { name } = found
+    return tiersBelow(segments.slice(at + 1)).map((tier) => ({ type: 'experiment', key: id, name, tier }))
+  })
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { ResourceRef } from '../../policy/access.ts'
+import { after } from '../../soon.ts'
 import { announcedKind } from '../announced-kind.ts'
 import { type Call, memberOf } from '../call.ts'
 import { type Locate, type Locating, SERVER } from '../locate.ts'
@@ -14,7 +15,7 @@ export type RegistryLocatorKind =
 
 /** Registered models and prompts, which share one namespace. */
 export const REGISTRY_LOCATORS: Readonly<Record<RegistryLocatorKind, Locate>> = {
-  registered_model: async (name, { lookup }) => registryRef(await lookup.registered(name)),
+  registered_model: (name, { lookup }) => after(lookup.registered(name), registryRef),
   registered_model_name: (name, _locating, call) => ({ type: announcedKind(call), key: name, name }),
   registered_model_new_name: async (name, { lookup }, call) => {
     const current = call.body && memberOf(call.body.value, 'name')

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AuditEvent } from '../src/audit/event.ts'
+import { moment } from '../src/audit/moment.ts'
 import type { AuditSink } from '../src/audit/sink.ts'
 import type { Credential, Principal } from '../src/identity/principal.ts'
 
@@ -57,7 +58,7 @@ export type OwnEvent = Pick<
 export function eventOf(request: FastifyRequest, reply: FastifyReply, event: OwnEvent): AuditEvent {
   const { principal, credential, effect, status, reason, operation, resources, workspace } = event
   return {
-    at: new Date().toISOString(),
+    at: moment(),
     requestId: request.id,
     event: event.event,
     userId: principal?.userId,

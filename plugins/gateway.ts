@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { type AuditEvent, MOST_ASKED } from '../src/audit/event.ts'
+import { moment } from '../src/audit/moment.ts'
 import { GatewayError, isGatewayError } from '../src/errors.ts'
 import type { Caller } from '../src/identity/caller.ts'
 import type { Limits } from '../src/limits/limits.ts'
@@ -227,7 +228,7 @@ function touched(demands: readonly Demand[]): AuditEvent['resources'] {
 function eventOf(exchange: Exchange, reply: FastifyReply, outcome: Outcome): AuditEvent {
   const { caller, demands, asked, request } = exchange
   return {
-    at: new Date().toISOString(),
+    at: moment(),
     requestId: exchange.requestId,
     event: 'decision',
     userId: caller?.principal.userId,

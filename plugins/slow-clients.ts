@@ -1,25 +1,15 @@
 import type { IncomingMessage } from 'node:http'
 import fp from 'fastify-plugin'
-import { endWhenIdle } from '../src/mlflow/idle-client.ts'
-
-export type SlowClientsOptions = {
-  /** Seconds that a client may stand still although it is its turn. */
-  readonly idleTimeout: number
-}
 
 /** Seconds for the whole body of a form or a request to our own API, 16 KiB at most: nobody needs longer. */
 const OWN_BODY_TIME = 20
 
 /**
- * Nobody keeps a connection, and what hangs on it, by being slow: who stands still is cut off, and so is who dribbles a
- * body that one of our own routes reads, stranger or not. Bodies for MLflow have limits of their own.
+ * Nobody keeps a connection, and what hangs on it, by dribbling a body that one of our own routes reads, stranger or not.
+ * Bodies for MLflow have limits of their own; who stands still is cut off in any case (`idle-clients.ts`).
  */
-export const slowClients = fp<SlowClientsOptions>(
-  async (app, { idleTimeout }) => {
-    app.addHook('onRequest', (request, reply, next) => {
-      endWhenIdle(request.raw, reply.raw, idleTimeout)
-      next()
-    })
+export const slowClients = fp(
+  async (app) => {
     app.addHook('preParsing', (request, _reply, payload, next) => {
       if (!request.raw.complete) endWhenLate(request.raw)
       next(null, payload)

@@ -46,7 +46,7 @@ export async function registerFront(app: FastifyInstance, parts: FrontParts): Pr
   const { publicUrl } = server
   if (tracing !== undefined) await app.register(traces, { tracing })
   await app.register(errors, { publicUrl })
-  await app.register(slowClients, { idleTimeout: config.upstreamTimeout })
+  await app.register(slowClients)
   await app.register(clientAddress, transport)
   await app.register(audit, { sink, observers, traceId: tracing?.traceId })
   const { isPermitted } = transport

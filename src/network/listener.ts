@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls'
 import type { InNetworks } from './address.ts'
 import type { ClientAddresses } from './client-address.ts'
 import { type Drain, lastAnswers } from './drain.ts'
+import { createIdleClients } from './idle-clients.ts'
 import { acceptProxyProtocol } from './proxy-front.ts'
 import { type ServedCertificate, secureContext } from './served-certificate.ts'
 
@@ -13,6 +14,8 @@ export type ClientCertificates = 'off' | 'request' | 'require'
 export type ListenerOptions = {
   readonly addresses: ClientAddresses
   readonly drain: Drain
+  /** Seconds that a client may stand still although it is its turn. */
+  readonly idleTimeout: number
   /** Proxies whose connections begin with the PROXY protocol's header; absent if none do. */
   readonly proxies: InNetworks | undefined
   /** Absent: plain http. */
@@ -34,13 +37,16 @@ const HANDSHAKE_MS = 10_000
  * Whether a body is wanted is for `handler` to decide (RFC 9110 §10.1.1); Node would invite it at once.
  */
 export function createListener(handler: RequestListener, options: ListenerOptions): Server {
-  const { addresses, drain, proxies, tls } = options
+  const { addresses, drain, idleTimeout, proxies, tls } = options
+  const idleClients = createIdleClients(idleTimeout)
+  const watched = idleClients.watched(handler)
   const http = {
     ...{ headersTimeout: HEAD_MS, connectionsCheckingInterval: CHECK_MS },
     ServerResponse: lastAnswers(drain),
   }
-  const server = tls === undefined ? createServer(http, handler) : createSecureServer(http, handler, tls)
-  server.on('checkContinue', handler)
+  const server = tls === undefined ? createServer(http, watched) : createSecureServer(http, watched, tls)
+  server.on('checkContinue', watched)
+  idleClients.endOn(server)
   server.prependListener(tls === undefined ? 'connection' : 'secureConnection', addresses.note)
   if (proxies !== undefined) acceptProxyProtocol(server, { isTrusted: proxies, addresses })
   return server

@@ -23,14 +23,14 @@ export type Transport = {
 }
 
 export type TransportOptions = {
-  readonly config: Pick<Config, 'network' | 'tls'>
+  readonly config: Pick<Config, 'network' | 'tls' | 'upstreamTimeout'>
   /** Seconds since the epoch. */
   readonly now: () => number
   readonly log: ProgramLog
 }
 
 export function createTransport({ config, now, log }: TransportOptions): Transport {
-  const { network, tls } = config
+  const { network, tls, upstreamTimeout: idleTimeout } = config
   const isTrusted = createNetworks(network.trustedProxies)
   const { addressHeader: header } = network
   const onUnheard = createUnheardProxies(now, (address) =>
@@ -57,6 +57,7 @@ export function createTransport({ config, now, log }: TransportOptions): Transpo
     listener: {
       addresses,
       drain,
+      idleTimeout,
       proxies: network.proxyProtocol ? isTrusted : undefined,
       tls: tls && certificate && { certificate, clientCertificates: tls.clientCertificates },
     },

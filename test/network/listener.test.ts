@@ -71,6 +71,7 @@ async function serve({ trusted = [], proxyProtocol = false, tls }: Settings): Pr
   const server = createListener((request, response) => void response.end(addresses.of(request).address), {
     addresses,
     drain: createDrain(),
+    idleTimeout: 60,
     proxies: proxyProtocol ? isTrusted : undefined,
     tls: tls && { certificate, clientCertificates: tls },
   })

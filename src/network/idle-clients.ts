@@ -24,7 +24,8 @@ export function createIdleClients(idleTimeout: number): IdleClients {
       const idleMs = idleTimeout * 1000
       server.setTimeout(idleMs, (socket) => {
         const response = underWay.get(socket)
-        if (response === undefined || response.writableFinished || isItsTurn(socket, response)) socket.destroy()
+        if (response === undefined || response.writableFinished || isItsTurn(socket, response))
+          socket.destroy()
         // The timer is only wound up again by bytes, and it may become the client's turn without any.
         else socket.setTimeout(idleMs)
       })

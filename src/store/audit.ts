@@ -1,6 +1,6 @@
 import { CompiledQuery, SqliteAdapter, sql, type Transaction } from 'kysely'
 import type { Chain, ChainedText, ChainKey, Link } from '../audit/chain.ts'
-import { moveHead, numberOf } from './audit-chains.ts'
+import { createChainRows } from './audit-chains.ts'
 import { prune, type Retention } from './audit-prune.ts'
 import {
   type AuditPage,
@@ -58,6 +58,7 @@ const ROWS_PER_STATEMENT = 256
 
 export function createAuditEvents(db: Database, now: () => number): AuditEvents {
   const insert = createInsertion(db)
+  const { numberOf, moveHead } = createChainRows(db)
   const ends = new Map<string, { readonly last: Link; readonly chainsSeen: number }>()
   return {
     append: async (chain, events) => {

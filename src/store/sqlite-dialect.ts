@@ -125,7 +125,6 @@ function runManyRows(connection: DatabaseConnection, opened: () => PreparingData
     for (const rows of inSteps(query.rows, ROWS_PER_STATEMENT)) {
       const values: unknown[] = []
       for (const row of rows) values.push(...row)
-      assertStorable(values)
       database.prepare(query.statementFor(rows.length)).run(...values)
     }
     return { rows: [] }
@@ -136,6 +135,7 @@ function translateFaults(connection: DatabaseConnection): void {
   const execute = connection.executeQuery.bind(connection)
   connection.executeQuery = async (query, options) => {
     assertStorable(query.parameters)
+    if (isRowsQuery(query)) query.rows.forEach(assertStorable)
     try {
       return await retryWhileBusy(() => execute(query, options))
     } catch (error) {

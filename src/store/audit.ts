@@ -1,6 +1,6 @@
-import { CompiledQuery, sql } from 'kysely'
+import { CompiledQuery, SqliteAdapter, sql, type Transaction } from 'kysely'
 import type { Chain, ChainedText, ChainKey, Link } from '../audit/chain.ts'
-import { moveHead, numberOf } from './audit-chains.ts'
+import { createChainRows } from './audit-chains.ts'
 import { prune, type Retention } from './audit-prune.ts'
 import {
   type AuditPage,
@@ -14,6 +14,8 @@ import {
   type StoredLine,
 } from './audit-query.ts'
 import type { Database } from './database.ts'
+import { inSteps, type Row, rowsQuery } from './many-rows.ts'
+import type { Schema } from './schema.ts'
 
 /** What the store reads of an audit event to find it again; the rest is kept as it came. */
 export type StorableEvent = {
@@ -51,11 +53,12 @@ export type AuditEvents = {
   readonly prune: (retention: Retention, key: ChainKey) => Promise<number>
 }
 
-/** Most rows in one statement: 12 parameters each, of the 32,766 that SQLite takes. */
+/** Most rows in one statement: 12 parameters each, of the 65,535 that PostgreSQL takes. */
 const ROWS_PER_STATEMENT = 256
 
 export function createAuditEvents(db: Database, now: () => number): AuditEvents {
-  const insertion = createInsertion(db)
+  const insert = createInsertion(db)
+  const { numberOf, moveHead } = createChainRows(db)
   const ends = new Map<string, { readonly last: Link; readonly chainsSeen: number }>()
   return {
     append: async (chain, events) => {
@@ -64,11 +67,10 @@ export function createAuditEvents(db: Database, now: () => number): AuditEvents 
       const { chainsSeen: before = 0 } = ends.get(chain.id) ?? {}
       const chainsSeen = await db.transaction().execute(async (trx) => {
         const number = await numberOf(trx, chain, now())
-        for (let start = 0; start < events.length; ) {
-          const rows = largestStep(events.length - start)
-          await trx.executeQuery(insertion(number, events.slice(start, start + rows)))
-          start += rows
-        }
+        await insert(
+          trx,
+          events.map((event) => rowOf(event, number)),
+        )
         return moveHead(trx, chain.key, { number, last, endedAt: null, chainsSeen: before })
       })
       ends.set(chain.id, { last, chainsSeen })
@@ -105,33 +107,65 @@ export function createAuditEvents(db: Database, now: () => number): AuditEvents 
   }
 }
 
-/** The largest power of two that fits, so that batches of any length need few statements. */
-function largestStep(rows: number): number {
-  return 2 ** Math.floor(Math.log2(Math.min(rows, ROWS_PER_STATEMENT)))
-}
+type Insertion = (trx: Transaction<Schema>, rows: readonly Row[]) => Promise<unknown>
 
-/**
- * Every decision becomes a row, so the statement for each number of rows is built once: building it costs more than
- * running it.
- */
-function createInsertion(db: Database): (chain: number, events: readonly AppendedEvent[]) => CompiledQuery {
+/** Every decision becomes a row, so a statement is built once: building it costs more than running it. */
+function createInsertion(db: Database): Insertion {
   const statements = new Map<number, string>()
-  return (chain, events) => {
-    const rows = events.map((event) => toRow(event, chain))
-    const sql = statements.get(rows.length) ?? db.insertInto('audit_events').values(rows).compile().sql
-    statements.set(rows.length, sql)
-    return CompiledQuery.raw(sql, rows.flatMap(Object.values))
+  const statementFor = (rows: number) => {
+    const statement = statements.get(rows) ?? insertionOf(db, rows)
+    statements.set(rows, statement)
+    return statement
+  }
+  if (db.getExecutor().adapter instanceof SqliteAdapter) {
+    return (trx, rows) => trx.executeQuery(rowsQuery(rows, statementFor))
+  }
+  return async (trx, rows) => {
+    for (const step of inSteps(rows, ROWS_PER_STATEMENT)) {
+      await trx.executeQuery(CompiledQuery.raw(statementFor(step.length), step.flat()))
+    }
   }
 }
 
-function toRow({ event, text, link: { seq, digest } }: AppendedEvent, chain: number) {
-  return { ...columnsOf(event), event: text, chain, seq, digest }
+function insertionOf(db: Database, rows: number): string {
+  const row = Object.fromEntries(COLUMNS.map((column) => [column, null]))
+  return db.insertInto('audit_events').values(Array(rows).fill(row)).compile().sql
+}
+
+const FOUND_BY = [
+  'at',
+  'request_id',
+  'user_id',
+  'username',
+  'operation',
+  'effect',
+  'reason',
+  'status',
+] as const
+const COLUMNS = [...FOUND_BY, 'event', 'chain', 'seq', 'digest'] as const
+
+/** The values of {@link columnsOf} in their order, then the rest: without an object for each. */
+function rowOf({ event, text, link }: AppendedEvent, chain: number): Row {
+  return [
+    secondOf(event),
+    event.requestId ?? null,
+    event.userId ?? null,
+    event.username ?? null,
+    event.operation ?? null,
+    event.effect,
+    event.reason ?? null,
+    event.status ?? null,
+    text,
+    chain,
+    link.seq,
+    link.digest,
+  ]
 }
 
 /** What of an event is in columns of its own, to be found by; `audit verify` holds them to the text. */
 export function columnsOf(event: StorableEvent) {
   return {
-    at: Math.floor(Date.parse(event.at) / 1000),
+    at: secondOf(event),
     request_id: event.requestId ?? null,
     user_id: event.userId ?? null,
     username: event.username ?? null,
@@ -140,4 +174,8 @@ export function columnsOf(event: StorableEvent) {
     reason: event.reason ?? null,
     status: event.status ?? null,
   }
+}
+
+function secondOf({ at }: StorableEvent): number {
+  return Math.floor(Date.parse(at) / 1000)
 }

@@ -2,17 +2,18 @@ import { closeSync, constants, fchmodSync, openSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
 import {
+  type AbortableOperationOptions,
   CompiledQuery,
   type DatabaseConnection,
   type Driver,
   SqliteAdapter,
   type SqliteDatabase,
   SqliteDialect,
-  type SqliteDialectConfig,
   SqliteDriver,
   type TransactionSettings,
 } from 'kysely'
 import { LRUCache } from 'lru-cache'
+import { inSteps, isRowsQuery } from './many-rows.ts'
 import { assertStorable, ConstraintError, storeUnavailable } from './store-fault.ts'
 
 /** How long a statement waits for another process to finish its transaction. */
@@ -24,7 +25,15 @@ const BUSY_PAUSE_MS = 20
 /** Prepared statements kept: more than the store has in all, less what differs only in the length of a list. */
 const STATEMENTS_KEPT = 200
 
+/** Of an insertion: with fewer, what each statement costs tells; with hundreds, what one costs for its length. */
+const ROWS_PER_STATEMENT = 16
+
 export type Durability = 'power_cut' | 'crash'
+
+type PreparingDatabase = Omit<SqliteDatabase, 'prepare'> & {
+  readonly prepare: (sql: string) => SQLite.Statement<unknown[]>
+  readonly isInTransaction: () => boolean
+}
 
 /**
  * Kysely's SQLite dialect with what several processes on one file need.
@@ -35,17 +44,17 @@ export type Durability = 'power_cut' | 'crash'
  * @throws {GatewayError} from every statement: `ERR_STORE_UNAVAILABLE` for trouble that is not a violated constraint.
  */
 export class GatewaySqliteDialect extends SqliteDialect {
-  readonly #config: SqliteDialectConfig
+  readonly #open: () => Promise<PreparingDatabase>
 
   /** @param durability `power_cut`: what was kept survives one; `crash`: only the end of this process. */
   constructor(path: string, durability: Durability = 'power_cut') {
-    const config = { database: async () => withPreparedStatements(await openFile(path, durability)) }
-    super(config)
-    this.#config = config
+    const open = async () => withPreparedStatements(await openFile(path, durability))
+    super({ database: open })
+    this.#open = open
   }
 
   override createDriver(): Driver {
-    return new GatewaySqliteDriver(this.#config)
+    return new GatewaySqliteDriver(this.#open)
   }
 
   override createAdapter(): SqliteAdapter {
@@ -62,11 +71,23 @@ class TransactionalSqliteAdapter extends SqliteAdapter {
 
 class GatewaySqliteDriver extends SqliteDriver implements Driver {
   readonly #wrapped = new WeakSet<DatabaseConnection>()
+  readonly #opened: () => PreparingDatabase | undefined
+
+  constructor(open: () => Promise<PreparingDatabase>) {
+    let opened: PreparingDatabase | undefined
+    const database = async () => {
+      opened = await open()
+      return opened
+    }
+    super({ database })
+    this.#opened = () => opened
+  }
 
   override async acquireConnection(): Promise<DatabaseConnection> {
     const connection = await super.acquireConnection()
     if (!this.#wrapped.has(connection)) {
       this.#wrapped.add(connection)
+      runManyRows(connection, this.#opened)
       translateFaults(connection)
     }
     return connection
@@ -94,10 +115,27 @@ function hasEnded(error: unknown): boolean {
   return error instanceof Error && String(error.cause).includes('no transaction is active')
 }
 
+function runManyRows(connection: DatabaseConnection, opened: () => PreparingDatabase | undefined): void {
+  const execute = connection.executeQuery.bind(connection)
+  connection.executeQuery = async <R>(query: CompiledQuery, options?: AbortableOperationOptions) => {
+    if (!isRowsQuery(query)) return execute<R>(query, options)
+    const database = opened()
+    // The rows before one that is refused have to go with it.
+    if (database?.isInTransaction() !== true) throw new Error('many rows are for a transaction')
+    for (const rows of inSteps(query.rows, ROWS_PER_STATEMENT)) {
+      const values: unknown[] = []
+      for (const row of rows) values.push(...row)
+      database.prepare(query.statementFor(rows.length)).run(...values)
+    }
+    return { rows: [] }
+  }
+}
+
 function translateFaults(connection: DatabaseConnection): void {
   const execute = connection.executeQuery.bind(connection)
   connection.executeQuery = async (query, options) => {
     assertStorable(query.parameters)
+    if (isRowsQuery(query)) query.rows.forEach(assertStorable)
     try {
       return await retryWhileBusy(() => execute(query, options))
     } catch (error) {
@@ -177,10 +215,11 @@ function createPrivately(path: string): void {
  * Prepares each statement once. Kysely would prepare it for every use, and what SQLite allocates for that is only freed
  * when the garbage collector comes by: hundreds of megabytes later, since it sees nothing but small objects.
  */
-function withPreparedStatements(database: SQLite.Database): SqliteDatabase {
+function withPreparedStatements(database: SQLite.Database): PreparingDatabase {
   const statements = new LRUCache<string, SQLite.Statement<unknown[]>>({ max: STATEMENTS_KEPT })
   return {
     close: () => database.close(),
+    isInTransaction: () => database.inTransaction,
     prepare: (sql) => {
       const known = statements.get(sql)
       if (known !== undefined) return known

@@ -25,6 +25,8 @@ export function storeUnavailable(cause: unknown): GatewayError {
  * @throws {GatewayError} `ERR_INVALID_PARAMETER`
  */
 export function assertStorable(parameters: readonly unknown[]): void {
-  if (!parameters.some((value) => typeof value === 'string' && value.includes('\0'))) return
-  throw new GatewayError('ERR_INVALID_PARAMETER', 'A text holds a NUL character: leave it out')
+  for (const value of parameters) {
+    if (typeof value === 'string' && value.includes('\0'))
+      throw new GatewayError('ERR_INVALID_PARAMETER', 'A text holds a NUL character: leave it out')
+  }
 }

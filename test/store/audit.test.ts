@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest'
+import fc from 'fast-check'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { columnsOf } from '../../src/store/audit.ts'
 import { pageOf } from '../../src/store/audit-query.ts'
 import { openForRecords } from '../../src/store/database.ts'
 import { chained, TEST_KEY, testChain } from '../audit/test-chain.ts'
@@ -79,6 +81,61 @@ describe('audit events', () => {
     const bits = length.toString(2).replaceAll('0', '').length
     expect(statements.filter((sql) => sql.startsWith('insert')).length).toBeLessThanOrEqual(bits + 4)
     expect(await store.audit.query({ limit: 10_000 })).toEqual(events.toReversed())
+  })
+
+  it('have in each column what the text says, in the order of their chain, whatever the batches', async () => {
+    const { store, databaseUrl } = await openTemporaryStore()
+    const text = fc.string({ unit: 'grapheme' }).map((each) => each.replaceAll('\0', ''))
+    const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined })
+    const recorded = fc.record({
+      at: fc
+        .date({ min: new Date(0), max: new Date('2100-01-01'), noInvalidDate: true })
+        .map((date) => date.toISOString()),
+      requestId: optional(text),
+      userId: optional(text),
+      username: optional(text),
+      operation: optional(text),
+      effect: text,
+      reason: optional(text),
+      status: optional(fc.nat(999)),
+    })
+    const batches = fc.array(fc.array(recorded, { maxLength: 70 }), { minLength: 1, maxLength: 3 })
+    const db = await openForRecords({ databaseUrl })
+    onTestFinished(() => db.destroy())
+    await fc.assert(
+      fc.asyncProperty(batches, async (batches) => {
+        const chain = testChain()
+        const given = batches.map((batch) => chained(chain, batch))
+        for (const batch of given) await store.audit.append(chain, batch)
+        const { number } = (await db
+          .selectFrom('audit_chains')
+          .select('number')
+          .where('id', '=', chain.id)
+          .executeTakeFirst()) ?? { number: 0 }
+        const rows = await db
+          .selectFrom('audit_events')
+          .selectAll()
+          .where('chain', '=', number)
+          .orderBy('id')
+          .execute()
+        const expected = given.flat().map(({ event, text, link: { seq, digest } }) => ({
+          ...columnsOf(event),
+          ...{ id: expect.any(Number), event: text, chain: number, seq, digest },
+        }))
+        expect(rows).toEqual(expected)
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  it.each([0, 15, 16, 39])('are not kept at all where the one at %d cannot be', async (index) => {
+    const { store } = await openTemporaryStore()
+    const chain = testChain()
+    await store.audit.append(chain, chained(chain, [event(1)]))
+    const events = Array.from({ length: 40 }, (_, at) => event(at, at === index ? { username: 'a\0b' } : {}))
+    const refused = store.audit.append(chain, chained(chain, events))
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_INVALID_PARAMETER' })
+    expect(await store.audit.query({ limit: 100 })).toEqual([event(1)])
   })
 
   it('go when they are old, in steps between which others run', async () => {

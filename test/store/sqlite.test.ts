@@ -1,6 +1,8 @@
 import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { openForRecords } from '../../src/store/database.ts'
+import { rowsQuery } from '../../src/store/many-rows.ts'
 import { openStore } from '../../src/store/store.ts'
 import { sqliteDatabase } from '../support/database.ts'
 import { said, spawnOpener } from './opener.ts'
@@ -72,4 +74,17 @@ it('a database locked for longer than five seconds is ERR_STORE_UNAVAILABLE, and
   expect(ticks).toBeGreaterThan(20)
   await release()
   await expect(store.people.signIn(signInOf('alice'))).resolves.toMatchObject({ username: 'alice' })
+})
+
+it('many rows at once are for a transaction only', async () => {
+  const { database } = await openFile()
+  const db = await openForRecords({ databaseUrl: database.databaseUrl })
+  onTestFinished(() => db.destroy())
+  const rows = [['a'], ['b']]
+  const query = rowsQuery(rows, (count) => `insert into public_ids (id) values ${Array(count).fill('(?)')}`)
+  const kept = async () => (await db.selectFrom('public_ids').select('id').execute()).map(({ id }) => [id])
+  await expect(db.executeQuery(query)).rejects.toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' })
+  expect(await kept()).toEqual([])
+  await db.transaction().execute((trx) => trx.executeQuery(query))
+  expect(await kept()).toEqual(rows)
 })

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { upTo } from '../room.ts'
 import type { Credential } from './principal.ts'
 
 /** A credential that was verified, and whose it is. */
@@ -43,7 +44,7 @@ export function createCredentialCache({
   const digestsById = new Map<string, Set<string>>()
   let version = 0
   const entries = new LRUCache<string, VerifiedCredential>({
-    max,
+    ...upTo(max),
     dispose: ({ credential }, digest) => unlink(digestsById, credential.id, digest),
   })
   return {

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { upTo } from '../room.ts'
 
 /** How often somebody may do something, by a key that says who. */
 export type RateLimit = {
@@ -33,7 +34,7 @@ export function createRateLimit({ perSecond, burst, nowMs, capacity = 50_000 }: 
   if (perSecond === 0) return UNLIMITED
   const interval = 1000 / perSecond
   const tolerance = interval * (burst - 1)
-  const usedUpAt = new LRUCache<string, number>({ max: capacity })
+  const usedUpAt = new LRUCache<string, number>(upTo(capacity))
   const wait = (at: number, now: number) => Math.max(0, at - tolerance - now) / 1000
   return {
     take(key) {

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { upTo } from '../room.ts'
 import type { Soon } from '../soon.ts'
 
 export type AnswersOptions<V> = {
@@ -25,9 +26,7 @@ export class Answers<V extends object | string> {
     this.#ask = ask
     this.#use = use
     this.#kept = new LRUCache({
-      // Not `max`, for which room is taken at once: there are many of these, and most stay small.
-      maxSize: size,
-      sizeCalculation: () => 1,
+      ...upTo(size),
       ttl: ttl * 1000,
       ttlResolution: 0,
       perf: { now: () => now() * 1000 },

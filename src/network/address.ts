@@ -1,5 +1,6 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
 import { LRUCache } from 'lru-cache'
+import { upTo } from '../room.ts'
 
 /** The longest spelling of an IPv6 address, with an IPv4 address at its end. */
 const LONGEST = 45
@@ -59,7 +60,7 @@ export function createNetworks(networks: readonly Network[]): InNetworks {
   if (networks.length === 0) return () => false
   const list = new BlockList()
   for (const { address, prefix } of networks) list.addSubnet(address, prefix, familyOf(address))
-  const known = new LRUCache<string, boolean>({ max: REMEMBERED })
+  const known = new LRUCache<string, boolean>(upTo(REMEMBERED))
   return (address) => {
     const remembered = known.get(address)
     if (remembered !== undefined) return remembered

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { LRUCache } from 'lru-cache'
+import { upTo } from '../room.ts'
 import { canonicalAddress, type InNetworks } from './address.ts'
 import { type AddressHeader, readForwarded } from './forwarded.ts'
 
@@ -52,7 +53,7 @@ export function createClientAddresses(options: ClientAddressOptions): ClientAddr
   const peers = new WeakMap<Socket, Peer>()
   /** By the ends of the connection: TLS has a socket of its own for it, which does not tell what it came from. */
   const told = new Map<string, string>()
-  const known = new LRUCache<string, string | false>({ max: REMEMBERED })
+  const known = new LRUCache<string, string | false>(upTo(REMEMBERED))
   const headerName = header === 'Forwarded' ? 'forwarded' : 'x-forwarded-for'
 
   const peerOf = (socket: Socket): Peer => {

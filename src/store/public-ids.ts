@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { upTo } from '../room.ts'
 import type { Database } from './database.ts'
 
 /**
@@ -21,7 +22,7 @@ const IDS_PER_STATEMENT = 500
 const CAPACITY = 20_000
 
 export function createPublicIds(db: Database): PublicIds {
-  const known = new LRUCache<string, number>({ max: CAPACITY })
+  const known = new LRUCache<string, number>(upTo(CAPACITY))
   return {
     numbersOf: async (ids) => {
       const numbers = new Map<string, number>()

@@ -52,13 +52,13 @@ class Glance {
   #inObject(object: Readonly<Record<string, unknown>>, depth: number): number {
     const known = this.#known[depth] ?? []
     let strings = 0
-    let count = 0
-    let isKnown = true
+    let at = 0
+    let areKnown = true
     for (const key in object) {
-      if (key !== known[count++]) isKnown = false
+      if (key !== known[at++]) areKnown = false
       strings += 1 + this.stringsIn(object[key], depth + 1)
     }
-    if (isKnown && count === known.length) return strings
+    if (areKnown) return strings
     const keys = Object.keys(object)
     this.#known[depth] = keys
     return this.#haveOneNameEach(keys) ? strings : Number.NaN

@@ -70,7 +70,7 @@ const [PLAIN, LED, OTHER] = [0, 1, 2] as const
 type Rank = typeof PLAIN | typeof LED | typeof OTHER
 
 function pathsBelow(paths: Paths, name: string): Paths {
-  return paths.filter(([step = '']) => jsonName(stepOf(step).field) === name)
+  return paths.filter(([step = '']) => stepOf(step).name === name)
 }
 
 function tailsOf(paths: Paths): Paths {

@@ -162,11 +162,27 @@ const MACHINES: readonly unknown[] = ['LLM_JUDGE', 'AI_JUDGE', 'CODE']
  */
 export function asSource(call: Call, path: readonly string[], username: string): Call {
   const { body } = call
-  if (body === undefined) return call
+  if (body === undefined || !objectsIn(body.value, path).some(isPerson)) return call
   const changes = objectsAt({ value: body.value, node: body.root }, path)
-    .filter(({ value }) => !MACHINES.includes(memberOf(value, 'source_type')))
+    .filter(({ value }) => isPerson(value))
     .map((source) => setMember(source, 'source_id', JSON.stringify(username)))
   return changes.length === 0 ? call : withChanges(call, body, changes)
+}
+
+function isPerson(source: Readonly<Record<string, unknown>>): boolean {
+  return !MACHINES.includes(memberOf(source, 'source_type'))
+}
+
+/** What {@link objectsAt} finds, without the places in the text, which take longer to find. */
+export function objectsIn(
+  object: Readonly<Record<string, unknown>>,
+  path: readonly string[],
+): readonly Readonly<Record<string, unknown>>[] {
+  const [step, ...others] = path
+  if (step === undefined) return [object]
+  return [memberOf(object, step.replace('[]', ''))]
+    .flat()
+    .flatMap((value) => (isObject(value) ? objectsIn(value, others) : []))
 }
 
 /** The objects that a path leads to; `[]` walks a list. What was not sent, or is of another type, leads nowhere. */

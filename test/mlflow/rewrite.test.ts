@@ -1,7 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Call } from '../../src/mlflow/call.ts'
-import { judgedFirst, setField, withChanges } from '../../src/mlflow/rewrite.ts'
+import { readJsonObject } from '../../src/mlflow/json.ts'
+import {
+  asSource,
+  judgedFirst,
+  objectsAt,
+  objectsIn,
+  setField,
+  withChanges,
+} from '../../src/mlflow/rewrite.ts'
 import { experiment, loggedModel, read, readableOnly, row, run } from '../../src/mlflow/row.ts'
 import { stamped } from '../../src/mlflow/stamps.ts'
 import { callFor, callOf, textOf } from './examples.ts'
@@ -146,6 +154,57 @@ describe('what is told from the value alone to be in front', () => {
     )
     expect(kept).toBeGreaterThan(200)
     expect(kept).toBeLessThan(1800)
+  })
+})
+
+describe('asSource', () => {
+  const judge = '{"source_type":"LLM_JUDGE","source_id":"gpt"}'
+  it.each([
+    ['{"a":[]}', '{"a":[]}'],
+    [`{ "a": [{"source": ${judge}}] }`, `{ "a": [{"source": ${judge}}] }`],
+    [
+      `{"a":[{"source":${judge}},{"source":{"source_type":"HUMAN","sourceId":"x"}},{"source":${judge}}]}`,
+      `{"a":[{"source":${judge}},{"source":{"source_type":"HUMAN","sourceId":"ada"}},{"source":${judge}}]}`,
+    ],
+    ['{"a":[{"source":{}},{"source":null},5]}', '{"a":[{"source":{"source_id":"ada"}},{"source":null},5]}'],
+  ])('makes people who they are, and leaves machines as they are: %s', (sent, forwarded) => {
+    const call = callFor('experiments.search', { method: 'POST', body: sent })
+    expect(textOf(asSource(call, ['a[]', 'source'], 'ada'))).toBe(forwarded)
+  })
+})
+
+describe('objectsIn', () => {
+  const names = fc.uniqueArray(fc.constantFrom('a_b', 'aB', 'c', 'd_', '__proto__', '0'), {
+    minLength: 1,
+    maxLength: 3,
+    selector: (name) => (name === 'aB' ? 'a_b' : name),
+  })
+  const { object } = fc.letrec<{ value: string; object: string }>((tie) => ({
+    value: fc.oneof(
+      { weight: 1, arbitrary: fc.constantFrom('1', 'null', '"x"', '[]', '{}', '[[{"c":{}}]]') },
+      { weight: 4, arbitrary: fc.array(tie('object'), { maxLength: 2 }).map((items) => `[${items.join()}]`) },
+      { weight: 4, arbitrary: tie('object') },
+    ),
+    object: fc
+      .tuple(names, fc.array(tie('value'), { minLength: 3, maxLength: 3 }))
+      .map(([keys, values]) => `{${keys.map((key, at) => `"${key}":${values[at]}`).join()}}`),
+  }))
+  const step = fc.constantFrom('a_b', 'a_b[]', 'c', 'c[]', 'd', '__proto__', 'toString', 'length')
+
+  it('finds the same as objectsAt', () => {
+    let most = 0
+    fc.assert(
+      fc.property(object, fc.array(step, { maxLength: 3 }), (text, path) => {
+        const { value, root } = readJsonObject(Buffer.from(text))
+        const placed = objectsAt({ value, node: root }, path).map((each) => each.value)
+        const found = objectsIn(value, path)
+        expect(found).toHaveLength(placed.length)
+        expect(found.every((each, index) => each === placed[index])).toBe(true)
+        if (path.length > 0) most = Math.max(most, found.length)
+      }),
+      { numRuns: 2000 },
+    )
+    expect(most).toBeGreaterThan(1)
   })
 })
 

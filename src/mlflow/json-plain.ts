@@ -2,8 +2,8 @@ import { jsonName } from './json-name.ts'
 import { MAX_DEPTH, MAX_NUMBER_LENGTH } from './json-size.ts'
 
 /**
- * The object that a text holds, if a glance tells that every parser reads it alike: no key twice in an object, nor
- * under both protobuf spellings, none written with an escape, no number too long, not too deep.
+ * The object that a text holds, if a glance tells that every parser reads it alike: no key twice in an object,
+ * none under both protobuf spellings, wherever, none written with an escape, no number too long, not too deep.
  *
  * A repeated key is found by counting. `JSON.parse` keeps every string of a text but those of a member that another of
  * the same name replaces, so that there are as many in the value as in the text only if no key is there twice.
@@ -35,9 +35,11 @@ function inheritsKeys(): boolean {
 
 /** Counts the strings of a value, keys and texts alike; `NaN`, which no count is equal to, for what is not plain. */
 class Glance {
-  /** Of the last object on each level: those of a list mostly have the same keys, which need comparing only once. */
-  readonly #known: (readonly string[])[] = []
-  readonly #names = new Map<string, string>()
+  /** Of the last object on each level: those of a list mostly have the same keys, which need looking at only once. */
+  readonly #last: (readonly string[])[] = []
+  /** Of the whole value: where each name has one key only, no object has two of one name. */
+  readonly #keys = new Set<string>()
+  readonly #names = new Set<string>()
 
   stringsIn(value: unknown, depth: number): number {
     if (typeof value === 'string') return 1
@@ -50,31 +52,27 @@ class Glance {
   }
 
   #inObject(object: Readonly<Record<string, unknown>>, depth: number): number {
-    const known = this.#known[depth] ?? []
+    const last = this.#last[depth] ?? []
     let strings = 0
     let at = 0
     let areKnown = true
     for (const key in object) {
-      if (key !== known[at++]) areKnown = false
+      if (key !== last[at++]) areKnown = false
       strings += 1 + this.stringsIn(object[key], depth + 1)
     }
     if (areKnown) return strings
     const keys = Object.keys(object)
-    this.#known[depth] = keys
-    return this.#haveOneNameEach(keys) ? strings : Number.NaN
+    this.#last[depth] = keys
+    return keys.every((key) => this.#isOnlyKeyOfItsName(key)) ? strings : Number.NaN
   }
 
-  #haveOneNameEach(keys: readonly string[]): boolean {
-    if (!keys.some((key) => key.includes('_'))) return true
-    return new Set(keys.map((key) => this.#nameOf(key))).size === keys.length
-  }
-
-  #nameOf(key: string): string {
-    const known = this.#names.get(key)
-    if (known !== undefined) return known
+  #isOnlyKeyOfItsName(key: string): boolean {
+    if (this.#keys.has(key)) return true
     const name = jsonName(key)
-    this.#names.set(key, name)
-    return name
+    if (this.#names.has(name)) return false
+    this.#keys.add(key)
+    this.#names.add(name)
+    return true
   }
 }
 

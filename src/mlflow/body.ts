@@ -35,23 +35,51 @@ export async function readWholeBody(
 ): Promise<Buffer> {
   if (!announcesBody(request)) return EMPTY
   checkLength(request, limit)
+  if (request.destroyed) throw cutOff(request.errored)
   const chunks: Buffer[] = []
   let size = 0
-  const timer = setTimeout(() => request.destroy(new Error('too slow')), timeLimit * 1000).unref()
-  try {
-    // A refusal still has to reach the client, so leaving the loop must not destroy the connection.
-    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+  /** Takes what has come in; true once that was all of it. */
+  const take = (): boolean => {
+    for (let chunk: Buffer | null = request.read(); chunk !== null; chunk = request.read()) {
       size += chunk.length
       if (size > limit) throw tooLarge(limit)
       chunks.push(chunk)
     }
-  } catch (fault) {
-    if (fault instanceof GatewayError) throw fault
-    throw new GatewayError('ERR_AMBIGUOUS_REQUEST', 'The body ended before it was complete', { cause: fault })
-  } finally {
-    clearTimeout(timer)
+    return request.complete || request.readableEnded
   }
+  if (!take()) await arrival(request, take, timeLimit)
   return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size)
+}
+
+/** Waits until all has been taken. A refusal still has to reach the client, so the connection is left alone. */
+function arrival(request: IncomingMessage, take: () => boolean, timeLimit: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => request.destroy(new Error('too slow')), timeLimit * 1000).unref()
+    const leave = () => {
+      clearTimeout(timer)
+      request.off('readable', onReadable).off('end', onReadable)
+      request.off('error', onCutOff).off('close', onCutOff)
+    }
+    const onReadable = () => {
+      try {
+        if (!take()) return
+        resolve()
+      } catch (fault) {
+        reject(fault)
+      }
+      leave()
+    }
+    const onCutOff = (fault?: Error) => {
+      reject(cutOff(fault))
+      leave()
+    }
+    request.on('readable', onReadable).on('end', onReadable)
+    request.on('error', onCutOff).on('close', onCutOff)
+  })
+}
+
+function cutOff(cause: unknown): GatewayError {
+  return new GatewayError('ERR_AMBIGUOUS_REQUEST', 'The body ended before it was complete', { cause })
 }
 
 function tooLarge(limit: number): GatewayError {

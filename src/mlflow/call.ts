@@ -236,8 +236,19 @@ function unfold(
 /** A field of a JSON body under either protobuf spelling; that both are there was refused when it was read. */
 export function memberOf(object: Readonly<Record<string, unknown>>, name: string): unknown {
   if (Object.hasOwn(object, name)) return object[name]
-  const other = jsonName(name)
-  return Object.hasOwn(object, other) ? object[other] : undefined
+  const other = otherSpelling(name)
+  return other !== name && Object.hasOwn(object, other) ? object[other] : undefined
+}
+
+/** Fields are asked for by names of ours, never by what was sent, so there are only so many. */
+const SPELLINGS = new Map<string, string>()
+
+function otherSpelling(field: string): string {
+  const known = SPELLINGS.get(field)
+  if (known !== undefined) return known
+  const name = jsonName(field)
+  SPELLINGS.set(field, name)
+  return name
 }
 
 /** Longer than any id, name or path of MLflow's; what is selected is looked up, and goes on record. */

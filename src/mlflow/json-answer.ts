@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import { type JsonDocument, readJsonObject } from './json.ts'
+import { type JsonDocument, scanJsonObject } from './json.ts'
 
 /**
  * Reads an answer of MLflow's to take something out of it. Keys are as MLflow writes them, which is snake case for its
@@ -9,7 +9,7 @@ import { type JsonDocument, readJsonObject } from './json.ts'
  */
 export function readAnswer(bytes: Uint8Array): JsonDocument {
   try {
-    return readJsonObject(bytes, Number.POSITIVE_INFINITY, (key) => key)
+    return scanJsonObject(bytes, Number.POSITIVE_INFINITY, (key) => key)
   } catch (cause) {
     throw unreadableAnswer(cause)
   }

@@ -6,6 +6,12 @@ export const MAX_DEPTH = 64
 /** MLflow's largest batch holds some ten thousand. To read a value takes far longer than to send it. */
 export const MAX_VALUES = 200_000
 
+/**
+ * Longer than any number that means anything. Python refuses to convert an integer of more than 4300 digits, and MLflow
+ * takes a body that Python cannot read for `{}`.
+ */
+export const MAX_NUMBER_LENGTH = 400
+
 const codeOf = (char: string): number => char.charCodeAt(0)
 const [QUOTE, BACKSLASH, COMMA] = [codeOf('"'), codeOf('\\'), codeOf(',')]
 const [OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY] = [

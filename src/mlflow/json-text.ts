@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import { type JsonNode, readJsonObject } from './json.ts'
+import { type JsonNode, scanJsonObject } from './json.ts'
 import { MAX_VALUES } from './json-size.ts'
 
 /** What a text in a body holds as JSON, and where each part of it lies: offsets into `source`, which it is part of. */
@@ -21,7 +21,7 @@ export function readJsonTexts(given: readonly unknown[], field: string): readonl
   }
   try {
     const bytes = Buffer.from(`{"json":[${given.join(',')}]}`)
-    const { text: source, value, root } = readJsonObject(bytes, MAX_VALUES, asWritten)
+    const { text: source, value, root } = scanJsonObject(bytes, MAX_VALUES, asWritten)
     // Each is whole by itself, so none has closed what is around it or goes on in the next one.
     for (const text of given) JSON.parse(text)
     const nodes = root.members?.get('json')?.items ?? []

@@ -1,5 +1,10 @@
+import { isUtf8 } from 'node:buffer'
 import { GatewayError } from '../errors.ts'
-import { assertModest, MAX_DEPTH, MAX_VALUES, tooDeep } from './json-size.ts'
+import { jsonName } from './json-name.ts'
+import { plainObject } from './json-plain.ts'
+import { assertModest, MAX_DEPTH, MAX_NUMBER_LENGTH, MAX_VALUES, tooDeep } from './json-size.ts'
+
+export { jsonName } from './json-name.ts'
 
 /** A value's place in the text (UTF-16 offsets, end exclusive), with the places of what it holds. */
 export type JsonNode = {
@@ -21,22 +26,7 @@ export type JsonDocument = {
   readonly root: JsonNode
 }
 
-/**
- * Longer than any number that means anything. Python refuses to convert an integer of more than 4300 digits, and MLflow
- * takes a body that Python cannot read for `{}`.
- */
-const MAX_NUMBER_LENGTH = 400
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/**
- * The protobuf JSON name of a field: `run_id` → `runId`. MLflow accepts both spellings (json_format.ParseDict), so
- * two keys of one object with the same JSON name could be read two ways.
- */
-export function jsonName(key: string): string {
-  return key.includes('_') ? key.replace(UNDERSCORED, (_, letter: string) => letter.toUpperCase()) : key
-}
-
-const UNDERSCORED = /_+(.?)/gu
 
 /**
  * Refuses a field's name that holds a NUL character: upb, which reads protobuf for MLflow, ends a name there, so that
@@ -54,10 +44,42 @@ export function assertWholeName(name: string): void {
  * twice in an object, under either protobuf spelling (field report 1), none with a NUL in it, nothing after it.
  *
  * @param maxValues Most values in it.
- * @param nameOf Which keys are one member.
  * @throws {GatewayError} `ERR_AMBIGUOUS_REQUEST`; `ERR_BODY_TOO_LARGE` for more values.
  */
-export function readJsonObject(
+export function readJsonObject(bytes: Uint8Array, maxValues = MAX_VALUES): JsonDocument {
+  // Fewer bytes than values are allowed hold fewer values.
+  if (bytes.length > maxValues) assertModest(bytes, maxValues)
+  const text = decoded(bytes)
+  const value = text === undefined ? undefined : plainObject(bytes, text)
+  if (text === undefined || value === undefined) return scanJsonObject(bytes, maxValues)
+  return new PlainDocument(text, value)
+}
+
+/** Most bodies are forwarded as they came, and nobody asks where in them a value lies. */
+class PlainDocument implements JsonDocument {
+  readonly text: string
+  readonly value: Readonly<Record<string, unknown>>
+  #root: JsonNode | undefined
+
+  constructor(text: string, value: Readonly<Record<string, unknown>>) {
+    this.text = text
+    this.value = value
+  }
+
+  get root(): JsonNode {
+    this.#root ??= new Scanner(this.text, jsonName).scan()
+    return this.#root
+  }
+}
+
+/**
+ * Reads the same and refuses the same as {@link readJsonObject}, but looks for the place of every value at once: for
+ * what is not plain, and for what will be cut up in any case.
+ *
+ * @param nameOf Which keys are one member.
+ * @throws {GatewayError} See {@link readJsonObject}.
+ */
+export function scanJsonObject(
   bytes: Uint8Array,
   maxValues = MAX_VALUES,
   nameOf: (key: string) => string = jsonName,
@@ -89,6 +111,10 @@ function valueAt(node: JsonNode, text: string): unknown {
   return node.items
     ? node.items.map((item) => valueAt(item, text))
     : JSON.parse(text.slice(node.start, node.end))
+}
+
+function decoded(bytes: Uint8Array): string | undefined {
+  return isUtf8(bytes) ? utf8.decode(bytes) : undefined
 }
 
 function decode(bytes: Uint8Array): string {

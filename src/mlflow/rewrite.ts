@@ -38,11 +38,45 @@ export function judgedFirst(call: Call): Call {
 }
 
 function withInFront(call: Call, paths: Paths): Call {
-  const text = call.body && inFront(call.body.text, call.body.root, paths)
+  const { body } = call
+  if (body === undefined || isInFront(body.value, paths)) return call
+  const text = inFront(body.text, body.root, paths)
   return text === undefined ? call : withText(call, text)
 }
 
 type Paths = readonly (readonly string[])[]
+
+/**
+ * True if {@link inFront} would change nothing, told from the value alone. Members have the order of the text in it, but
+ * for names that are numbers: those come first, and none of them is a field, so that with one of them this may be false
+ * of a text that is in order, never true of one that is not.
+ */
+function isInFront(value: unknown, paths: Paths): boolean {
+  if (paths.length === 0) return true
+  if (Array.isArray(value)) return value.every((item) => isInFront(item, paths))
+  if (!isObject(value)) return true
+  let last: Rank = PLAIN
+  for (const key of Object.keys(value)) {
+    const below = pathsBelow(paths, jsonName(key))
+    const rank =
+      below.length === 0 ? OTHER : typeof value[key] === 'object' && value[key] !== null ? LED : PLAIN
+    if (rank < last || !isInFront(value[key], tailsOf(below))) return false
+    last = rank
+  }
+  return true
+}
+
+/** The order of members: plain values that paths lead to, what paths lead into, and all others. */
+const [PLAIN, LED, OTHER] = [0, 1, 2] as const
+type Rank = typeof PLAIN | typeof LED | typeof OTHER
+
+function pathsBelow(paths: Paths, name: string): Paths {
+  return paths.filter(([step = '']) => stepOf(step).name === name)
+}
+
+function tailsOf(paths: Paths): Paths {
+  return paths.filter((path) => path.length > 1).map((path) => path.slice(1))
+}
 
 /** What a locator reads of a body beside its own field. */
 const ALSO_READ: Readonly<Partial<Record<LocatorKind, Paths>>> = {
@@ -80,10 +114,9 @@ function inFront(text: string, { members, items }: JsonNode, paths: Paths): stri
   const others: string[] = []
   let isChanged = false
   for (const [name, { keyStart, ...node }] of members ?? []) {
-    const below = paths.filter(([step = '']) => jsonName(stepOf(step).field) === name)
+    const below = pathsBelow(paths, name)
     const isLed = below.length > 0
-    const rest = below.map((path) => path.slice(1)).filter((path) => path.length > 0)
-    const value = inFront(text, node, rest)
+    const value = inFront(text, node, tailsOf(below))
     const isPlain = isLed && node.members === undefined && node.items === undefined
     isChanged ||= value !== undefined || (isLed && others.length > 0) || (isPlain && led.length > 0)
     const member = text.slice(keyStart, node.start) + (value ?? text.slice(node.start, node.end))
@@ -130,11 +163,27 @@ const MACHINES: readonly unknown[] = ['LLM_JUDGE', 'AI_JUDGE', 'CODE']
  */
 export function asSource(call: Call, path: readonly string[], username: string): Call {
   const { body } = call
-  if (body === undefined) return call
+  if (body === undefined || !objectsIn(body.value, path).some(isPerson)) return call
   const changes = objectsAt({ value: body.value, node: body.root }, path)
-    .filter(({ value }) => !MACHINES.includes(memberOf(value, 'source_type')))
+    .filter(({ value }) => isPerson(value))
     .map((source) => setMember(source, 'source_id', JSON.stringify(username)))
   return changes.length === 0 ? call : withChanges(call, body, changes)
+}
+
+function isPerson(source: Readonly<Record<string, unknown>>): boolean {
+  return !MACHINES.includes(memberOf(source, 'source_type'))
+}
+
+/** What {@link objectsAt} finds, without the places in the text, which take longer to find. */
+export function objectsIn(
+  object: Readonly<Record<string, unknown>>,
+  path: readonly string[],
+): readonly Readonly<Record<string, unknown>>[] {
+  const [step, ...others] = path
+  if (step === undefined) return [object]
+  return [memberOf(object, step.replace('[]', ''))]
+    .flat()
+    .flatMap((value) => (isObject(value) ? objectsIn(value, others) : []))
 }
 
 /** The objects that a path leads to; `[]` walks a list. What was not sent, or is of another type, leads nowhere. */

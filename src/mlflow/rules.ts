@@ -5,7 +5,7 @@ import { isPlainPath } from './locators/artifacts.ts'
 import type { Rule, SwitchName } from './operation.ts'
 import { faultOfUrl } from './outbound-url.ts'
 import { buildPath, matchPath } from './path.ts'
-import { objectsAt } from './rewrite.ts'
+import { objectsIn } from './rewrite.ts'
 
 export type RuleContext = {
   readonly isAdmin: boolean
@@ -91,8 +91,7 @@ function check(call: Call, rule: Rule, context: RuleContext): void {
 
 /** Names of the members of every object that the path leads to. What is of another type is not MLflow's either. */
 function fieldsAt({ body }: Call, path: readonly string[]): readonly string[] {
-  const objects = body === undefined ? [] : objectsAt({ value: body.value, node: body.root }, path)
-  return objects.flatMap(({ value }) => Object.keys(value))
+  return body === undefined ? [] : objectsIn(body.value, path).flatMap(Object.keys)
 }
 
 /** True for the root itself, with nothing, and for a plain path below it. A file may be called `epoch:1`, but no drive. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { createServer, IncomingMessage } from 'node:http'
+import { type AddressInfo, connect, Socket } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { isGatewayError } from '../../src/errors.ts'
 import { announcesBody, readWholeBody } from '../../src/mlflow/body.ts'
@@ -100,6 +100,91 @@ describe('a body that is read whole', () => {
       ])
     },
   )
+})
+
+describe('a body that comes in by and by', () => {
+  it.each([
+    ['Content-Length: 6', ['ab', 'cd', 'ef']],
+    ['Transfer-Encoding: chunked', ['2\r\nab\r\n', '4\r\ncd', 'ef\r\n', '0\r\n', '\r\n']],
+  ])('is read to its end: %s', async (header, parts) => {
+    const socket = connect(port, '127.0.0.1').setNoDelay()
+    const answered = once(socket, 'data')
+    for (const part of [`POST / HTTP/1.1\r\nHost: h\r\n${header}\r\n\r\n`, ...parts]) {
+      socket.write(part)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    expect(String(await answered)).toContain('read 6')
+    expect(read.map(({ bytes }) => bytes)).toEqual(['abcdef'])
+    socket.destroy()
+  })
+})
+
+/** A request as it is before anything of its body has come in. */
+function announced(): IncomingMessage {
+  const request = new IncomingMessage(new Socket())
+  request.headers = { 'transfer-encoding': 'chunked' }
+  return request
+}
+
+const EVENTS = ['readable', 'data', 'end', 'error', 'close']
+const listenersOf = (request: IncomingMessage) => EVENTS.map((name) => request.listenerCount(name))
+const CUT_OFF = { code: 'ERR_AMBIGUOUS_REQUEST', message: 'The body ended before it was complete' }
+
+describe('what reading leaves behind', () => {
+  it.each([
+    ['is there', true],
+    ['comes in later', false],
+  ])('is no listener, when the body %s', async (_, isThere) => {
+    const request = announced()
+    const before = listenersOf(request)
+    const send = () => {
+      request.push('ab')
+      request.push('cd')
+      request.complete = true
+      request.push(null)
+    }
+    if (isThere) send()
+    const reading = readWholeBody(request, LIMIT)
+    if (!isThere) send()
+    expect((await reading).toString()).toBe('abcd')
+    expect(listenersOf(request)).toEqual(before)
+  })
+
+  it.each([true, false])(
+    'is a connection that a refusal can be sent on (there at once: %s)',
+    async (isThere) => {
+      const request = announced()
+      const before = listenersOf(request)
+      if (isThere) request.push('abcd')
+      const reading = readWholeBody(request, 3, 0.05).catch((fault) => fault)
+      if (!isThere) request.push('abcd')
+      expect(await reading).toMatchObject({ code: 'ERR_BODY_TOO_LARGE' })
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      expect([request.destroyed, listenersOf(request)]).toEqual([false, before])
+    },
+  )
+
+  it.each([
+    ['without a reason', undefined],
+    ['with one', new Error('reset')],
+  ])('is nobody who waits, when the client was gone before, %s', async (_, reason) => {
+    const request = announced()
+    request.on('error', () => undefined)
+    request.push('ab')
+    request.destroy(reason)
+    await expect(readWholeBody(request, LIMIT)).rejects.toMatchObject({ ...CUT_OFF, cause: reason ?? null })
+    await new Promise((resolve) => setImmediate(resolve))
+    await expect(readWholeBody(request, LIMIT)).rejects.toMatchObject(CUT_OFF)
+  })
+
+  it('is nobody who waits, when the client goes in the middle', async () => {
+    const request = announced()
+    const reading = readWholeBody(request, LIMIT).catch((fault) => fault)
+    request.push('ab')
+    request.destroy()
+    expect(await reading).toMatchObject(CUT_OFF)
+    expect(listenersOf(request)).toEqual(listenersOf(announced()))
+  })
 })
 
 describe('announcesBody', () => {

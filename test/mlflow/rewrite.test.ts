@@ -1,5 +1,15 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { judgedFirst, setField, withChanges } from '../../src/mlflow/rewrite.ts'
+import type { Call } from '../../src/mlflow/call.ts'
+import { readJsonObject } from '../../src/mlflow/json.ts'
+import {
+  asSource,
+  judgedFirst,
+  objectsAt,
+  objectsIn,
+  setField,
+  withChanges,
+} from '../../src/mlflow/rewrite.ts'
 import { experiment, loggedModel, read, readableOnly, row, run } from '../../src/mlflow/row.ts'
 import { stamped } from '../../src/mlflow/stamps.ts'
 import { callFor, callOf, textOf } from './examples.ts'
@@ -97,6 +107,104 @@ describe('an id behind a field that MLflow cannot convert', () => {
       start_time: 1,
     })
     expect(textOf(judgedFirst(stamped(call, call.operation.stamps, '\ud800')))).toMatch(/^\{"experiment_id":/)
+  })
+})
+
+describe('what is told from the value alone to be in front', () => {
+  const needs = [read(experiment('a.b')), read(run('id')), readableOnly('c_d[].e.b?')]
+  const operation = row('test.row', 'POST', '/test', needs)
+
+  /** The call with another field in front in the value, but not in the text: only the places in the text tell then. */
+  function doubted(call: Call): Call {
+    const { text, root, value } = call.body ?? expect.fail('no body')
+    return { ...call, body: { text, root, value: { other: 0, ...value } } }
+  }
+
+  const names = fc.uniqueArray(
+    fc.constantFrom('a', 'b', 'id', 'c_d', 'e', 'x', '0', '7', '__proto__', 'i\\u0064'),
+    {
+      maxLength: 5,
+      selector: (name) => (name.startsWith('i') ? 'id' : name),
+    },
+  )
+  const { value } = fc.letrec<{ value: string; object: string }>((tie) => ({
+    value: fc.oneof(
+      { depthSize: 'small', withCrossShrink: true },
+      fc.constantFrom('1', 'null', '"x"', '[]', '{}'),
+      tie('object'),
+      fc.array(tie('object'), { maxLength: 3 }).map((items) => `[${items.join(', ')}]`),
+    ),
+    object: fc
+      .tuple(names, fc.array(tie('value'), { minLength: 5, maxLength: 5 }))
+      .map(([keys, values]) => `{ ${keys.map((key, at) => `"${key}" :${values[at]}`).join(' ,')}}`),
+  }))
+
+  it('is so in the text', () => {
+    let kept = 0
+    fc.assert(
+      fc.property(names, fc.array(value, { minLength: 5, maxLength: 5 }), (keys, values) => {
+        const call = callOf(operation, {
+          body: `{${keys.map((key, at) => `"${key}":${values[at]}`).join(', ')}}`,
+        })
+        const forwarded = judgedFirst(call)
+        expect(textOf(forwarded)).toBe(textOf(judgedFirst(doubted(call))))
+        if (forwarded === call) kept++
+      }),
+      { numRuns: 2000 },
+    )
+    expect(kept).toBeGreaterThan(200)
+    expect(kept).toBeLessThan(1800)
+  })
+})
+
+describe('asSource', () => {
+  const judge = '{"source_type":"LLM_JUDGE","source_id":"gpt"}'
+  it.each([
+    ['{"a":[]}', '{"a":[]}'],
+    [`{ "a": [{"source": ${judge}}] }`, `{ "a": [{"source": ${judge}}] }`],
+    [
+      `{"a":[{"source":${judge}},{"source":{"source_type":"HUMAN","sourceId":"x"}},{"source":${judge}}]}`,
+      `{"a":[{"source":${judge}},{"source":{"source_type":"HUMAN","sourceId":"ada"}},{"source":${judge}}]}`,
+    ],
+    ['{"a":[{"source":{}},{"source":null},5]}', '{"a":[{"source":{"source_id":"ada"}},{"source":null},5]}'],
+  ])('makes people who they are, and leaves machines as they are: %s', (sent, forwarded) => {
+    const call = callFor('experiments.search', { method: 'POST', body: sent })
+    expect(textOf(asSource(call, ['a[]', 'source'], 'ada'))).toBe(forwarded)
+  })
+})
+
+describe('objectsIn', () => {
+  const names = fc.uniqueArray(fc.constantFrom('a_b', 'aB', 'c', 'd_', '__proto__', '0'), {
+    minLength: 1,
+    maxLength: 3,
+    selector: (name) => (name === 'aB' ? 'a_b' : name),
+  })
+  const { object } = fc.letrec<{ value: string; object: string }>((tie) => ({
+    value: fc.oneof(
+      { weight: 1, arbitrary: fc.constantFrom('1', 'null', '"x"', '[]', '{}', '[[{"c":{}}]]') },
+      { weight: 4, arbitrary: fc.array(tie('object'), { maxLength: 2 }).map((items) => `[${items.join()}]`) },
+      { weight: 4, arbitrary: tie('object') },
+    ),
+    object: fc
+      .tuple(names, fc.array(tie('value'), { minLength: 3, maxLength: 3 }))
+      .map(([keys, values]) => `{${keys.map((key, at) => `"${key}":${values[at]}`).join()}}`),
+  }))
+  const step = fc.constantFrom('a_b', 'a_b[]', 'c', 'c[]', 'd', '__proto__', 'toString', 'length')
+
+  it('finds the same as objectsAt', () => {
+    let most = 0
+    fc.assert(
+      fc.property(object, fc.array(step, { maxLength: 3 }), (text, path) => {
+        const { value, root } = readJsonObject(Buffer.from(text))
+        const placed = objectsAt({ value, node: root }, path).map((each) => each.value)
+        const found = objectsIn(value, path)
+        expect(found).toHaveLength(placed.length)
+        expect(found.every((each, index) => each === placed[index])).toBe(true)
+        if (path.length > 0) most = Math.max(most, found.length)
+      }),
+      { numRuns: 2000 },
+    )
+    expect(most).toBeGreaterThan(1)
   })
 })
 

@@ -108,7 +108,10 @@ export function isReadable(kind: RowKind, row: unknown, reading: Reading): boole
 }
 
 function isAllowed(action: Action, found: RowResource, access: Access): boolean {
-  const demands = [found ?? []].flat().map((resource) => ({ action, resource }))
+  if (found === undefined) return false
+  // Most rows are one thing.
+  const demands =
+    'type' in found ? [{ action, resource: found }] : found.map((resource) => ({ action, resource }))
   return demands.length > 0 && decide(demands, access).effect === 'allow'
 }
 

@@ -139,7 +139,12 @@ function isDigit(code: number): boolean {
 
 /** True if the same bytes are there in both. */
 export function isSame(
-  ...[a, aStart, aEnd, b, bStart, bEnd]: readonly [Uint8Array, number, number, Uint8Array, number, number]
+  a: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  b: Uint8Array,
+  bStart: number,
+  bEnd: number,
 ): boolean {
   if (aEnd - aStart !== bEnd - bStart) return false
   for (let at = aStart; at < aEnd; at++) if (a[at] !== b[bStart + at - aStart]) return false
@@ -149,9 +154,10 @@ export function isSame(
 /** True if `length` bytes at two places of the text are the same. */
 export function isRepeated({ bytes, words }: JsonBytes, a: number, b: number, length: number): boolean {
   if (a + length > bytes.length || b + length > bytes.length) return false
-  let at = 0
-  for (; at + 4 <= length; at += 4)
+  const last = length - 4
+  if (last < 0) return isSame(bytes, a, a + length, bytes, b, b + length)
+  for (let at = 0; at < last; at += 4) {
     if (words.getInt32(a + at, true) !== words.getInt32(b + at, true)) return false
-  for (; at < length; at++) if (bytes[a + at] !== bytes[b + at]) return false
-  return true
+  }
+  return words.getInt32(a + last, true) === words.getInt32(b + last, true)
 }

@@ -4,7 +4,6 @@ import {
   CLOSE_OBJECT,
   COLON,
   COMMA,
-  isRepeated,
   isSame,
   JsonBytes,
   keyEnd,
@@ -16,6 +15,7 @@ import {
   Unusual,
 } from './json-bytes.ts'
 import { MAX_DEPTH } from './json-size.ts'
+import { RowModels } from './row-models.ts'
 
 /** Where a value lies: offsets of bytes, end exclusive. */
 export type Span = { readonly start: number; readonly end: number }
@@ -58,16 +58,6 @@ const [ROOT, LIST, ROW] = [0, 1, 2]
 
 type Key = { readonly bytes: Uint8Array; readonly tag: number }
 
-/** A row that was read, as a model of those that differ from it in plain values only. */
-type Model = {
-  readonly start: number
-  readonly end: number
-  /** Start and end of every plain value in it, in order. */
-  readonly values: readonly number[]
-  /** Of each member that is looked for, where its value starts and ends, and after how many values that is. */
-  readonly members: readonly number[]
-}
-
 class ListScanner {
   readonly #text: JsonBytes
   readonly #bytes: Uint8Array
@@ -82,15 +72,14 @@ class ListScanner {
   #nextPage: Span | undefined
   readonly #rows: Span[] = []
   readonly #members: number[] = []
-  /** Of the row at hand, as in {@link Model}; `undefined` outside of the list. */
+  readonly #models: RowModels
+  /** Of the row at hand, as in {@link RowModel}; `undefined` outside of the list. */
   #values: number[] | undefined
-  #model: Model | undefined
-  #modelMembers: number[] = []
-  /** How much further than in the model a place is, by the number of values before it. */
-  readonly #shifts: number[] = []
+  #places: number[] = []
 
   constructor(bytes: Uint8Array, field: string, names: readonly string[]) {
     this.#text = new JsonBytes(bytes)
+    this.#models = new RowModels(this.#text)
     this.#bytes = bytes
     this.#field = keyOf(field)
     this.#names = names.map(keyOf)
@@ -150,13 +139,16 @@ class ListScanner {
   }
 
   #rowMember(key: number, values: readonly number[]): void {
-    const [start, before] = [this.#at, values.length / 2]
+    const start = this.#at
+    const valuesBefore = values.length / 2
     this.#value(ROW + 1)
     for (let index = 0; index < this.#names.length; index++) {
       const name = this.#names[index]
       if (name === undefined || !this.#isKey(key, name)) continue
-      const member = [start, this.#at, before, values.length / 2]
-      for (let part = 0; part < 4; part++) this.#modelMembers[4 * index + part] = member[part] ?? -1
+      this.#places[4 * index] = start
+      this.#places[4 * index + 1] = this.#at
+      this.#places[4 * index + 2] = valuesBefore
+      this.#places[4 * index + 3] = values.length / 2
     }
   }
 
@@ -166,55 +158,24 @@ class ListScanner {
     for (let code = this.#skipSpace(); code !== CLOSE_ARRAY; code = this.#skipComma(CLOSE_ARRAY)) {
       if (code !== OPEN_OBJECT) throw new Unusual()
       const start = this.#at
-      if (this.#model === undefined || !this.#isLike(this.#model)) this.#readRow(start)
+      const end = this.#models.recognize(start, this.#members)
+      if (end === -1) this.#readRow()
+      else this.#at = end
       this.#rows.push({ start, end: this.#at })
     }
     this.#at++
   }
 
-  #readRow(start: number): void {
+  #readRow(): void {
+    const start = this.#at
     const values: number[] = []
-    this.#at = start
+    const places = new Array<number>(4 * this.#names.length).fill(-1)
     this.#values = values
-    this.#modelMembers = new Array<number>(4 * this.#names.length).fill(-1)
+    this.#places = places
     this.#object(ROW)
     this.#values = undefined
-    const members = this.#modelMembers
-    this.#model = { start, end: this.#at, values, members }
-    for (let at = 0; at < members.length; at += 4)
-      this.#members.push(members[at] ?? -1, members[at + 1] ?? -1)
-  }
-
-  /**
-   * Skips a row that differs from the model in plain values only, and so has the same keys at the same depths. Rows of a
-   * list mostly do, and to compare is quicker than to read.
-   */
-  #isLike({ start, end, values, members }: Model): boolean {
-    const [text, shifts] = [this.#text, this.#shifts]
-    let from = start
-    let shift = this.#at - start
-    shifts[0] = shift
-    for (let index = 0; index < values.length; index += 2) {
-      const to = values[index] ?? 0
-      if (!isRepeated(text, from, from + shift, to - from)) return false
-      const valueEnd = plainValueEnd(text, to + shift)
-      if (valueEnd === -1) return false
-      from = values[index + 1] ?? 0
-      shift = valueEnd - from
-      shifts[index / 2 + 1] = shift
-    }
-    if (!isRepeated(text, from, from + shift, end - from)) return false
-    this.#at = end + shift
-    for (let at = 0; at < members.length; at += 4) {
-      const memberStart = members[at] ?? -1
-      if (memberStart === -1) this.#members.push(-1, -1)
-      else
-        this.#members.push(
-          memberStart + (shifts[members[at + 2] ?? 0] ?? 0),
-          (members[at + 1] ?? 0) + (shifts[members[at + 3] ?? 0] ?? 0),
-        )
-    }
-    return true
+    this.#models.add({ start, end: this.#at, values, members: places })
+    for (let at = 0; at < places.length; at += 4) this.#members.push(places[at] ?? -1, places[at + 1] ?? -1)
   }
 
   #array(depth: number): void {

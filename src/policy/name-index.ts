@@ -34,8 +34,8 @@ export function createNameIndex<T>(rules: readonly NameRule<T>[]): NameIndex<T> 
   const firsts = new Set(placed.get('inside')?.map(({ piece }) => piece.charCodeAt(0)))
   return (name) => {
     const found: T[] = []
-    collectAlong(starts, name, 0, 1, (entries) => collect(entries, name, found))
-    collectAlong(ends, name, name.length - 1, -1, (entries) => collect(entries, name, found))
+    collectAlong(starts, name, { from: 0, step: 1 }, found)
+    collectAlong(ends, name, { from: name.length - 1, step: -1 }, found)
     if (inner.length > 0) collectInside(inner, firsts, name, found)
     return found
   }
@@ -53,13 +53,19 @@ function collect<T>(entries: readonly Entry<T>[], name: string, found: T[]): voi
 
 type Direction = 1 | -1
 
-/** Hands over what has a piece that begins at `from` in the name and goes that way. */
+type Way = { readonly from: number; readonly step: Direction }
+
+/**
+ * Collects what matches of that which has a piece that begins there in the name and goes that way.
+ *
+ * @param seen What was tried already.
+ */
 function collectAlong<T>(
   pieces: ByLength<T>,
   name: string,
-  from: number,
-  step: Direction,
-  hand: (entries: readonly Entry<T>[]) => void,
+  { from, step }: Way,
+  found: T[],
+  seen?: Set<readonly Entry<T>[]>,
 ): void {
   const most = step === 1 ? name.length - from : from + 1
   let hash = 0
@@ -68,7 +74,9 @@ function collectAlong<T>(
     if (length > most) return
     for (; hashed < length; hashed++) hash = hashWith(hash, name.charCodeAt(from + step * hashed))
     const there = entries.get(hash)
-    if (there !== undefined) hand(there)
+    if (there === undefined || seen?.has(there)) continue
+    seen?.add(there)
+    collect(there, name, found)
   }
 }
 
@@ -87,13 +95,8 @@ function hashWith(hash: number, code: number): number {
 /** A piece that is there twice leads to its patterns once: a value more would change nothing, but cost. */
 function collectInside<T>(inner: ByLength<T>, firsts: ReadonlySet<number>, name: string, found: T[]): void {
   const seen = new Set<readonly Entry<T>[]>()
-  const hand = (entries: readonly Entry<T>[]) => {
-    if (seen.has(entries)) return
-    seen.add(entries)
-    collect(entries, name, found)
-  }
   for (let at = 0; at < name.length; at++) {
-    if (firsts.has(name.charCodeAt(at))) collectAlong(inner, name, at, 1, hand)
+    if (firsts.has(name.charCodeAt(at))) collectAlong(inner, name, { from: at, step: 1 }, found, seen)
   }
 }
 

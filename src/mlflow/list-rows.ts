@@ -1,11 +1,12 @@
 import { type Access, type ResourceRef, satisfies } from '../policy/access.ts'
 import { decide, LEVEL_FOR } from '../policy/decide.ts'
-import type { Action, ResourceType, Tier } from '../policy/grants.ts'
+import type { Action } from '../policy/grants.ts'
 import { GENAI_ROWS, type GenaiRow } from './genai-rows.ts'
 import { AI_GATEWAY_ROWS, type AiGatewayRow } from './locators/ai-gateway.ts'
 import { MCP_SERVER_ROWS, type McpServerRow } from './locators/mcp-servers.ts'
 import { REVIEW_ROWS, type ReviewRow } from './locators/reviews.ts'
-import { hasPromptTag, isObject, type Lookup } from './lookup.ts'
+import { hasPromptTag, isObject, type Lookup, type RegistryKind } from './lookup.ts'
+import { judgedBy, type RowResource, type RowSpec } from './row-spec.ts'
 
 /** What the rows of a list are. */
 export type RowKind =
@@ -19,61 +20,41 @@ export type RowKind =
   | 'workspace'
   | ReviewRow
 
-type Row = Readonly<Record<string, unknown>>
-
-export type RowSpec = {
-  /** What the rows can be, so that it can be told beforehand whether all of them may be read. */
-  readonly types: readonly ResourceType[]
-  readonly tiers?: readonly (Tier | 'scorer')[]
-  /** What the caller must be able to do with it; to read it, if absent. */
-  readonly action?: Action
-  /** The workspace that a row is; seen by those who hold something in it. */
-  readonly workspaceOf?: (row: Row) => unknown
-  /** What is enough for this row, if that is less for a caller of that name. */
-  readonly lessFor?: (row: Row, username: string) => Action | undefined
-  /** What has to be readable, all of it, for a row to be seen; `undefined` for a row that does not say what it is. */
-  readonly resourceOf: (row: Row, lookup: Lookup) => RowResource | Promise<RowResource>
-  /** To know what a row is takes a question, so no more rows are fetched at first than may be shown. */
-  readonly asks?: boolean
-  /** The id of the job that a row is; it is seen by whoever started it, and by nobody because of grants. */
-  readonly jobOf?: (row: Row) => unknown
-}
-
-type RowResource = ResourceRef | readonly ResourceRef[] | undefined
-
 export const ROWS: Readonly<Record<RowKind, RowSpec>> = {
   ...AI_GATEWAY_ROWS,
   ...MCP_SERVER_ROWS,
   ...REVIEW_ROWS,
   ...GENAI_ROWS,
-  workspace: { types: [], workspaceOf: ({ name }) => name, resourceOf: () => undefined },
-  experiment: {
+  workspace: judgedBy(['name'], { types: [], workspaceOf: ({ name }) => name, resourceOf: () => undefined }),
+  experiment: judgedBy(['experiment_id', 'name'], {
     types: ['experiment'],
     resourceOf: ({ experiment_id: key, name }) =>
       typeof key === 'string' && typeof name === 'string' ? { type: 'experiment', key, name } : undefined,
-  },
-  registry: {
+  }),
+  registry: judgedBy(['name', 'tags'], {
     types: ['registered_model', 'prompt'],
-    resourceOf: (row) =>
-      typeof row['name'] === 'string'
-        ? { type: hasPromptTag(row) ? 'prompt' : 'registered_model', key: row['name'], name: row['name'] }
+    resourceOf: ({ name, tags }) =>
+      typeof name === 'string'
+        ? { type: hasPromptTag({ tags }) ? 'prompt' : 'registered_model', key: name, name }
         : undefined,
-  },
+  }),
   /** A registered model or prompt that may be read, for its versions: only a grant on all versions hides those. */
-  versions_of: {
+  versions_of: judgedBy(['name', 'tags'], {
     types: [],
     tiers: ['registered_model_version', 'prompt_version'],
-    resourceOf: (row) => {
-      const { name } = row
-      const type = hasPromptTag(row) ? 'prompt' : 'registered_model'
+    resourceOf: ({ name, tags }) => {
+      const type = hasPromptTag({ tags }) ? 'prompt' : 'registered_model'
       return typeof name === 'string' ? { type, key: name, name, tier: `${type}_version` } : undefined
     },
-  },
-  version: {
+  }),
+  version: judgedBy(['name', 'tags'], {
     types: ['registered_model', 'prompt'],
     tiers: ['registered_model_version', 'prompt_version'],
-    resourceOf: versionRow,
-  },
+    resourceOf: ({ name, tags }, lookup) => {
+      if (typeof name !== 'string') return undefined
+      return hasPromptTag({ tags }) ? versionAsked(name, lookup) : versionOf('registered_model', name)
+    },
+  }),
 }
 
 /** Rows that are fetched at first for a page of that size, so that some can be left out of it. */
@@ -101,16 +82,16 @@ type Reading = {
   /** True for a workspace that the caller holds something in. */
   readonly isMemberOf?: ((workspace: string) => boolean) | undefined
   /** True for a job that the caller started; without it nobody started any. */
-  readonly ownsJob?: ((jobId: string) => Promise<boolean>) | undefined
+  readonly ownsJob?: ((jobId: string) => boolean) | undefined
 }
 
-/** True if the caller may see this row of an answer; never for one that does not say what it is. */
-export async function isReadable(
-  kind: RowKind,
-  row: unknown,
-  { access, lookup, username, ownsJob, isMemberOf }: Reading,
-): Promise<boolean> {
+/**
+ * True if the caller may see this row of an answer; never for one that does not say what it is. A promise only where
+ * something has to be asked first.
+ */
+export function isReadable(kind: RowKind, row: unknown, reading: Reading): boolean | Promise<boolean> {
   if (!isObject(row)) return false
+  const { access, lookup, username, ownsJob, isMemberOf } = reading
   const { resourceOf, action: usual = 'read', lessFor, jobOf, workspaceOf } = ROWS[kind]
   if (workspaceOf !== undefined) {
     const name = workspaceOf(row)
@@ -118,18 +99,28 @@ export async function isReadable(
   }
   if (jobOf !== undefined) {
     const id = jobOf(row)
-    return typeof id === 'string' && ownsJob !== undefined && ownsJob(id)
+    return typeof id === 'string' && ownsJob?.(id) === true
   }
   const action = (username !== undefined && lessFor?.(row, username)) || usual
-  const resources = [(await resourceOf(row, lookup)) ?? []].flat()
-  const demands = resources.map((resource) => ({ action, resource }))
+  const resource = resourceOf(row, lookup)
+  if (resource instanceof Promise) return resource.then((found) => isAllowed(action, found, access))
+  return isAllowed(action, resource, access)
+}
+
+function isAllowed(action: Action, found: RowResource, access: Access): boolean {
+  if (found === undefined) return false
+  // Most rows are one thing.
+  const demands =
+    'type' in found ? [{ action, resource: found }] : found.map((resource) => ({ action, resource }))
   return demands.length > 0 && decide(demands, access).effect === 'allow'
 }
 
 /** A version's own tags are its editors' to set, so what kind it is of is asked of the model. */
-async function versionRow(row: Row, lookup: Lookup): Promise<ResourceRef | undefined> {
-  const { name } = row
-  if (typeof name !== 'string') return undefined
-  const type = hasPromptTag(row) ? await lookup.registryKind(name) : 'registered_model'
-  return type && { type, key: name, name, tier: `${type}_version` }
+async function versionAsked(name: string, lookup: Lookup): Promise<ResourceRef | undefined> {
+  const type = await lookup.registryKind(name)
+  return type && versionOf(type, name)
+}
+
+function versionOf(type: RegistryKind, name: string): ResourceRef {
+  return { type, key: name, name, tier: `${type}_version` }
 }

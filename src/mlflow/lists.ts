@@ -1,9 +1,10 @@
 import { GatewayError } from '../errors.ts'
 import type { Access } from '../policy/access.ts'
 import { argsInQuery, type Call, memberOf } from './call.ts'
-import { jsonName, readJsonObject, splice } from './json.ts'
-import { readAnswer, unreadableAnswer } from './json-answer.ts'
-import { firstFetch, isReadable, seesAllRows } from './list-rows.ts'
+import { jsonName, readJsonObject } from './json.ts'
+import { KeptRows } from './kept-rows.ts'
+import { type ListAnswer, readList } from './list-answer.ts'
+import { firstFetch, isReadable, ROWS, seesAllRows } from './list-rows.ts'
 import type { Lookup } from './lookup.ts'
 import type { ListSpec } from './operation.ts'
 import type { PageTokens, Position } from './page-token.ts'
@@ -31,8 +32,11 @@ export const MAX_FETCHES = 20
 const LARGEST_FETCH = 5000
 
 type PagedSpec = ListSpec & { readonly pages: 'token' }
-type Row = { readonly text: string; readonly visible: boolean }
-type Page = { readonly rows: readonly Row[]; readonly next: string }
+type Page = {
+  readonly answer: ListAnswer
+  /** Row by row. */
+  readonly visible: readonly boolean[]
+}
 
 /**
  * One page of a list as the caller may see it: rows that may not be read are left out, and their places are filled
@@ -52,22 +56,22 @@ export async function listReadable(
   const sealedFor = tokenContext(call, context.caller.userId)
   let at = startOf(call, context.tokens, sealedFor)
   let fetchSize = seesAll(spec, context.caller) ? size : Math.min(firstFetch(spec.rows, size), spec.cap)
-  const rows: string[] = []
+  const kept = new KeptRows()
   for (let fetches = 1; ; fetches++) {
     const response = await context.send(withPage(call, Math.max(fetchSize, at.skip + 1), at.token))
     if (response.status !== 200) return response
-    const page = await readPage(response, spec, context)
-    for (const [index, row] of page.rows.entries()) {
-      if (index < at.skip || !row.visible) continue
-      if (rows.length === size) {
-        return answer(spec, rows, context.tokens.seal({ token: at.token, skip: index }, sealedFor))
+    const { answer, visible } = await readPage(response, spec, context)
+    for (let index = at.skip; index < visible.length; index++) {
+      if (visible[index] !== true) continue
+      if (kept.count === size) {
+        return pageOf(spec, kept, context.tokens.seal({ token: at.token, skip: index }, sealedFor))
       }
-      rows.push(row.text)
+      kept.add(answer, index)
     }
-    if (page.next === '') return answer(spec, rows, undefined)
-    at = { token: page.next, skip: 0 }
-    if (fetches === MAX_FETCHES || (rows.length === size && seesAll(spec, context.caller))) {
-      return answer(spec, rows, context.tokens.seal(at, sealedFor))
+    if (answer.next === '') return pageOf(spec, kept, undefined)
+    at = { token: answer.next, skip: 0 }
+    if (fetches === MAX_FETCHES || (kept.count === size && seesAll(spec, context.caller))) {
+      return pageOf(spec, kept, context.tokens.seal(at, sealedFor))
     }
     fetchSize = Math.min(fetchSize * 2, Math.max(LARGEST_FETCH, size), spec.cap)
   }
@@ -80,24 +84,26 @@ async function wholeReadable(
   context: ListContext,
 ): Promise<UpstreamResponse> {
   if (response.status !== 200 || seesAll(spec, context.caller)) return response
-  const { rows } = await readPage(response, spec, context)
-  const { text, root } = readAnswer(response.bytes)
-  const list = root.members?.get(spec.field)
-  if (list === undefined) return response
-  const kept = rows.filter(({ visible }) => visible).map((row) => row.text)
-  const bytes = Buffer.from(splice(text, [{ start: list.start, end: list.end, text: `[${kept.join(',')}]` }]))
-  return { ...response, bytes }
+  const { answer, visible } = await readPage(response, spec, context)
+  const { bytes, list } = answer
+  const isWhole = visible.length > 0 && visible.every((each) => each)
+  if (list === undefined || isWhole) return response
+  const kept = new KeptRows()
+  for (const [index, isVisible] of visible.entries()) if (isVisible) kept.add(answer, index)
+  const before = Buffer.concat([bytes.subarray(0, list.start), Buffer.from('[')])
+  const after = Buffer.concat([Buffer.from(']'), bytes.subarray(list.end)])
+  return { ...response, bytes: kept.between(before, after) }
 }
 
-function answer(spec: ListSpec, rows: readonly string[], next: string | undefined): UpstreamResponse {
-  const fields: string[] = []
-  if (rows.length > 0 || (spec.pages === 'token' && spec.keepsEmpty))
-    fields.push(`${JSON.stringify(spec.field)}:[${rows.join(',')}]`)
-  if (next !== undefined) fields.push(`"next_page_token":${JSON.stringify(next)}`)
+function pageOf(spec: ListSpec, kept: KeptRows, next: string | undefined): UpstreamResponse {
+  const hasList = kept.count > 0 || (spec.pages === 'token' && spec.keepsEmpty)
+  const token = next === undefined ? '' : `"next_page_token":${JSON.stringify(next)}`
+  const before = hasList ? `{${JSON.stringify(spec.field)}:[` : '{'
+  const after = `${hasList ? (token === '' ? ']' : '],') : ''}${token}}`
   return {
     status: 200,
     headers: { 'content-type': 'application/json' },
-    bytes: Buffer.from(`{${fields.join(',')}}`),
+    bytes: kept.between(Buffer.from(before), Buffer.from(after)),
   }
 }
 
@@ -158,41 +164,42 @@ function seesAll({ rows }: ListSpec, { isAdmin, access }: ListContext['caller'])
 }
 
 async function readPage(response: UpstreamResponse, spec: ListSpec, context: ListContext): Promise<Page> {
-  const { text, value, root } = readAnswer(response.bytes)
-  const rows = value[spec.field] ?? []
-  const next = value['next_page_token'] ?? ''
-  const items = root.members?.get(spec.field)?.items ?? []
-  if (!Array.isArray(rows) || typeof next !== 'string') throw unreadableAnswer()
   const all = seesAll(spec, context.caller)
-  const visible = all ? rows.map(() => true) : await readableOf(rows, spec, context)
-  const found = items.map((item, index) => ({
-    text: text.slice(item.start, item.end),
-    visible: visible[index] === true,
-  }))
-  return { rows: found, next }
+  const answer = readList(response.bytes, spec.field, all ? [] : ROWS[spec.rows].members)
+  const visible = all ? answer.rows.map(() => true) : await readableOf(answer, spec, context)
+  return { answer, visible }
 }
 
 /** Most rows that are asked about at once, where it takes a question to know what a row is. */
 const AT_ONCE = 16
 
 async function readableOf(
-  rows: readonly unknown[],
+  { rows, row }: ListAnswer,
   spec: ListSpec,
   { caller, lookup, ownJobs }: ListContext,
 ): Promise<readonly boolean[]> {
   const own = spec.rows === 'job' ? await ownJobs?.() : undefined
   const { access, username, isMemberOf } = caller
-  const reading = {
-    access,
-    username,
-    isMemberOf,
-    lookup,
-    ownsJob: async (id: string) => own?.has(id) === true,
-  }
+  const ownsJob = (id: string) => own?.has(id) === true
+  const reading = { access, username, isMemberOf, lookup, ownsJob }
   const readable: boolean[] = []
-  for (let at = 0; at < rows.length; at += AT_ONCE) {
-    const some = rows.slice(at, at + AT_ONCE)
-    readable.push(...(await Promise.all(some.map((row) => isReadable(spec.rows, row, reading)))))
+  let asked: Promise<void>[] = []
+  for (let index = 0; index < rows.length; index++) {
+    const known = isReadable(spec.rows, row(index), reading)
+    if (typeof known === 'boolean') {
+      readable[index] = known
+      continue
+    }
+    readable[index] = false
+    asked.push(
+      known.then((found) => {
+        readable[index] = found
+      }),
+    )
+    if (asked.length < AT_ONCE) continue
+    await Promise.all(asked)
+    asked = []
   }
+  await Promise.all(asked)
   return readable
 }

@@ -101,8 +101,9 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     request: UpstreamRequest,
     client?: ServerResponse,
   ): Promise<UpstreamResponse> => {
+    const end = client && endOf(client)
     try {
-      const signal = client === undefined ? null : endOf(client)
+      const signal = end?.signal ?? null
       const sent = performance.now()
       const answer = await pool.request({ ...dispatchOptions(request), signal })
       onAnswer(purpose, performance.now() - sent)
@@ -113,6 +114,8 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       }
     } catch (fault) {
       throw asGatewayError(fault)
+    } finally {
+      end?.forget()
     }
   }
 
@@ -160,8 +163,8 @@ function patient(patience: number | undefined, idleTimeout: number) {
   return { headersTimeout: patience * 1000, bodyTimeout: patience * 1000 }
 }
 
-/** Aborts when the client has gone. */
-function endOf(client: ServerResponse): AbortSignal {
+/** Aborts when the client has gone, until it is forgotten: every client goes some time. */
+function endOf(client: ServerResponse): { readonly signal: AbortSignal; readonly forget: () => void } {
   const controller = new AbortController()
   const abort = () =>
     controller.abort(
@@ -169,7 +172,7 @@ function endOf(client: ServerResponse): AbortSignal {
     )
   if (client.destroyed) abort()
   else client.once('close', abort)
-  return controller.signal
+  return { signal: controller.signal, forget: () => client.off('close', abort) }
 }
 
 async function readWhole(body: Dispatcher.ResponseData['body'], limit: number): Promise<Buffer> {

@@ -65,6 +65,8 @@ class TypeIndex {
   #byName: NameIndex<Level> | undefined
   /** The best grant on all of the type. */
   granted: Level | undefined
+  /** The strongest grant on less than all of the type. */
+  #narrower: Level = 'NO_PERMISSIONS'
   readonly #floor: Level
 
   constructor(floor: Level) {
@@ -76,15 +78,21 @@ class TypeIndex {
   }
 
   add(grant: Grant): void {
-    if (grant.match === 'any') this.granted = stronger(this.granted ?? 'NO_PERMISSIONS', grant.level)
-    else if (grant.match === 'exact') {
+    if (grant.match === 'any') {
+      this.granted = stronger(this.granted ?? 'NO_PERMISSIONS', grant.level)
+      return
+    }
+    this.#narrower = stronger(this.#narrower, grant.level)
+    if (grant.match === 'exact') {
       this.exact.set(grant.pattern, stronger(this.exact.get(grant.pattern) ?? 'NO_PERMISSIONS', grant.level))
     } else this.names.push({ pattern: grant.pattern, value: grant.level })
   }
 
   levelOf(key: string | undefined, name: string | undefined): Level {
     let level = this.any
-    if (key !== undefined) level = stronger(level, this.exact.get(key) ?? 'NO_PERMISSIONS')
+    // Asked about many names, as those of a list, a look-up in nothing is worth leaving out.
+    if (key !== undefined && this.exact.size > 0)
+      level = stronger(level, this.exact.get(key) ?? 'NO_PERMISSIONS')
     if (name !== undefined && this.names.length > 0) {
       this.#byName ??= createNameIndex(this.names)
       for (const held of this.#byName(name)) level = stronger(level, held)
@@ -93,9 +101,7 @@ class TypeIndex {
   }
 
   uniform(): Level | undefined {
-    if (this.any === 'DENY') return 'DENY'
-    const narrower = [...this.exact.values(), ...this.names.map(({ value }) => value)]
-    return narrower.some((level) => RANK[level] > RANK[this.any]) ? undefined : this.any
+    return this.any === 'DENY' || RANK[this.#narrower] <= RANK[this.any] ? this.any : undefined
   }
 }
 

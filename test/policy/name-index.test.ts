@@ -58,4 +58,24 @@ describe('of many patterns', () => {
       expect(tried).toBe(1)
     }
   })
+
+  it('those whose pieces have the same hash are told apart', () => {
+    // Found by search; backwards, too, so that ends have them as well.
+    for (const [one, other] of [
+      ['nclgthnw', 'bchuhigy'],
+      ['xujlbljx', 'jyuznbsj'],
+    ] as const) {
+      for (const form of ['#*', '*#*', '*#']) {
+        const [own, others] = [form.replace('#', one), form.replace('#', other)]
+        expect(found([own, others], `${one}`)).toEqual([own])
+        expect(found([own, others], `${other}`)).toEqual([others])
+      }
+      const reversed = (text: string) => [...text].reverse().join('')
+      const [own, others] = [`*${reversed(one)}`, `*${reversed(other)}`]
+      expect(found([own, others], reversed(one))).toEqual([own])
+      expect(found([own, others], reversed(other))).toEqual([others])
+      const both = [`*${one}*`, `*${other}*`]
+      expect([...found(both, `${one}/${other}`)].sort()).toEqual([...both].sort())
+    }
+  })
 })

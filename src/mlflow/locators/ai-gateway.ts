@@ -1,9 +1,9 @@
 import { GatewayError } from '../../errors.ts'
 import type { ResourceRef } from '../../policy/access.ts'
 import { type Call, memberOf } from '../call.ts'
-import type { RowSpec } from '../list-rows.ts'
 import { type Locate, type Locating, SERVER } from '../locate.ts'
 import { isObject, type Lookup } from '../lookup.ts'
+import { judgedBy, type RowSpec } from '../row-spec.ts'
 import { scorerRef } from './scorers.ts'
 import { TRACKING_LOCATORS } from './tracking.ts'
 
@@ -159,48 +159,46 @@ function usageTracking(call: Call): boolean | undefined {
 
 export type AiGatewayRow = GatewayType | 'gateway_model' | 'gateway_mapping'
 
-type Row = Readonly<Record<string, unknown>>
-
 /** What the rows of its lists are, and what its answers tell of other things. */
 export const AI_GATEWAY_ROWS: Readonly<Record<AiGatewayRow, RowSpec>> = {
-  gateway_endpoint: { types: ['gateway_endpoint'], resourceOf: rowRef('gateway_endpoint', 'endpoint_id') },
-  gateway_secret: {
-    types: ['gateway_secret'],
-    resourceOf: rowRef('gateway_secret', 'secret_id', 'secret_name'),
-  },
-  gateway_model_definition: {
-    types: ['gateway_model_definition'],
-    resourceOf: rowRef('gateway_model_definition', 'model_definition_id'),
-  },
+  gateway_endpoint: rowOf('gateway_endpoint', 'endpoint_id'),
+  gateway_secret: rowOf('gateway_secret', 'secret_id', 'secret_name'),
+  gateway_model_definition: rowOf('gateway_model_definition', 'model_definition_id'),
   /** A row of the list for clients of OpenAI's: they see what they may call, as with MLflow (3.17.2). */
-  gateway_model: {
+  gateway_model: judgedBy(['id'], {
     types: ['gateway_endpoint'],
     action: 'use',
     resourceOf: ({ id: name }, lookup) =>
       typeof name === 'string' ? endpointNamed(name, lookup) : undefined,
-  },
+  }),
   /** What an endpoint sends its calls to. */
-  gateway_mapping: {
+  gateway_mapping: judgedBy(['model_definition_id', 'model_definition'], {
     types: ['gateway_model_definition'],
     resourceOf: ({ model_definition_id: key, model_definition: definition }, lookup) => {
       const name = isObject(definition) ? definition['name'] : undefined
       return refOfRow('gateway_model_definition', key, name, lookup)
     },
-  },
+  }),
 }
 
-function rowRef(type: GatewayType, idField: string, nameField = 'name'): RowSpec['resourceOf'] {
-  return (row: Row, lookup) => refOfRow(type, row[idField], row[nameField], lookup)
+function rowOf(type: GatewayType, idField: string, nameField = 'name'): RowSpec {
+  return judgedBy([idField, nameField], {
+    types: [type],
+    resourceOf: ({ [idField]: id, [nameField]: name }, lookup) => refOfRow(type, id, name, lookup),
+  })
 }
 
 /** What does not say its name is asked for it: a grant on names may take away. */
-async function refOfRow(
+function refOfRow(
   type: GatewayType,
   key: unknown,
   name: unknown,
   lookup: Lookup,
-): Promise<ResourceRef | undefined> {
+): ResourceRef | undefined | Promise<ResourceRef> {
   if (typeof key !== 'string') return undefined
-  if (typeof name === 'string') return { type, key, name }
+  return typeof name === 'string' ? { type, key, name } : refOfNameless(type, key, lookup)
+}
+
+async function refOfNameless(type: GatewayType, key: string, lookup: Lookup): Promise<ResourceRef> {
   return { type, key, name: (await lookup.about(type, key))?.name }
 }

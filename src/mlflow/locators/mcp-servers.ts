@@ -1,7 +1,7 @@
 import { GatewayError } from '../../errors.ts'
 import type { ResourceRef } from '../../policy/access.ts'
-import type { RowSpec } from '../list-rows.ts'
 import type { Locate, Locating } from '../locate.ts'
+import { judgedBy, type RowSpec } from '../row-spec.ts'
 
 export type McpServerKind =
   | 'mcp_server'
@@ -58,10 +58,11 @@ async function exists(name: string, { lookup }: Locating): Promise<boolean> {
   return (await lookup.about('mcp_server', checkedName(name))) !== undefined
 }
 
-const bySaid = (field: string): RowSpec => ({
-  types: ['mcp_server'],
-  resourceOf: ({ [field]: name }) => (typeof name === 'string' ? named(name) : undefined),
-})
+const bySaid = (field: string): RowSpec =>
+  judgedBy([field], {
+    types: ['mcp_server'],
+    resourceOf: ({ [field]: name }) => (typeof name === 'string' ? named(name) : undefined),
+  })
 
 export type McpServerRow = 'mcp_server' | 'mcp_access_endpoint'
 

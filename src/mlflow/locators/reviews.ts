@@ -1,6 +1,5 @@
 import type { Tier } from '../../policy/grants.ts'
 import { type Call, select } from '../call.ts'
-import type { RowSpec } from '../list-rows.ts'
 import {
   experimentById,
   experimentOrNone,
@@ -12,6 +11,7 @@ import {
 } from '../locate.ts'
 import { comparableName } from '../person-name.ts'
 import { queueKey, type ReviewQueue } from '../questions/reviews.ts'
+import { judgedBy, type RowSpec } from '../row-spec.ts'
 import { parseSelector } from '../selector.ts'
 
 export type ReviewKind =
@@ -53,7 +53,7 @@ export type ReviewRow = 'review_queue'
 
 /** Whoever may change the experiment sees every queue of it, anybody else those they are assigned to (`filter_list_review_queues`). */
 export const REVIEW_ROWS: Readonly<Record<ReviewRow, RowSpec>> = {
-  review_queue: {
+  review_queue: judgedBy(['experiment_id', 'users'], {
     types: ['experiment'],
     tiers: [TIER],
     action: 'update',
@@ -65,7 +65,7 @@ export const REVIEW_ROWS: Readonly<Record<ReviewRow, RowSpec>> = {
       if (typeof id !== 'string') return undefined
       return { type: 'experiment', key: id, name: (await lookup.experiment(id))?.name, tier: TIER }
     },
-  },
+  }),
 }
 
 async function queueById(id: string, locating: Locating): Promise<Found> {

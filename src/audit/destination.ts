@@ -70,12 +70,18 @@ function wrap(stream: Stream, { onDrop, onFault }: DestinationEvents): Destinati
     onFault(fault)
   })
   stream.on('drop', (lines: string) => onDrop(countLines(lines)))
-  const flush = () =>
-    within(FLUSH_LIMIT_MS, (done) => {
-      if (!underWay) done()
-      stream.once('drain', done)
-      stream.once('error', done)
+  const flush = async () => {
+    if (!underWay) return
+    await within(FLUSH_LIMIT_MS, (done) => {
+      const written = () => {
+        stream.off('drain', written)
+        stream.off('error', written)
+        done()
+      }
+      stream.on('drain', written)
+      stream.on('error', written)
     })
+  }
   return {
     write: (lines) => {
       underWay = true

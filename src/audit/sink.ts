@@ -66,12 +66,14 @@ export async function createAuditSink(options: AuditSinkOptions): Promise<AuditS
   let closed = false
 
   const writeQueued = async () => {
+    // What comes meanwhile waits for the next batch: there is always a little, and a transaction for a little costs as much.
+    const batch = queue.splice(0)
     do {
-      const slice = queue.splice(0, SLICE).map(chain.add)
+      const slice = batch.splice(0, SLICE).map(chain.add)
       writeLines(slice, destinations)
       await stored?.add(slice)
       await new Promise(setImmediate)
-    } while (queue.length > 0)
+    } while (batch.length > 0)
   }
   const writeSoon = () => {
     clearTimeout(timer)

@@ -94,6 +94,21 @@ describe('the store', () => {
     await sink.close()
   })
 
+  it('gets what comes while it writes with the next batch: no transaction for a single event', async () => {
+    const store = keepingStore()
+    const append = async (events: readonly ChainedEvent[]) => {
+      if (store.batches.length < 5) sink.record(decision({ requestId: `after ${store.batches.length}` }))
+      await store.append(events)
+    }
+    const sink = await createAuditSink({ chain: testChain(), store: { append }, batchMs: 60_000 })
+    sink.record(decision({ requestId: 'first' }))
+    await sink.flush()
+    expect(store.ids()).toEqual(['first'])
+    await sink.flush()
+    expect(store.ids()).toEqual(['first', 'after 0'])
+    await sink.close()
+  })
+
   it('gets what waited once it works again, in order', async () => {
     const store = keepingStore()
     const faults: unknown[] = []

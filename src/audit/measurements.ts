@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { Counter, Gauge, type Registry } from 'prom-client'
+import { createHistogram } from './histogram.ts'
 
 /** How often a cache had the answer, and how often not. */
 export type CacheUse = { hits: number; misses: number }
@@ -46,18 +47,16 @@ const DECISION_BUCKETS = [
 const UPSTREAM_BUCKETS = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120, 330]
 
 export function createMeasurements(): Measurements {
-  const decisions = new Histogram({
+  const decisions = createHistogram({
     name: 'gateway_decision_duration_seconds',
     help: 'From the head of a request to the decision that allowed it, look-ups included',
     buckets: DECISION_BUCKETS,
-    registers: [],
   })
-  const upstream = new Histogram({
+  const upstream = createHistogram({
     name: 'gateway_upstream_duration_seconds',
     help: "Until the head of the tracking server's answer",
-    labelNames: ['purpose'],
     buckets: UPSTREAM_BUCKETS,
-    registers: [],
+    label: { name: 'purpose', values: ['request', 'look_up'] },
   })
   const provider = new Counter({
     name: 'gateway_provider_requests_total',
@@ -65,17 +64,18 @@ export function createMeasurements(): Measurements {
     labelNames: ['provider', 'outcome'],
     registers: [],
   })
-  const purposes = { request: upstream.labels('request'), look_up: upstream.labels('look_up') }
+  const decided = decisions.labelled('')
+  const purposes = { request: upstream.labelled('request'), look_up: upstream.labelled('look_up') }
   const lookups: CacheUse = { hits: 0, misses: 0 }
   const credentials: CacheUse = { hits: 0, misses: 0 }
   return {
-    allowed: (ms) => decisions.observe(ms / 1000),
-    upstreamAnswered: (purpose, ms) => purposes[purpose].observe(ms / 1000),
+    allowed: (ms) => decided(ms / 1000),
+    upstreamAnswered: (purpose, ms) => purposes[purpose](ms / 1000),
     providerAnswered: (id, outcome) => provider.inc({ provider: id, outcome }),
     ...{ lookups, credentials },
     register: (registry) => {
-      registry.registerMetric(decisions)
-      registry.registerMetric(upstream)
+      decisions.register(registry)
+      upstream.register(registry)
       registry.registerMetric(provider)
       registerCacheUse(registry, { lookups, credentials })
     },

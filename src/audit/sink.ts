@@ -96,7 +96,8 @@ export async function createAuditSink(options: AuditSinkOptions): Promise<AuditS
         return
       }
       queue.push(event)
-      timer ??= setTimeout(writeSoon, batchMs).unref()
+      if (queue.length === SLICE) writeSoon()
+      else timer ??= setTimeout(writeSoon, batchMs).unref()
     },
     flush,
     dropped: () => dropped,

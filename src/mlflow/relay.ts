@@ -39,6 +39,14 @@ export function relay(
 /** MLflow answered before it had the whole upload: the rest is read by nobody, so no request can follow it. */
 const LAST = ['connection', 'close']
 
+/** Of a body that short a copy is cheaper than a second buffer: as text of one byte a character it goes out with the head. */
+const SHORT_BYTES = 8192
+
+function endWith(response: ServerResponse, last: Buffer): void {
+  if (last.length > SHORT_BYTES) response.end(last)
+  else response.end(last.toString('latin1'), 'latin1')
+}
+
 class Relay implements Dispatcher.DispatchHandler {
   readonly #response: ServerResponse
   readonly #options: RelayOptions
@@ -94,7 +102,7 @@ class Relay implements Dispatcher.DispatchHandler {
     this.#bytesOut += chunk.length
     notePassed(chunk.length)
     // With the last bytes at hand the answer ends at once: one write to the socket instead of two.
-    if (this.#bytesOut === this.#length) this.#response.end(chunk)
+    if (this.#bytesOut === this.#length) endWith(this.#response, chunk)
     else if (!this.#response.write(chunk)) this.#waitForClient(controller)
   }
 

@@ -93,8 +93,8 @@ function writable(response: ServerResponse): Promise<void> {
 const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: h\r\n${more}\r\n`
 
 describe('an answer that is passed on', () => {
-  it('comes as it is: status, headers, bytes', async () => {
-    const body = Buffer.from([0, 255, 1, 2, 13, 10])
+  it.each([1, 256, 8192, 8193])('comes as it is: status, headers, %d bytes of any value', async (length) => {
+    const body = Buffer.from(Array.from({ length }, (_, index) => 255 - (index % 256)))
     const mlflow = await startUpstream({
       '*': { status: 206, headers: { 'content-type': 'x/y', etag: '"e"', 'x-a': ['1', '2'] }, body },
     })
@@ -108,9 +108,9 @@ describe('an answer that is passed on', () => {
       etag: ['"e"'],
       'x-a': ['1', '2'],
       'x-own': ['yes'],
-      'content-length': ['6'],
+      'content-length': [String(length)],
     })
-    expect(outcomes).toEqual([{ status: 206, bytesOut: 6 }])
+    expect(outcomes).toEqual([{ status: 206, bytesOut: length }])
     expect(mlflow.requests.map(({ method, url }) => `${method} ${url}`)).toEqual(['GET /a%2Fb?c=%20'])
   })
 

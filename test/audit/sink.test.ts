@@ -94,6 +94,17 @@ describe('the store', () => {
     await sink.close()
   })
 
+  it('gets a full batch at once, however long a batch may wait', async () => {
+    const store = keepingStore()
+    const sink = await createAuditSink({ chain: testChain(), store, batchMs: 60_000 })
+    for (const event of numbered(249)) sink.record(event)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(store.batches).toEqual([])
+    sink.record(decision({ requestId: 'the last that fits' }))
+    await expect.poll(() => store.ids().length).toBe(250)
+    await sink.close()
+  })
+
   it('gets what comes while it writes with the next batch: no transaction for a single event', async () => {
     const store = keepingStore()
     const append = async (events: readonly ChainedEvent[]) => {

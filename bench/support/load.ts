@@ -16,6 +16,9 @@ export type Load = {
   readonly seconds: number
 }
 
+/** As many requests as are due, however many are in flight: at the same rate all servers have the same to do. */
+export type SteadyLoad = Omit<Load, 'connections'> & { readonly perSecond: number }
+
 export type LoadResult = {
   readonly requests: number
   /** Wall clock. */
@@ -49,7 +52,7 @@ export function applyLoad(tool: LoadTool, load: Load): Promise<LoadResult> {
   return tool === 'wrk' ? applyWrk(load) : applyUndici(load)
 }
 
-function spoken({ headers, body }: Load) {
+function spoken({ headers, body }: Omit<Load, 'connections'>) {
   return body === undefined
     ? { method: 'GET' as const, headers, body }
     : { method: 'POST' as const, headers: { ...headers, 'content-type': 'application/json' }, body }
@@ -96,25 +99,53 @@ function readWrk(stdout: string, stderr: string): LoadResult {
 }
 
 async function applyUndici(load: Load): Promise<LoadResult> {
-  const { origin, pathname, search } = new URL(load.url)
-  const { method, headers, body = null } = spoken(load)
-  const pool = new Pool(origin, { connections: load.connections })
-  const latencies: number[] = []
+  const client = createClient(load, load.connections)
   const started = performance.now()
   const end = started + load.seconds * 1000
   const loop = async () => {
-    while (performance.now() < end) {
-      const sent = performance.now()
+    while (performance.now() < end) await client.ask(performance.now())
+  }
+  await Promise.all(Array.from({ length: load.connections }, loop))
+  return client.end(started)
+}
+
+/**
+ * Sends requests at a rate and waits for the last answers. A request's time counts from when it was due, not from when it was
+ * sent: whoever holds up one holds up those behind it too.
+ *
+ * @throws {Error} if not every request succeeded.
+ */
+export async function applySteadyLoad(load: SteadyLoad): Promise<LoadResult> {
+  const client = createClient(load, 128)
+  const asked: Promise<void>[] = []
+  const started = performance.now()
+  const dueAt = (index: number) => started + (index * 1000) / load.perSecond
+  while (asked.length < load.perSecond * load.seconds) {
+    while (dueAt(asked.length) <= performance.now()) asked.push(client.ask(dueAt(asked.length)))
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  await Promise.all(asked)
+  return client.end(started)
+}
+
+function createClient(load: Omit<Load, 'connections'>, connections: number) {
+  const { origin, pathname, search } = new URL(load.url)
+  const { method, headers, body = null } = spoken(load)
+  const pool = new Pool(origin, { connections })
+  const latencies: number[] = []
+  return {
+    ask: async (since: number) => {
       const answer = await pool.request({ method, path: pathname + search, headers, body })
       await answer.body.dump()
       if (answer.statusCode !== 200) throw new Error(`answered ${answer.statusCode}`)
-      latencies.push(performance.now() - sent)
-    }
+      latencies.push(performance.now() - since)
+    },
+    end: async (started: number): Promise<LoadResult> => {
+      const elapsed = (performance.now() - started) / 1000
+      await pool.close()
+      latencies.sort((a, b) => a - b)
+      const at = (share: number) => latencies[Math.floor(latencies.length * share)] ?? 0
+      return { requests: latencies.length, seconds: elapsed, p50Ms: at(0.5), p99Ms: at(0.99) }
+    },
   }
-  await Promise.all(Array.from({ length: load.connections }, loop))
-  const elapsed = (performance.now() - started) / 1000
-  await pool.close()
-  latencies.sort((a, b) => a - b)
-  const at = (share: number) => latencies[Math.floor(latencies.length * share)] ?? 0
-  return { requests: latencies.length, seconds: elapsed, p50Ms: at(0.5), p99Ms: at(0.99) }
 }

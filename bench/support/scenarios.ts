@@ -1,5 +1,5 @@
 import { LIST_ROWS, RUN_ID } from './fixed-answers.ts'
-import { applyLoad, checkAnswer, type LoadTool } from './load.ts'
+import { applyLoad, applySteadyLoad, checkAnswer, type Load, type LoadResult, type LoadTool } from './load.ts'
 import { growthDuring, treeUsage } from './process-tree.ts'
 import type { Behind, SubjectName } from './stage.ts'
 import type { Subject } from './subjects.ts'
@@ -39,6 +39,9 @@ const PROXIES: readonly SubjectName[] = [
 const FEWER: readonly SubjectName[] = ['nginx', 'bare', 'oauth2-proxy', 'gateway', 'gateway-roles']
 const REAL: readonly SubjectName[] = ['mlflow', 'mlflow-gateway', 'mlflow-oidc-auth', 'mlflow-basic-auth']
 
+/** Requests a second that everybody here can do. */
+const STEADY = 2000
+
 const GET = '/api/2.0/mlflow/experiments/get?experiment_id=1'
 const LIST = `/api/2.0/mlflow/experiments/search?max_results=${LIST_ROWS}`
 const METRICS = JSON.stringify({
@@ -53,6 +56,11 @@ export const SCENARIOS: readonly Scenario[] = [
     ...requests({ path: GET }),
     ...{ name: 'warm-get', title: 'A small read (`experiments/get`) of somebody who was seen before' },
     subjects: [...PROXIES.slice(0, 2), 'verifying', ...PROXIES.slice(2)],
+  },
+  {
+    ...requests({ path: GET, perSecond: STEADY }),
+    ...{ name: 'steady', title: `The same small read, ${STEADY.toLocaleString('en')} a second of each` },
+    ...{ base: 'oauth2-proxy-bearer', column: 'p99 ms' },
   },
   {
     ...requests({ path: '/api/2.0/mlflow/runs/log-batch', body: METRICS }),
@@ -73,19 +81,24 @@ export const SCENARIOS: readonly Scenario[] = [
 
 type Requests = {
   readonly path: string
+  /** So many are sent, instead of as many as are answered. */
+  readonly perSecond?: number
   readonly body?: string
   readonly connections?: number
   readonly always?: LoadTool
 }
 
-function requests({ path, body, connections = 32, always }: Requests): Omit<Scenario, 'name' | 'title'> {
+function requests(asked: Requests): Omit<Scenario, 'name' | 'title'> {
+  const { path, body, connections = 32, always, perSecond } = asked
+  const apply = (load: Load, tool: LoadTool): Promise<LoadResult> =>
+    perSecond === undefined ? applyLoad(tool, load) : applySteadyLoad({ ...load, perSecond })
   return {
     ...{ behind: 'answers', subjects: PROXIES, base: 'bare', column: CPU_PER_REQUEST },
     async measure({ url, headers, pids, front }, { tool, seconds }) {
       const load = { url: url + path, headers, body, connections, seconds }
       await checkAnswer(load)
       const [before, frontBefore] = [treeUsage(pids), treeUsage(front ?? [])]
-      const result = await applyLoad(always ?? tool, load)
+      const result = await apply(load, always ?? tool)
       const [after, frontAfter] = [treeUsage(pids), treeUsage(front ?? [])]
       return {
         [CPU_PER_REQUEST]: (after.cpuUs - before.cpuUs) / result.requests,

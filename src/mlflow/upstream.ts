@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { buildConnector, type Dispatcher, Pool } from 'undici'
 import type { UpstreamTls } from '../config/pem-files.ts'
 import { GatewayError } from '../errors.ts'
+import { collect } from './collect.ts'
 import { relay } from './relay.ts'
 
 /** A request as it leaves for MLflow. Header names and values alternate. */
@@ -101,21 +102,12 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     request: UpstreamRequest,
     client?: ServerResponse,
   ): Promise<UpstreamResponse> => {
-    const end = client && endOf(client)
+    const sent = performance.now()
+    const onHead = () => onAnswer(purpose, performance.now() - sent)
     try {
-      const signal = end?.signal ?? null
-      const sent = performance.now()
-      const answer = await pool.request({ ...dispatchOptions(request), signal })
-      onAnswer(purpose, performance.now() - sent)
-      return {
-        status: answer.statusCode,
-        headers: answer.headers,
-        bytes: await readWhole(answer.body, limit),
-      }
+      return await collect(pool, dispatchOptions(request), { limit, client, onHead })
     } catch (fault) {
       throw asGatewayError(fault)
-    } finally {
-      end?.forget()
     }
   }
 
@@ -161,34 +153,6 @@ function tlsOptions({ authorities, certificate }: Partial<UpstreamTls> = {}) {
 function patient(patience: number | undefined, idleTimeout: number) {
   if (patience === undefined || patience <= idleTimeout) return {}
   return { headersTimeout: patience * 1000, bodyTimeout: patience * 1000 }
-}
-
-/** Aborts when the client has gone, until it is forgotten: every client goes some time. */
-function endOf(client: ServerResponse): { readonly signal: AbortSignal; readonly forget: () => void } {
-  const controller = new AbortController()
-  const abort = () =>
-    controller.abort(
-      new GatewayError('ERR_AMBIGUOUS_REQUEST', 'The client has gone', { reason: 'client_gone' }),
-    )
-  if (client.destroyed) abort()
-  else client.once('close', abort)
-  return { signal: controller.signal, forget: () => client.off('close', abort) }
-}
-
-async function readWhole(body: Dispatcher.ResponseData['body'], limit: number): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > limit) {
-      throw new GatewayError(
-        'ERR_UPSTREAM_INVALID',
-        'The answer of the tracking server is too large to be filtered; ask for a smaller page (max_results)',
-      )
-    }
-    chunks.push(chunk)
-  }
-  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)
 }
 
 function parseJson(bytes: Buffer): unknown {

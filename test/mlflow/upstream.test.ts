@@ -481,6 +481,39 @@ describe('an answer that is read whole', () => {
     expect(written).toBeLessThan(50_000_000)
   })
 
+  it.each([
+    ['waits for a connection, and MLflow is never asked', 1, ['/first']],
+    ['waits for MLflow, which is told', 2, ['/first', '/second']],
+  ])('is nobody’s once the client has gone: one that %s', async (_when, connections, expected) => {
+    const asked: string[] = []
+    const open = new Map<string, ServerResponse>()
+    const mlflow = await serve(({ url = '' }, response) => {
+      asked.push(url)
+      open.set(url, response)
+      response.once('close', () => open.delete(url))
+    })
+    const upstream = upstreamAt(mlflow, { connections })
+    const about = { method: 'GET', headers: [], body: undefined }
+    const first = upstream.send({ ...about, target: '/first' })
+    await until(() => asked.length === 1)
+    const faults: unknown[] = []
+    const between = await serve((_request, response) =>
+      upstream.send({ ...about, target: '/second' }, response).catch((fault) => faults.push(fault)),
+    )
+    const socket = connect(between, '127.0.0.1')
+    socket.write(get('/'))
+    await delay(100)
+    socket.destroy()
+    await until(() => faults.length === 1)
+    expect(faults).toMatchObject([{ code: 'ERR_AMBIGUOUS_REQUEST', reason: 'client_gone' }])
+    await until(() => !open.has('/second'))
+    expect(asked).toEqual(expected)
+    open.get('/first')?.end('first')
+    expect((await first).bytes.toString()).toBe('first')
+    await delay(50)
+    expect(asked).toEqual(expected)
+  })
+
   it('redirects nowhere: what MLflow says of places is data', async () => {
     const elsewhere = await startUpstream({ '*': { body: 'secret' } })
     const mlflow = await startUpstream({

@@ -121,7 +121,12 @@ export async function applySteadyLoad(load: SteadyLoad): Promise<LoadResult> {
   const started = performance.now()
   const dueAt = (index: number) => started + (index * 1000) / load.perSecond
   while (asked.length < load.perSecond * load.seconds) {
-    while (dueAt(asked.length) <= performance.now()) asked.push(client.ask(dueAt(asked.length)))
+    while (dueAt(asked.length) <= performance.now()) {
+      const answered = client.ask(dueAt(asked.length))
+      // Told below, once all are sent.
+      answered.catch(() => {})
+      asked.push(answered)
+    }
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
   await Promise.all(asked)

@@ -15,7 +15,7 @@ export function chartOf(outcomes: readonly Outcome[]): string {
     top += HEAD + ROW * outcome.medians.size + 12
     return group
   })
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top}" role="img" aria-label="CPU time for the same work">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top}" role="img" aria-label="What the same work takes">
 <style>
   text { font: 13px system-ui, sans-serif; fill: #1f2328 }
   .title { font-weight: 600 } .unit { fill: #656d76 } .ours { fill: #0969da } .theirs { fill: #8c959f }

@@ -36,7 +36,7 @@ export function renewDocument(outcomes: readonly Outcome[], circumstances: strin
     (outcome) => `### ${outcome.scenario.title}\n\n${inMarkdown(tableOf(outcome))}\n`,
   )
   const [day] = new Date().toISOString().split('T')
-  const chart = '![CPU time for the same work, by server](performance.svg)'
+  const chart = '![What the same work takes, by server](performance.svg)'
   const part = [`Measured on ${day}: ${circumstances}`, chart, ...tables].join('\n\n')
   writeFileSync(DOCUMENT, `${text.slice(0, start) + BEGIN}\n${part}\n${text.slice(end)}`)
   writeFileSync(CHART, chartOf(outcomes))

@@ -67,13 +67,14 @@ export async function createAuditSink(options: AuditSinkOptions): Promise<AuditS
 
   const writeQueued = async () => {
     // What comes meanwhile waits for the next batch: there is always a little, and a transaction for a little costs as much.
-    const batch = queue.splice(0)
+    let left = queue.length
     do {
-      const slice = batch.splice(0, SLICE).map(chain.add)
+      const slice = queue.splice(0, Math.min(SLICE, left)).map(chain.add)
+      left -= slice.length
       writeLines(slice, destinations)
       await stored?.add(slice)
       await new Promise(setImmediate)
-    } while (batch.length > 0)
+    } while (left > 0)
   }
   const writeSoon = () => {
     clearTimeout(timer)

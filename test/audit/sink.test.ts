@@ -171,6 +171,25 @@ describe('the queue', () => {
     expect(store.ids()).toEqual(numbered(10).map(({ requestId }) => requestId))
   })
 
+  it('has that limit also for what waits behind a store that does not answer', async () => {
+    let answer = () => {}
+    const append = () =>
+      new Promise<void>((resolve) => {
+        answer = resolve
+      })
+    const sink = await createAuditSink({ chain: testChain(), store: { append }, queueLimit: 600 })
+    for (const event of numbered(600)) sink.record(event)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    // 250 are with the store, so there is room for as many.
+    for (const event of numbered(600)) sink.record(event)
+    expect(sink.dropped()).toBe(350)
+    const closed = sink.close()
+    while (
+      (await Promise.race([closed, new Promise((next) => setTimeout(next, 1, 'not yet'))])) === 'not yet'
+    )
+      answer()
+  })
+
   it('counts what comes after the end', async () => {
     const sink = await createAuditSink({ chain: testChain() })
     await sink.close()

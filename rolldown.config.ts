@@ -10,7 +10,10 @@ const KEPT_APART = ['better-sqlite3', 'pino']
  * files of the packages are most of the time and memory that a start takes.
  */
 export default defineConfig({
-  input: { server: 'src/server.ts', cli: 'src/cli.ts' },
+  input: {
+    ...{ server: 'src/server.ts', cli: 'src/cli.ts' },
+    'checkpoint-thread': 'src/store/checkpoint-thread.ts',
+  },
   platform: 'node',
   external: KEPT_APART,
   output: {

@@ -13,6 +13,7 @@ import {
   type TransactionSettings,
 } from 'kysely'
 import { LRUCache } from 'lru-cache'
+import { type Checkpoints, createCheckpoints } from './checkpoints.ts'
 import { inSteps, isRowsQuery } from './many-rows.ts'
 import { assertStorable, ConstraintError, storeUnavailable } from './store-fault.ts'
 
@@ -28,11 +29,16 @@ const STATEMENTS_KEPT = 200
 /** Of an insertion: with fewer, what each statement costs tells; with hundreds, what one costs for its length. */
 const ROWS_PER_STATEMENT = 16
 
+/** In the write-ahead log, at which whoever writes moves them into the database: so many only if no thread does. */
+const MOST_PAGES = 16_000
+
 export type Durability = 'power_cut' | 'crash'
 
 type PreparingDatabase = Omit<SqliteDatabase, 'prepare'> & {
   readonly prepare: (sql: string) => SQLite.Statement<unknown[]>
   readonly isInTransaction: () => boolean
+  /** How many pages of the write-ahead log are not in the database yet. */
+  readonly pagesWaiting: () => number
 }
 
 /**
@@ -45,16 +51,18 @@ type PreparingDatabase = Omit<SqliteDatabase, 'prepare'> & {
  */
 export class GatewaySqliteDialect extends SqliteDialect {
   readonly #open: () => Promise<PreparingDatabase>
+  readonly #checkpoints: Checkpoints
 
   /** @param durability `power_cut`: what was kept survives one; `crash`: only the end of this process. */
   constructor(path: string, durability: Durability = 'power_cut') {
     const open = async () => withPreparedStatements(await openFile(path, durability))
     super({ database: open })
     this.#open = open
+    this.#checkpoints = createCheckpoints(path)
   }
 
   override createDriver(): Driver {
-    return new GatewaySqliteDriver(this.#open)
+    return new GatewaySqliteDriver(this.#open, this.#checkpoints)
   }
 
   override createAdapter(): SqliteAdapter {
@@ -72,8 +80,9 @@ class TransactionalSqliteAdapter extends SqliteAdapter {
 class GatewaySqliteDriver extends SqliteDriver implements Driver {
   readonly #wrapped = new WeakSet<DatabaseConnection>()
   readonly #opened: () => PreparingDatabase | undefined
+  readonly #checkpoints: Checkpoints
 
-  constructor(open: () => Promise<PreparingDatabase>) {
+  constructor(open: () => Promise<PreparingDatabase>, checkpoints: Checkpoints) {
     let opened: PreparingDatabase | undefined
     const database = async () => {
       opened = await open()
@@ -81,6 +90,7 @@ class GatewaySqliteDriver extends SqliteDriver implements Driver {
     }
     super({ database })
     this.#opened = () => opened
+    this.#checkpoints = checkpoints
   }
 
   override async acquireConnection(): Promise<DatabaseConnection> {
@@ -99,6 +109,17 @@ class GatewaySqliteDriver extends SqliteDriver implements Driver {
   ): Promise<void> {
     const readOnly = settings?.accessMode === 'read only'
     await connection.executeQuery(CompiledQuery.raw(readOnly ? 'begin' : 'begin immediate'))
+  }
+
+  override async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await super.commitTransaction(connection)
+    this.#checkpoints.consider(this.#opened()?.pagesWaiting() ?? 0)
+  }
+
+  /** The last connection to close removes the write-ahead log, and that is to be ours. */
+  override async destroy(): Promise<void> {
+    await this.#checkpoints.close()
+    await super.destroy()
   }
 
   /** A full disk ends the transaction before we do: what is told is the full disk, not that there is nothing to end. */
@@ -191,6 +212,7 @@ async function openFile(path: string, durability: Durability): Promise<SQLite.Da
     // FULL: a revocation that was answered with "done" is still there after a power cut.
     database.pragma(`synchronous = ${durability === 'power_cut' ? 'FULL' : 'NORMAL'}`)
     database.pragma('foreign_keys = ON')
+    database.pragma(`wal_autocheckpoint = ${MOST_PAGES}`)
     return database
   } catch (error) {
     database.close()
@@ -217,7 +239,14 @@ function createPrivately(path: string): void {
  */
 function withPreparedStatements(database: SQLite.Database): PreparingDatabase {
   const statements = new LRUCache<string, SQLite.Statement<unknown[]>>({ max: STATEMENTS_KEPT })
+  const lookAtLog = database.prepare<[], { readonly log: number; readonly checkpointed: number }>(
+    'pragma wal_checkpoint(NOOP)',
+  )
   return {
+    pagesWaiting: () => {
+      const { log, checkpointed } = lookAtLog.get() ?? { log: 0, checkpointed: 0 }
+      return log - checkpointed
+    },
     close: () => database.close(),
     isInTransaction: () => database.inTransaction,
     prepare: (sql) => {

@@ -2,6 +2,8 @@ import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import SQLite from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type GatewaySettings, type RunningGateway, runToEnd, startGateway } from './support/gateway.ts'
 
@@ -103,5 +105,15 @@ describe('what is built', () => {
     expect(own.length).toBeLessThanOrEqual(25)
     expect(modules.length).toBeLessThanOrEqual(100)
     expect(keptBytes / 2 ** 20).toBeLessThan(46)
+  })
+
+  it('has the thread for checkpoints beside it', async () => {
+    const database = join(out, 'gateway.db')
+    new SQLite(database).close()
+    const thread = new Worker(join(out, 'checkpoint-thread.js'), { workerData: database })
+    thread.postMessage('checkpoint')
+    expect(await once(thread, 'message')).toEqual(['done'])
+    thread.postMessage('end')
+    expect(await once(thread, 'exit')).toEqual([0])
   })
 })

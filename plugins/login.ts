@@ -139,6 +139,10 @@ async function admit(
 ): Promise<void> {
   const { person, session: browser } = await identity.recordSignIn(signIn)
   const sid = await beginSession(request, browser, { cookies: identity.cookies, now })
+  await identity.assertNotSignedOut(signIn).catch(async (fault) => {
+    await request.session.destroy()
+    throw fault
+  })
   const expiresAt = tokenExpiry(browser, now(), sessionTokenTtl)
   const token = await identity.sessionTokens.issue({ userId: person.id, sid, expiresAt })
   reply.setCookie(identity.cookies.token, token, {

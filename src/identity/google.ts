@@ -161,7 +161,13 @@ function toSignIn(
       'hosted_domain',
     )
   }
-  return { ...readIdentity(config, claims), refreshToken: undefined, sid: undefined, idToken }
+  return {
+    ...readIdentity(config, claims),
+    refreshToken: undefined,
+    sid: undefined,
+    issuedAt: claims.iat,
+    idToken,
+  }
 }
 
 function readIdentity(config: ProviderConfig, claims: TokenPayload) {

@@ -20,6 +20,7 @@ import { createSessionCookies, type SessionCookies } from './session-cookie.ts'
 import { createSessionVerifier } from './session-credential.ts'
 import { createSessionTokens, type SessionTokens } from './session-token.ts'
 import { recordSignIn } from './sign-in.ts'
+import { createSignedOut, type SignedOut } from './signed-out.ts'
 import { createTokenUse } from './token-use.ts'
 
 export type IdentityOptions = {
@@ -64,6 +65,8 @@ export type Identity = {
    */
   at(publicUrl: URL): Identity
   recordSignIn(signIn: SignIn): ReturnType<typeof recordSignIn>
+  /** Once the session is in the store. */
+  readonly assertNotSignedOut: SignedOut['assertNot']
   /** Ends a session, here at once. */
   endSession(sid: string): Promise<void>
   /** Ends what a provider's logout token names, here at once. */
@@ -93,7 +96,8 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
   const sessions = createBrowserSessions({ store, secret, now, idleTtl: config.sessionIdleTtl })
   const sessionCookies = createSessionCookies(secret)
   const providers = await createProviders(options)
-  const endByProvider = createEndByProvider({ providers, sessions, store })
+  const signedOut = createSignedOut(store.logoutTokens)
+  const endByProvider = createEndByProvider({ providers, sessions, signedOut, store })
   const tokenUse = createTokenUse({ tokens: store.tokens, now, onFault })
   const { people } = store
   const renewal = createRenewal({
@@ -123,6 +127,7 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
   let unfollow = () => {}
   const identity: Identity = {
     ...{ keyring, accessTokens, sessionTokens, sessions, sessionCookies, providers },
+    assertNotSignedOut: signedOut.assertNot,
     ...atAddress(publicUrl),
     at: (address) => ({ ...identity, ...atAddress(address), start() {}, async stop() {} }),
     recordSignIn: (signIn) =>

@@ -26,6 +26,9 @@ const LOGOUT_TOKEN: TokenKind = {
 /** Seconds after `iat`, whatever `exp` says: providers send it at once, and it is remembered for that long. */
 const MAX_AGE = 300
 
+/** Seconds from a logout token's `iat` to `usableUntil`. */
+export const LOGOUT_MEMORY = MAX_AGE + 2 * PROVIDER_CLOCK_TOLERANCE
+
 /**
  * Judges a logout token by OpenID Connect Back-Channel Logout 1.0 §2.6: the provider's own keys and pinned algorithms,
  * its issuer, our client as the audience, its age, the event, no nonce, and whom it is about. Whether it was used before
@@ -54,7 +57,7 @@ export async function verifyLogoutToken(
   if (tokenId === undefined) throw invalidToken('no jti')
   return {
     ...{ issuer: iss, subject, sid, tokenId },
-    usableUntil: iat + MAX_AGE + 2 * PROVIDER_CLOCK_TOLERANCE,
+    usableUntil: iat + LOGOUT_MEMORY,
   }
 }
 

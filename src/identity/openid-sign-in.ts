@@ -52,6 +52,7 @@ export async function readSignIn(
     subject: sub,
     refreshToken: tokens.refresh_token,
     sid: readSid(idClaims['sid']),
+    issuedAt: Number(idClaims['iat'] ?? 0),
     idToken: tokens.id_token,
   }
 }

@@ -5,6 +5,7 @@ import type { Store } from '../store/store.ts'
 import type { BrowserSession, BrowserSessions } from './browser-session.ts'
 import type { ProviderLogout } from './logout-token.ts'
 import type { Provider } from './provider.ts'
+import type { SignedOut } from './signed-out.ts'
 
 /** What a provider's logout token has ended. */
 export type EndedSessions = {
@@ -17,6 +18,7 @@ export type EndedSessions = {
 export type ProviderLogoutOptions = {
   readonly providers: ReadonlyMap<string, Provider>
   readonly sessions: Pick<BrowserSessions, 'read' | 'end'>
+  readonly signedOut: Pick<SignedOut, 'note'>
   readonly store: {
     readonly people: Pick<Store['people'], 'find'>
     readonly sessions: Pick<Store['sessions'], 'list' | 'begunBy'>
@@ -34,13 +36,14 @@ export type ProviderLogoutOptions = {
 export type EndByProvider = (providerId: string, token: string) => Promise<EndedSessions>
 
 export function createEndByProvider(options: ProviderLogoutOptions): EndByProvider {
-  const { providers, sessions, store } = options
+  const { providers, sessions, signedOut, store } = options
   return async (providerId, token) => {
     const verify = providers.get(providerId)?.verifyLogout
     if (verify === undefined) throw refused('This provider cannot end sessions here', 'no_such_provider')
     const logout = await verify(token)
     const id = digest(logout)
     if (await store.logoutTokens.isUsed(id)) throw refused('This logout token was used before', 'replayed')
+    await signedOut.note(providerId, logout)
     let userId: string | undefined
     const sids: string[] = []
     for (const sid of await candidates(providerId, logout, store)) {

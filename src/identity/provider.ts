@@ -18,6 +18,8 @@ export type SignIn = ProviderIdentity & {
   readonly refreshToken: string | undefined
   /** What the provider will end the session by, if it says (OpenID Connect Back-Channel Logout 1.0 §2.1). */
   readonly sid: string | undefined
+  /** When the provider said so, seconds since the epoch; 0 if it gave no ID Token. */
+  readonly issuedAt: number
   /** Hint for signing out at the provider. A refresh need not bring a new one. */
   readonly idToken: string | undefined
 }

@@ -9,6 +9,10 @@ export type LogoutTokens = {
    * @returns False if it was used before.
    */
   readonly use: (id: string, expiresAt: number) => Promise<boolean>
+  /** Remembers what a logout token was about, until then or longer. */
+  readonly remember: (id: string, expiresAt: number) => Promise<void>
+  /** Seconds since the epoch; absent if it is not remembered. */
+  readonly rememberedUntil: (id: string) => Promise<number | undefined>
   /** @returns How many were forgotten. */
   readonly prune: (before: number) => Promise<number>
 }
@@ -26,6 +30,23 @@ export function createLogoutTokens(db: Database): LogoutTokens {
         .onConflict((conflict) => conflict.column('id').doNothing())
         .executeTakeFirst()
       return (numInsertedOrUpdatedRows ?? 0n) > 0n
+    },
+    remember: async (id, expiresAt) => {
+      await db
+        .insertInto('logout_tokens')
+        .values({ id, expires_at: expiresAt })
+        .onConflict((conflict) =>
+          conflict
+            .column('id')
+            .doUpdateSet({ expires_at: expiresAt })
+            .where('logout_tokens.expires_at', '<', expiresAt),
+        )
+        .execute()
+    },
+    rememberedUntil: async (id) => {
+      const query = db.selectFrom('logout_tokens').select('expires_at').where('id', '=', id)
+      const row = await query.executeTakeFirst()
+      return row && Number(row.expires_at)
     },
     prune: async (before) => {
       const { numDeletedRows } = await db

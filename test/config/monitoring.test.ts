@@ -89,6 +89,8 @@ beforeAll(async () => {
       PUBLIC_URL: 'https://localhost',
       TLS_CERT_FILE: certFile,
       TLS_KEY_FILE: keyFile,
+      // Nobody is there: spans are counted all the same.
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9',
     },
   })
   await gateway.ask({ as: 'reader', target: '/api/2.0/mlflow/experiments/get?experiment_id=1' })

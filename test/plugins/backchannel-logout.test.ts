@@ -2,7 +2,9 @@
  * Field report 69: a session that ends at the provider ends here, at every replica, and by nobody else's word. The
  * provider is a real one; what it would never send is signed with its key.
  */
+
 import { createHmac } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type CryptoKey, exportSPKI, importJWK } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sessionStoreId } from '../../src/store/sessions.ts'
@@ -48,8 +50,14 @@ function variables(id: string, { url, clientId, clientSecret }: Issuer) {
   }
 }
 
+const second = () => Math.floor(Date.now() / 1000)
+
+/** When the last logout token was taken: who signs in within that second was on the way. */
+let lastTaken = 0
+
 /** Signs in, and is known at every replica. */
 async function signIn(name: string, provider = 'corp'): Promise<Browser> {
+  while (second() <= lastTaken) await delay(20)
   const browser = here().browser()
   await signInAs(browser, { ...here(), provider }, name)
   expect(await statuses(browser)).toEqual([200, 200, 200])
@@ -81,6 +89,7 @@ async function send(
   const response = await fetch(`http://127.0.0.1:${here().port}/auth/backchannel-logout/${provider}`, {
     ...{ method: 'POST', body, headers: { 'content-type': type } },
   })
+  if (response.status === 200) lastTaken = second()
   return { status: response.status, body: await response.text(), headers: response.headers }
 }
 
@@ -147,6 +156,36 @@ describe('a session that ends at the provider', () => {
     expect((await send(await issuer.signJwt(claims()))).status).toBe(200)
     await expect.poll(() => statuses(browser), { timeout: 5000 }).toEqual([401, 401, 401])
     expect((await here().who({ authorization: `Bearer ${token}` })).status).toBe(200)
+  })
+})
+
+describe('a sign-in that the provider ends while it is on its way', () => {
+  const sessionIds = async () => (await here().store.sessions.list()).map(({ id }) => id)
+
+  it.each([
+    ['by sub', async () => ({ sub: 'reader' })],
+    ['by sid', async (browser: Browser) => ({ sub: 'reader', sid: await sidOf(browser) })],
+  ])('%s: does not begin, and the next one does', async (_, named) => {
+    const browser = await signIn('reader')
+    const toCome = { ...claims(), ...(await named(browser)), iat: second() + 3 }
+    expect((await send(await issuer.signJwt(toCome, { typ: 'logout+jwt' }))).status).toBe(200)
+    const others = await sessionIds()
+    // The provider still knows the browser: its ID Token is older than the logout token.
+    const answer = await signInAs(browser, { ...here(), provider: 'corp' }, 'reader')
+    expect(answer.status).toBe(400)
+    expect(answer.body).toContain('You were signed out meanwhile')
+    await expect.poll(() => statuses(browser), { timeout: 5000 }).toEqual([401, 401, 401])
+    expect(lastEvent()).toMatchObject({ event: 'sign_in', effect: 'deny', reason: 'signed_out_meanwhile' })
+    expect(await sessionIds()).toEqual(others)
+    while (second() <= toCome.iat) await delay(50)
+    expect((await signInAs(browser, { ...here(), provider: 'corp' }, 'reader')).status).toBe(302)
+    expect(await statuses(browser)).toEqual([200, 200, 200])
+  })
+
+  it('goes on if another session was meant', async () => {
+    const named = { sub: 'reader', sid: 'of-another', iat: second() + 3 }
+    expect((await send(await issuer.signJwt({ ...claims(), ...named }))).status).toBe(200)
+    await signIn('reader')
   })
 })
 

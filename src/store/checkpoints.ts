@@ -40,7 +40,7 @@ export function createCheckpoints(path: string): Checkpoints {
       rest = setTimeout(release, REST_MS).unref()
     })
     started.on('error', () => {
-      thread = undefined
+      if (thread === started) thread = undefined
     })
     return started
   }

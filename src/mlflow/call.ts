@@ -191,10 +191,28 @@ function valuesAt(call: Call, selector: Selector, path: readonly string[]): read
       )
     case 'args':
       if (argsInQuery(call)) return call.query.get(name)?.map((value) => checked(value, selector))
-      return call.body === undefined ? undefined : walk(call.body.value, path, selector)
+      return call.body === undefined ? undefined : walk(valueFor(call.body, path), path, selector)
     default:
       return undefined
   }
+}
+
+/** What a path is followed through: the sample, where that leads as far as the value itself, which may have to be read yet. */
+function valueFor(body: JsonDocument, path: readonly string[]): JsonDocument['value'] {
+  const { sample, shortened } = body
+  if (shortened.size === 0) return sample
+  const [step = '', ...others] = path
+  const member = memberOf(sample, stepOf(step).field)
+  return shortened.has(member) && mayLeadTo(member, others) ? body.value : sample
+}
+
+/** False only if no object that the path comes by has the member it asks for next. */
+function mayLeadTo(value: unknown, path: readonly string[]): boolean {
+  const [step, ...others] = path
+  if (value === undefined) return false
+  if (step === undefined || typeof value !== 'object' || value === null) return true
+  if (Array.isArray(value)) return value.some((item) => mayLeadTo(item, path))
+  return mayLeadTo(memberOf(value as Record<string, unknown>, stepOf(step).field), others)
 }
 
 /** Follows `metrics[].model_id` through a JSON body; a null is an unset field (protobuf JSON mapping). */

@@ -25,7 +25,7 @@ const [BACKSLASH, LOWER_U, ZERO, NINE, MINUS, PLUS, POINT] = [0x5c, 0x75, 0x30, 
 const [SPACE, TAB, NEWLINE, RETURN, FOUR_SPACES] = [0x20, 0x09, 0x0a, 0x0d, 0x20202020]
 const ESCAPED = codes('"\\/bfnrt')
 const HEX_DIGITS = codes('0123456789abcdefABCDEF')
-const EXPONENT = codes('eE')
+const [LOWER_E, UPPER_E] = [0x65, 0x45]
 const WORDS = ['true', 'false', 'null'].map((word) => Buffer.from(word))
 
 /** The careful reading refuses longer ones. */
@@ -51,7 +51,7 @@ export function plainValueEnd(text: JsonBytes, at: number): number {
   const code = text.bytes[at] ?? 0
   if (code === QUOTE) return stringEnd(text, at)
   if (code === OPEN_OBJECT || code === OPEN_ARRAY) return -1
-  return code === MINUS || isDigit(code) ? numberEnd(text.bytes, at) : wordEnd(text.bytes, at)
+  return code === MINUS || isDigit(code) ? numberEnd(text, at) : wordEnd(text.bytes, at)
 }
 
 /**
@@ -114,23 +114,31 @@ function wordEnd(bytes: Uint8Array, at: number): number {
   throw new Unusual()
 }
 
-function numberEnd(bytes: Uint8Array, start: number): number {
+function numberEnd(text: JsonBytes, start: number): number {
+  const { bytes } = text
   let at = bytes[start] === MINUS ? start + 1 : start
-  at = bytes[at] === ZERO ? at + 1 : digitsEnd(bytes, at)
-  if (bytes[at] === POINT) at = digitsEnd(bytes, at + 1)
-  if (EXPONENT.has(bytes[at] ?? 0)) {
+  at = bytes[at] === ZERO ? at + 1 : digitsEnd(text, at)
+  if (bytes[at] === POINT) at = digitsEnd(text, at + 1)
+  const code = bytes[at]
+  if (code === LOWER_E || code === UPPER_E) {
     const sign = bytes[at + 1]
-    at = digitsEnd(bytes, sign === MINUS || sign === PLUS ? at + 2 : at + 1)
+    at = digitsEnd(text, sign === MINUS || sign === PLUS ? at + 2 : at + 1)
   }
   if (at - start > MAX_NUMBER_LENGTH) throw new Unusual()
   return at
 }
 
-function digitsEnd(bytes: Uint8Array, start: number): number {
+function digitsEnd({ bytes, words, lastWord }: JsonBytes, start: number): number {
   let at = start
+  while (at <= lastWord && areDigits(words.getInt32(at, true))) at += 4
   while (isDigit(bytes[at] ?? 0)) at++
   if (at === start) throw new Unusual()
   return at
+}
+
+/** True of four bytes that are digits: 0x30 to 0x39, so that six more do not reach 0x40. */
+function areDigits(word: number): boolean {
+  return (word & 0xf0f0f0f0) === 0x30303030 && ((word + 0x06060606) & 0xf0f0f0f0) === 0x30303030
 }
 
 function isDigit(code: number): boolean {

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { GatewayError } from '../errors.ts'
 import { jsonName } from './json-name.ts'
 import { plainObject } from './json-plain.ts'
+import { withoutRepeats } from './json-repeats.ts'
 import { assertModest, MAX_DEPTH, MAX_NUMBER_LENGTH, MAX_VALUES, tooDeep } from './json-size.ts'
 
 export { jsonName } from './json-name.ts'
@@ -23,8 +24,17 @@ export type JsonMember = JsonNode & { readonly key: string; readonly keyStart: n
 export type JsonDocument = {
   readonly text: string
   readonly value: Readonly<Record<string, unknown>>
+  /**
+   * The value, but for rows of lists that differ from an earlier one of the list in texts, numbers, booleans and nulls only: for
+   * questions about keys and about what lies in what. It may be there long before the value is.
+   */
+  readonly sample: Readonly<Record<string, unknown>>
+  /** The lists of the sample that have more rows in the value; all else is the same in both. */
+  readonly shortened: ReadonlySet<unknown>
   readonly root: JsonNode
 }
+
+const NONE: ReadonlySet<unknown> = new Set()
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -49,21 +59,75 @@ export function assertWholeName(name: string): void {
 export function readJsonObject(bytes: Uint8Array, maxValues = MAX_VALUES): JsonDocument {
   // Fewer bytes than values are allowed hold fewer values.
   if (bytes.length > maxValues) assertModest(bytes, maxValues)
-  const text = decoded(bytes)
-  const value = text === undefined ? undefined : plainObject(bytes, text)
-  if (text === undefined || value === undefined) return scanJsonObject(bytes, maxValues)
-  return new PlainDocument(text, value)
+  if (!isUtf8(bytes)) return scanJsonObject(bytes, maxValues)
+  return (
+    (bytes.length < REPETITIVE_BYTES ? undefined : repetitiveDocument(bytes)) ??
+    plainDocument(bytes) ??
+    scanJsonObject(bytes, maxValues)
+  )
+}
+
+/** Shorter texts are read as soon as looked through. */
+const REPETITIVE_BYTES = 1024
+
+function plainDocument(bytes: Uint8Array): JsonDocument | undefined {
+  const text = utf8.decode(bytes)
+  const value = plainObject(bytes, text)
+  return value && new PlainDocument(text, value)
 }
 
 /** Most bodies are forwarded as they came, and nobody asks where in them a value lies. */
 class PlainDocument implements JsonDocument {
   readonly text: string
-  readonly value: Readonly<Record<string, unknown>>
+  readonly value: JsonDocument['value']
+  readonly shortened = NONE
   #root: JsonNode | undefined
 
-  constructor(text: string, value: Readonly<Record<string, unknown>>) {
+  constructor(text: string, value: JsonDocument['value']) {
     this.text = text
     this.value = value
+  }
+
+  get sample(): JsonDocument['sample'] {
+    return this.value
+  }
+
+  get root(): JsonNode {
+    this.#root ??= new Scanner(this.text, jsonName).scan()
+    return this.#root
+  }
+}
+
+function repetitiveDocument(bytes: Uint8Array): JsonDocument | undefined {
+  const repetitive = withoutRepeats(bytes)
+  const sample = repetitive && plainObject(repetitive.sample, utf8.decode(repetitive.sample))
+  if (repetitive === undefined || sample === undefined) return undefined
+  return new RepetitiveDocument(bytes, sample, new Set(repetitive.lists.map((key) => sample[key])))
+}
+
+/** Of most batches nobody asks for more than a sample has. */
+class RepetitiveDocument implements JsonDocument {
+  readonly sample: JsonDocument['sample']
+  readonly shortened: JsonDocument['shortened']
+  readonly #bytes: Uint8Array
+  #text: string | undefined
+  #value: JsonDocument['value'] | undefined
+  #root: JsonNode | undefined
+
+  constructor(bytes: Uint8Array, sample: JsonDocument['sample'], shortened: JsonDocument['shortened']) {
+    this.#bytes = bytes
+    this.sample = sample
+    this.shortened = shortened
+  }
+
+  get text(): string {
+    this.#text ??= utf8.decode(this.#bytes)
+    return this.#text
+  }
+
+  get value(): JsonDocument['value'] {
+    this.#value ??= JSON.parse(this.text) as Record<string, unknown>
+    return this.#value
   }
 
   get root(): JsonNode {
@@ -94,8 +158,8 @@ export function scanJsonObject(
   }
   const scanner = new Scanner(text, nameOf)
   const root = scanner.scan()
-  const trusted = scanner.hasEscapedKey ? valueAt(root, text) : value
-  return { text, value: trusted as Record<string, unknown>, root }
+  const trusted = (scanner.hasEscapedKey ? valueAt(root, text) : value) as Record<string, unknown>
+  return { text, value: trusted, sample: trusted, shortened: NONE, root }
 }
 
 /**
@@ -111,10 +175,6 @@ function valueAt(node: JsonNode, text: string): unknown {
   return node.items
     ? node.items.map((item) => valueAt(item, text))
     : JSON.parse(text.slice(node.start, node.end))
-}
-
-function decoded(bytes: Uint8Array): string | undefined {
-  return isUtf8(bytes) ? utf8.decode(bytes) : undefined
 }
 
 function decode(bytes: Uint8Array): string {

@@ -39,7 +39,7 @@ export function judgedFirst(call: Call): Call {
 
 function withInFront(call: Call, paths: Paths): Call {
   const { body } = call
-  if (body === undefined || isInFront(body.value, paths)) return call
+  if (body === undefined || isInFront(body.sample, paths)) return call
   const text = inFront(body.text, body.root, paths)
   return text === undefined ? call : withText(call, text)
 }

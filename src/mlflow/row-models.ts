@@ -52,7 +52,8 @@ export class RowModels {
 
   /** What recognizes often is tried early. */
   #forward(model: RowModel, index: number): void {
-    const before = this.#models[index - 1]
+    // Not asked of an array, which is slow to say that it has no -1.
+    const before = index > 0 ? this.#models[index - 1] : undefined
     if (before === undefined) return
     this.#models[index - 1] = model
     this.#models[index] = before

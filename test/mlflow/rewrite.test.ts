@@ -116,8 +116,10 @@ describe('what is told from the value alone to be in front', () => {
 
   /** The call with another field in front in the value, but not in the text: only the places in the text tell then. */
   function doubted(call: Call): Call {
-    const { text, root, value } = call.body ?? expect.fail('no body')
-    return { ...call, body: { text, root, value: { other: 0, ...value } } }
+    const body = call.body ?? expect.fail('no body')
+    const { text, root, shortened } = body
+    const value = { other: 0, ...body.value }
+    return { ...call, body: { text, root, shortened, value, sample: value } }
   }
 
   const names = fc.uniqueArray(

@@ -3,9 +3,13 @@ import { randomFillSync } from 'node:crypto'
 /** Crockford's base32, which ULIDs are written in: no I, L, O or U. */
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
+/** Two characters at once: half as many texts on the way to an id. */
+const PAIRS = [...ALPHABET].flatMap((first) => [...ALPHABET].map((second) => first + second))
+
 const TIME_CHARACTERS = 10
-const RANDOM_CHARACTERS = 16
-const POOL_BYTES = RANDOM_CHARACTERS * 256
+/** One for each of 16 characters. */
+const RANDOM_BYTES = 16
+const POOL_BYTES = RANDOM_BYTES * 256
 
 /**
  * Makes request ids: ULIDs, 26 characters that sort by the millisecond they were made in. Always ours, never taken from
@@ -30,7 +34,9 @@ export function createRequestIds(nowMs: () => number = Date.now): () => string {
       used = 0
     }
     let id = time
-    for (const end = used + RANDOM_CHARACTERS; used < end; used += 1) id += ALPHABET[(pool[used] ?? 0) & 31]
+    for (const end = used + RANDOM_BYTES; used < end; used += 2) {
+      id += PAIRS[((pool[used] ?? 0) & 31) * 32 + ((pool[used + 1] ?? 0) & 31)]
+    }
     return id
   }
 }

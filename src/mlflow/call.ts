@@ -149,7 +149,7 @@ export function select(call: Call, selector: Selector): readonly string[] {
 }
 
 function bounded(values: readonly string[], selector: Selector): readonly string[] {
-  const distinct = [...new Set(values)]
+  const distinct = values.length < 2 ? values : [...new Set(values)]
   if (distinct.length > MAX_VALUES) {
     throw new GatewayError('ERR_INVALID_PARAMETER', `'${selector.text}' names more than ${MAX_VALUES} things`)
   }

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import { GatewayError } from '../errors.ts'
+import { compositeKey } from '../store/composite-key.ts'
 import { providerSessionKey } from '../store/sessions.ts'
 import type { Store } from '../store/store.ts'
 import type { BrowserSession, BrowserSessions } from './browser-session.ts'
@@ -41,7 +41,7 @@ export function createEndByProvider(options: ProviderLogoutOptions): EndByProvid
     const verify = providers.get(providerId)?.verifyLogout
     if (verify === undefined) throw refused('This provider cannot end sessions here', 'no_such_provider')
     const logout = await verify(token)
-    const id = digest(logout)
+    const id = compositeKey(logout.issuer, logout.tokenId)
     if (await store.logoutTokens.isUsed(id)) throw refused('This logout token was used before', 'replayed')
     await signedOut.note(providerId, logout)
     let userId: string | undefined
@@ -79,12 +79,6 @@ function isMeant(session: BrowserSession, providerId: string, { subject, sid }: 
   if (subject !== undefined && session.subject !== subject) return false
   if (sid === undefined || session.providerSession === undefined) return true
   return session.providerSession === providerSessionKey(providerId, sid)
-}
-
-function digest({ issuer, tokenId }: ProviderLogout): string {
-  return createHash('sha256')
-    .update(JSON.stringify([issuer, tokenId]))
-    .digest('base64url')
 }
 
 function refused(message: string, reason: string): GatewayError {

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import { GatewayError } from '../errors.ts'
+import { compositeKey } from '../store/composite-key.ts'
 import type { LogoutTokens } from '../store/logout-tokens.ts'
 import { LOGOUT_MEMORY, type ProviderLogout } from './logout-token.ts'
 import type { SignIn } from './provider.ts'
@@ -38,7 +38,5 @@ export function createSignedOut(marks: Pick<LogoutTokens, 'remember' | 'remember
 
 /** Beside the digests of logout tokens, which are of two parts. */
 function markOf(kind: 'sid' | 'sub', provider: string, name: string): string {
-  return createHash('sha256')
-    .update(JSON.stringify([kind, provider, name]))
-    .digest('base64url')
+  return compositeKey(kind, provider, name)
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Selectable, Transaction, Updateable } from 'kysely'
 import { noteChange } from './changes.ts'
+import { compositeKey } from './composite-key.ts'
 import type { Database } from './database.ts'
 import type { Schema, SessionsTable } from './schema.ts'
 
@@ -57,9 +58,7 @@ export function sessionStoreId(sessionId: string): string {
 
 /** What a session is found by that a provider knows by its `sid`: both of them, hashed. */
 export function providerSessionKey(provider: string, sid: string): string {
-  return createHash('sha256')
-    .update(JSON.stringify([provider, sid]))
-    .digest('base64url')
+  return compositeKey(provider, sid)
 }
 
 export function createSessions(db: Database, now: () => number): Sessions {

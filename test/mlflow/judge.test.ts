@@ -74,6 +74,28 @@ const ADMIN_ONLY = 'ERR_PERMISSION_DENIED admin_only'
 const AMBIGUOUS = 'ERR_AMBIGUOUS_REQUEST'
 const INVALID = 'ERR_INVALID_PARAMETER'
 
+describe('the judgement of a batch of a hundred metrics, of which one is unlike the others', () => {
+  const metric = (members: object) => ({ key: 'loss', value: 0.5, timestamp: 1, step: 2, ...members })
+  it.each<[others: object, one: object, string]>([
+    [{}, {}, 'allow'],
+    [{ model_id: 'm-a' }, { model_id: 'm-a', step: 3 }, 'allow'],
+    [{}, { model_id: 'm-b' }, NO_GRANT],
+    [{}, { modelId: 'm-b' }, NO_GRANT],
+    [{ model_id: 'm-a' }, { model_id: 'm-b' }, NO_GRANT],
+    [{ model_id: null }, { model_id: 'm-b' }, NO_GRANT],
+    [{ model_id: 'm-a' }, { modelId: 'm-b' }, NO_GRANT],
+    [{ model_id: 'm-a' }, { model_id: 5 }, INVALID],
+    [{}, { model_id: ['m-b'] }, INVALID],
+    [{}, { model_id: 'm-a', modelId: 'm-b' }, AMBIGUOUS],
+  ])('%j, one %j: %s', async (others, one, expected) => {
+    for (const at of [0, 1, 57, 99]) {
+      const metrics = Array.from({ length: 100 }, (_, index) => metric(index === at ? one : others))
+      const body = JSON.stringify({ run_id: 'ra', metrics })
+      expect(await verdict('runs.log_batch', { body }, { grants: [EDIT_1, EDIT_MINE] })).toBe(expected)
+    }
+  })
+})
+
 describe('the judgement of a call by somebody with EDIT on experiment 1 and the model "mine"', () => {
   const who = { grants: [EDIT_1, EDIT_MINE] }
   it.each<[string, CallParts, string]>([

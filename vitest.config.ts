@@ -5,7 +5,7 @@ const ON_THE_STORE = [
   'test/{store,postgres}/**/*.test.ts',
   'test/plugins/{api,api-workspaces,audit,mlflow-auth-api,policy-file,session,token}.test.ts',
   'test/policy/{directory,policy-export}.test.ts',
-  'test/cli/{commands,simulate,store}.test.ts',
+  'test/cli/{commands,incident-page,simulate,store}.test.ts',
   'test/identity/keyring.test.ts',
   'test/mlflow/effects.test.ts',
   'test/regressions/{incident,outlived-right,store-trouble-as-refusal,unbounded-growth}.test.ts',

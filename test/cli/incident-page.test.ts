@@ -6,6 +6,7 @@ import { buildApp } from '../../src/app.ts'
 import { runCli } from '../../src/cli/program.ts'
 import { readConfig } from '../../src/config.ts'
 import { temporaryFolder } from '../store/temporary-store.ts'
+import { ON_POSTGRES } from '../support/database.ts'
 import { startTestGateway, type TestGateway } from '../support/test-gateway.ts'
 
 const PAGE = readFileSync(new URL('../../docs/incidents.md', import.meta.url), 'utf8')
@@ -71,7 +72,8 @@ it.each(COMMANDS)('%s is a command', async (command) => {
 
 it('a leaked GATEWAY_SECRET: what the page says ends everything that was signed, and keeps the record', async () => {
   const second = await startTestGateway()
-  const [, sql = ''] = /`sqlite3 gateway\.db '([^']+)'`/.exec(PAGE) ?? []
+  const typedAt = ON_POSTGRES ? /`psql "\$DATABASE_URL" -c '([^']+)'`/ : /`sqlite3 gateway\.db '([^']+)'`/
+  const [, sql = ''] = typedAt.exec(PAGE) ?? expect.fail('the page does not say what to type')
   const { editor } = second.members
   expect((await second.ask({ target: '/auth/api/v1/me', as: 'editor' })).status).toBe(200)
   await typed(['lockdown', 'status'], second.env)

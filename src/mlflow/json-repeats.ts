@@ -1,6 +1,6 @@
 import { JsonBytes, Unusual } from './json-bytes.ts'
 import { JsonWalk } from './json-walk.ts'
-import { RowModels } from './row-models.ts'
+import { MAX_MODELS, RowModels } from './row-models.ts'
 
 /** What a text of JSON is like, in fewer bytes. */
 export type Repetitive = {
@@ -12,9 +12,6 @@ export type Repetitive = {
   /** Names of the lists, all at the top, that have fewer rows in the sample. */
   readonly lists: readonly string[]
 }
-
-/** Rows of a list that are unlike those before them: with more, there is little to be won. */
-const MOST_MODELS = 8
 
 /**
  * Leaves out what a text of JSON repeats: a batch of metrics is a hundred rows of one shape, and to compare takes a fraction of what
@@ -54,7 +51,8 @@ function repeatsIn(text: JsonBytes) {
     walk.rows((start) => {
       const end = models.recognize(start, NO_MEMBERS)
       if (end === -1) {
-        if (++rowsRead > MOST_MODELS) throw new Unusual()
+        // With more shapes there is little to be won.
+        if (++rowsRead > MAX_MODELS) throw new Unusual()
         models.add(walk.row([]))
       } else {
         keepTo(rowsEnd)
@@ -67,7 +65,8 @@ function repeatsIn(text: JsonBytes) {
     return rowsLeftOut
   }
   walk.root((key) => {
-    if (!walk.isAtRows()) walk.rootValue()
+    // A batch is plain values and rows; what has other things in it is mostly those, and would be walked through for nothing.
+    if (!walk.isAtRows()) walk.plainValue()
     else if (readRows() > 0) lists.push(textOf(walk.keyBytes(key)))
   })
   keepTo(text.bytes.length)

@@ -72,6 +72,13 @@ export class JsonWalk {
     this.#value(LIST)
   }
 
+  /** Goes through a text, a number, a boolean or a null. */
+  plainValue(): void {
+    const end = plainValueEnd(this.#text, this.at)
+    if (end === -1) throw new Unusual()
+    this.at = end
+  }
+
   /** True at a list whose first item, if it has any, is an object. */
   isAtRows(): boolean {
     if (this.code !== OPEN_ARRAY) return false

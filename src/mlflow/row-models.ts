@@ -11,7 +11,7 @@ export type RowModel = {
 }
 
 /** Shapes that rows of one list have, as far as they are known. */
-const MAX_MODELS = 8
+export const MAX_MODELS = 8
 
 /**
  * Rows that were read, to recognize others by: a row that differs from one of them in plain values only has the same keys at

@@ -57,6 +57,8 @@ describe('rows are left out', () => {
     ['few', `{"a":"${'x'.repeat(50)}","m":[{"a":1},{"a":2}]}`],
     ['rows of many shapes', `{"m":[${[...'abcdefghij'].map((key) => times(20, `{"${key}":1}`)).join()}]}`],
     ['rows that are no objects', `{"m":[${times(20, '{"a":1}')},1]}`],
+    ['an object beside them', `{"m":[${times(20, '{"a":1}')}],"x":{}}`],
+    ['a list of other things beside them', `{"x":["a"],"m":[${times(20, '{"a":1}')}]}`],
     ['a list further down', `{"x":{"m":[${times(20, '{"a":1}')}]}}`],
     ['a key with an escape', `{"m":[${times(20, '{"\\u0061":1}')}]}`],
     ['a key twice', `{"m":[${times(20, '{"a":1,"a":2}')}]}`],

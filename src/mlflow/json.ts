@@ -110,9 +110,7 @@ class RepetitiveDocument implements JsonDocument {
   readonly sample: JsonDocument['sample']
   readonly shortened: JsonDocument['shortened']
   readonly #bytes: Uint8Array
-  #text: string | undefined
-  #value: JsonDocument['value'] | undefined
-  #root: JsonNode | undefined
+  #whole: JsonDocument | undefined
 
   constructor(bytes: Uint8Array, sample: JsonDocument['sample'], shortened: JsonDocument['shortened']) {
     this.#bytes = bytes
@@ -121,18 +119,23 @@ class RepetitiveDocument implements JsonDocument {
   }
 
   get text(): string {
-    this.#text ??= utf8.decode(this.#bytes)
-    return this.#text
+    return this.#read().text
   }
 
   get value(): JsonDocument['value'] {
-    this.#value ??= JSON.parse(this.text) as Record<string, unknown>
-    return this.#value
+    return this.#read().value
   }
 
   get root(): JsonNode {
-    this.#root ??= new Scanner(this.text, jsonName).scan()
-    return this.#root
+    return this.#read().root
+  }
+
+  #read(): JsonDocument {
+    if (this.#whole === undefined) {
+      const text = utf8.decode(this.#bytes)
+      this.#whole = new PlainDocument(text, JSON.parse(text))
+    }
+    return this.#whole
   }
 }
 

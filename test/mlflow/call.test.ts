@@ -1,21 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import { describe, expect, it } from 'vitest'
-import { isGatewayError } from '../../src/errors.ts'
 import { checkFraming, memberOf, readTarget, select, upstreamTarget } from '../../src/mlflow/call.ts'
 import { operationNamed } from '../../src/mlflow/catalogue.ts'
 import { compileTemplate } from '../../src/mlflow/path.ts'
 import { row, SIGNED_IN } from '../../src/mlflow/row.ts'
 import { parseSelector } from '../../src/mlflow/selector.ts'
-import { type CallParts, callFor, callOf } from './examples.ts'
-
-function attempt<T>(step: () => T): T | string {
-  try {
-    return step()
-  } catch (fault) {
-    if (!isGatewayError(fault)) throw fault
-    return `${fault.code}: ${fault.message}`
-  }
-}
+import { attempt, type CallParts, callFor, callOf } from './examples.ts'
 
 const POST = row('test.post', 'POST', '/test', SIGNED_IN)
 const GET = row('test.get', 'GET', '/test', SIGNED_IN, { repeated: ['run_ids'] })

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { isGatewayError } from '../../src/errors.ts'
 import { type Call, readBody, readTarget } from '../../src/mlflow/call.ts'
 import { operationNamed } from '../../src/mlflow/catalogue.ts'
 import type { Experiment, Lookup, RegistryKind } from '../../src/mlflow/lookup.ts'
@@ -44,6 +45,16 @@ export function callOf(operation: Operation, parts: CallParts = {}): Call {
   if (target === undefined) throw new Error('no such path')
   const method = parts.method ?? operation.methods[0] ?? 'GET'
   return { ...target, method, headers: parts.headers ?? {}, ...readBody(bytesOf(parts.body)) }
+}
+
+/** What a step gives, or with which code and message it refuses. */
+export function attempt<T>(step: () => T): T | string {
+  try {
+    return step()
+  } catch (fault) {
+    if (!isGatewayError(fault)) throw fault
+    return `${fault.code}: ${fault.message}`
+  }
 }
 
 /** What the call would be forwarded with, as text. */

@@ -1,35 +1,8 @@
-import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isGatewayError } from '../../src/errors.ts'
-import { type JsonDocument, readJsonObject, scanJsonObject } from '../../src/mlflow/json.ts'
+import { readJsonObject, scanJsonObject } from '../../src/mlflow/json.ts'
 import { plainObject } from '../../src/mlflow/json-plain.ts'
-
-/** What came of reading: the document with every place in it, or the refusal. */
-function outcome(read: () => JsonDocument): unknown {
-  const document = refusedOr(read)
-  if (typeof document === 'string') return document
-  // Not before the document is there: what reading lets pass must not be refused by looking for places in it.
-  const { text, value, root } = document
-  // As text too: that tells an own `__proto__` from none, and the order of the members.
-  return { text, value, root, written: JSON.stringify(value) }
-}
-
-function refusedOr(read: () => JsonDocument): JsonDocument | string {
-  try {
-    return read()
-  } catch (fault) {
-    if (!isGatewayError(fault)) throw fault
-    return `${fault.code}: ${fault.message}`
-  }
-}
-
-function expectOneReading(bytes: Uint8Array): void {
-  const [glanced, scanned] = [outcome(() => readJsonObject(bytes)), outcome(() => scanJsonObject(bytes))]
-  // Not `toStrictEqual`, to which a member called `constructor` says what an object is.
-  if (!isDeepStrictEqual(glanced, scanned)) expect(glanced).toEqual(scanned)
-  expect(isDeepStrictEqual(glanced, scanned)).toBe(true)
-}
+import { expectOneReading, outcome } from './one-reading.ts'
 
 const glance = (text: string) => plainObject(Buffer.from(text), text)
 

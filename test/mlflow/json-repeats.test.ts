@@ -1,14 +1,13 @@
-import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isGatewayError } from '../../src/errors.ts'
 import { type Call, select } from '../../src/mlflow/call.ts'
-import { type JsonDocument, readJsonObject, scanJsonObject } from '../../src/mlflow/json.ts'
+import { readJsonObject, scanJsonObject } from '../../src/mlflow/json.ts'
 import { withoutRepeats } from '../../src/mlflow/json-repeats.ts'
 import { judgedFirst } from '../../src/mlflow/rewrite.ts'
 import { loggedModel, readableOnly, row, run, update } from '../../src/mlflow/row.ts'
 import { parseSelector } from '../../src/mlflow/selector.ts'
-import { callOf, textOf } from './examples.ts'
+import { attempt, callOf, textOf } from './examples.ts'
+import { expectOneReading } from './one-reading.ts'
 
 function sampleOf(text: string) {
   const repetitive = withoutRepeats(Buffer.from(text))
@@ -147,31 +146,9 @@ const bodyText = fc
   )
   .map(([names, lists]) => `{${names.map((name, at) => `${name}:${lists[at]}`).join(', ')}}`)
 
-function attempt<T>(step: () => T): T | string {
-  try {
-    return step()
-  } catch (fault) {
-    if (!isGatewayError(fault)) throw fault
-    return `${fault.code}: ${fault.message}`
-  }
-}
-
-function outcome(read: () => JsonDocument): unknown {
-  const document = attempt(read)
-  if (typeof document === 'string') return document
-  const { text, value, root } = document
-  return { text, value, root, written: JSON.stringify(value) }
-}
-
 const isShortened = (bytes: Uint8Array) => {
   const document = attempt(() => readJsonObject(bytes))
   return typeof document !== 'string' && document.shortened.size > 0
-}
-
-function expectOneReading(bytes: Uint8Array): void {
-  const [quick, careful] = [outcome(() => readJsonObject(bytes)), outcome(() => scanJsonObject(bytes))]
-  if (!isDeepStrictEqual(quick, careful)) expect(quick).toEqual(careful)
-  expect(isDeepStrictEqual(quick, careful)).toBe(true)
 }
 
 describe('a body with rows left out', () => {

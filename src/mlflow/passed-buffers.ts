@@ -19,6 +19,17 @@ export function notePassed(bytes: number): void {
   collectYoung()
 }
 
+/**
+ * Frees the memory of bytes at once, if nothing else lies in it; else they are counted. The next read of a socket then
+ * finds that memory still in the processor's cache. For bytes that nobody reads any more, the operating system
+ * included: their write must be over.
+ */
+export function freePassed(bytes: Buffer): void {
+  const { buffer } = bytes
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length) buffer.transfer(0)
+  else notePassed(bytes.length)
+}
+
 type Collect = (options: { readonly type: 'minor' }) => void
 
 /** V8's own `gc`, without handing it to anybody else. */

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Dispatcher, Pool } from 'undici'
+import { Bursts } from './bursts.ts'
 import { responseHeaders } from './headers.ts'
 import { notePassed } from './passed-buffers.ts'
 import type { Relayed } from './upstream.ts'
@@ -43,6 +44,7 @@ const LAST = ['connection', 'close']
 const SHORT_BYTES = 8192
 
 function endWith(response: ServerResponse, last: Buffer): void {
+  notePassed(last.length)
   if (last.length > SHORT_BYTES) response.end(last)
   else response.end(last.toString('latin1'), 'latin1')
 }
@@ -52,6 +54,8 @@ class Relay implements Dispatcher.DispatchHandler {
   readonly #options: RelayOptions
   readonly #resolve: (relayed: Relayed) => void
   readonly #reject: (fault: Error) => void
+  /** Of an answer in more than one piece. */
+  #bursts: Bursts | undefined
   #status = 0
   #bytesOut = 0
   /** Bytes of the body, if MLflow said how many; NaN if not. */
@@ -99,19 +103,21 @@ class Relay implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    // With nothing undici only makes its parser go on after a pause.
+    if (chunk.length === 0) return
     this.#bytesOut += chunk.length
-    notePassed(chunk.length)
+    if (this.#bytesOut !== this.#length) {
+      this.#bursts ??= new Bursts(this.#response)
+      this.#bursts.add(chunk, controller)
+      return
+    }
     // With the last bytes at hand the answer ends at once: one write to the socket instead of two.
-    if (this.#bytesOut === this.#length) endWith(this.#response, chunk)
-    else if (!this.#response.write(chunk)) this.#waitForClient(controller)
+    this.#bursts?.write(controller)
+    endWith(this.#response, chunk)
   }
 
-  #waitForClient(controller: Dispatcher.DispatchController): void {
-    controller.pause()
-    this.#response.once('drain', () => controller.resume())
-  }
-
-  onResponseEnd(): void {
+  onResponseEnd(controller: Dispatcher.DispatchController): void {
+    this.#bursts?.write(controller)
     if (!this.#response.writableEnded) this.#response.end()
     this.#resolve({ status: this.#status, bytesOut: this.#bytesOut })
   }

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
+import { letHeapGrow } from './heap.ts'
 
 /** sysexits-like, and what the documentation promises: the configuration must be corrected, a restart will not help. */
 const EXIT_CONFIGURATION = 2
@@ -9,6 +10,7 @@ const EXIT_CONFIGURATION = 2
 const SWEEP_MS = 100
 
 async function main(): Promise<void> {
+  letHeapGrow()
   const config = readConfig(process.env)
   const app = await buildApp({ config })
   for (const warning of config.warnings) app.log.warn(warning)

@@ -2,7 +2,13 @@
  * Loaded with `--import` into the gateway that is counted: answers every message from the parent with what its heap holds.
  * Between two answers nothing is collected, so the difference is what was allocated.
  */
-import { PerformanceObserver, performance } from 'node:perf_hooks'
+import {
+  constants,
+  type NodeGCPerformanceDetail,
+  type PerformanceEntry,
+  PerformanceObserver,
+  performance,
+} from 'node:perf_hooks'
 
 export type Heap = {
   readonly usedBytes: number
@@ -10,11 +16,20 @@ export type Heap = {
   readonly atMs: number
   /** Collections so far, of either generation. */
   readonly collections: number
+  /** Those of the whole heap. */
+  readonly wholeCollections: number
 }
 
+/** The types of Node do not say that such entries have it. */
+type GcEntry = PerformanceEntry & { readonly detail: NodeGCPerformanceDetail }
+
 let collections = 0
+let wholeCollections = 0
 new PerformanceObserver((list) => {
-  collections += list.getEntries().length
+  for (const { detail } of list.getEntries() as GcEntry[]) {
+    collections++
+    if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) wholeCollections++
+  }
 }).observe({ entryTypes: ['gc'] })
 
 process.on('message', (message) => {
@@ -23,7 +38,8 @@ process.on('message', (message) => {
   // The observer hears of collections in a later turn.
   setTimeout(() => {
     const heap: Heap = {
-      ...{ usedBytes: process.memoryUsage().heapUsed, atMs: performance.now(), collections },
+      ...{ usedBytes: process.memoryUsage().heapUsed, atMs: performance.now() },
+      ...{ collections, wholeCollections },
     }
     process.send?.(heap)
   }, 50)

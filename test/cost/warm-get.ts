@@ -4,13 +4,10 @@ import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { FIXED_ANSWER } from '../../bench/support/fixed-answers.ts'
 import { type GatewaySubject, startGatewaySubject } from '../../bench/support/gateway-subject.ts'
 import { type RecordingUpstream, startUpstream } from '../support/upstream.ts'
-import type { Heap } from './report-heap.ts'
-
-const REPORT_HEAP = fileURLToPath(new URL('./report-heap.ts', import.meta.url))
+import { heapOf, REPORT_HEAP } from './heap-of.ts'
 
 /** The first of them compile what is run often, fill caches, and grow what grows once. */
 const WARM_UP = 1000
@@ -79,13 +76,6 @@ async function allocatedDuring(gateway: GatewaySubject, work: () => Promise<unkn
   const after = await heapOf(gateway, 'look')
   if (after.collections !== before.collections) throw new Error('something was collected meanwhile')
   return { bytes: after.usedBytes - before.usedBytes, seconds: (after.atMs - before.atMs) / 1000 }
-}
-
-async function heapOf({ process: child }: GatewaySubject, message: 'collect' | 'look'): Promise<Heap> {
-  const answer = once(child, 'message') as Promise<[Heap]>
-  child.send(message)
-  const [heap] = await answer
-  return heap
 }
 
 /** One after the other over one connection, so that each finds the same. */

@@ -3,7 +3,7 @@
  * machine, in turn. What counts is CPU time as the operating system books it: wall clock on a shared machine measures the
  * neighbours too.
  *
- *   npm run bench                                                       about four minutes
+ *   npm run bench                                                       a quarter of an hour
  *   npm run bench -- --only gateway,bare --scenario warm-get            some of it; `--list` names all
  *   npm run bench -- --scenario artifact                                4 GiB each way (else 1; BENCH_GIB)
  *   BENCH_ROUNDS=9 BENCH_SECONDS=10 npm run bench -- --write            renews docs/performance.md and its chart

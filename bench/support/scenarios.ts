@@ -37,7 +37,11 @@ const PROXIES: readonly SubjectName[] = [
   ...(['gateway', 'gateway-cookie', 'gateway-roles'] as const),
 ]
 const FEWER: readonly SubjectName[] = ['nginx', 'bare', 'oauth2-proxy', 'gateway', 'gateway-roles']
-const REAL: readonly SubjectName[] = ['mlflow', 'mlflow-gateway', 'mlflow-oidc-auth', 'mlflow-basic-auth']
+const REAL: readonly SubjectName[] = [
+  'mlflow',
+  ...(['mlflow-nginx', 'mlflow-bare', 'mlflow-gateway'] as const),
+  ...(['mlflow-oidc-auth', 'mlflow-basic-auth'] as const),
+]
 
 /**
  * Of each round, before what is measured: so long under full load it takes Node to translate what it had given up at rest,

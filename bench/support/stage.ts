@@ -16,6 +16,8 @@ export const SUBJECTS = {
   'gateway-cookie': 'gateway, cookie',
   'gateway-roles': 'gateway, bearer, 1,000 roles',
   mlflow: 'MLflow, bare',
+  'mlflow-nginx': 'nginx + bare MLflow',
+  'mlflow-bare': 'bare Fastify + bare MLflow',
   'mlflow-gateway': 'gateway + bare MLflow',
   'mlflow-oidc-auth': 'MLflow with mlflow-oidc-auth',
   'mlflow-basic-auth': 'MLflow with basic-auth',
@@ -72,12 +74,17 @@ export function createStage(dir: string, nodeOptions: readonly string[]): Stage 
         return gateway(`gateway ${behind}`, url, 1)
     }
   }
+  const inFront = (name: SubjectName, url: string): Promise<Subject> => {
+    if (name === 'mlflow-nginx') return once(name, () => startNginxProxy(url, join(dir, name)))
+    if (name === 'mlflow-bare') return once(name, () => startBareProxy(url))
+    return gateway(name, url, 1)
+  }
   const real = async (name: SubjectName): Promise<Subject> => {
     if (name === 'mlflow-basic-auth') return once(name, () => startBasicAuth(join(dir, name))).then(alone)
     if (name === 'mlflow-oidc-auth') return once(name, () => startOidcAuth(join(dir, name))).then(alone)
     const bare = await once('mlflow', () => startBareMlflow(join(dir, 'mlflow')))
     if (name === 'mlflow') return alone(bare)
-    const front = await gateway('mlflow-gateway', bare.url, 1)
+    const front = await inFront(name, bare.url)
     return { ...front, pids: [...front.pids, ...bare.pids], front: front.pids }
   }
   return {

@@ -34,7 +34,7 @@ export async function startNginxProxy(upstreamUrl: string, dir: string): Promise
     server {
       listen 127.0.0.1:${port};
       location / {
-        proxy_pass http://fixed; proxy_http_version 1.1; proxy_set_header Connection "";
+        proxy_pass http://fixed; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
         proxy_request_buffering off; proxy_max_temp_file_size 0; proxy_buffers 16 64k;
       }
     }`,

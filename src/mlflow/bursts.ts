@@ -12,7 +12,6 @@ const MOST_BYTES = 512 * 1024
 export class Bursts {
   readonly #response: ServerResponse
   #gathered: Buffer[] = []
-  #gatheredBytes = 0
   /** Bytes that wait for the client: gathered ones, and those on their way through its socket. */
   #waitingBytes = 0
 
@@ -23,7 +22,6 @@ export class Bursts {
   add(chunk: Buffer, controller: Dispatcher.DispatchController): void {
     if (this.#gathered.length === 0) setImmediate(this.write, controller)
     this.#gathered.push(chunk)
-    this.#gatheredBytes += chunk.length
     this.#waitingBytes += chunk.length
     if (this.#waitingBytes < MOST_BYTES) return
     controller.pause()
@@ -32,19 +30,18 @@ export class Bursts {
 
   /** Does not wait for more. */
   readonly write = (controller: Dispatcher.DispatchController): void => {
-    const [chunks, bytes, response] = [this.#gathered, this.#gatheredBytes, this.#response]
-    if (response.destroyed) return
-    const last = chunks.pop()
-    if (last === undefined) return
+    const [chunks, response] = [this.#gathered, this.#response]
+    const last = chunks.at(-1)
+    if (last === undefined || response.destroyed) return
     this.#gathered = []
-    this.#gatheredBytes = 0
-    for (const chunk of chunks) response.write(chunk)
+    for (const chunk of chunks.slice(0, -1)) response.write(chunk)
     response.write(last, (fault) => {
       // What could not be written may be with the operating system still; the collector frees it in time.
       if (fault) return
-      for (const chunk of chunks) freePassed(chunk)
-      freePassed(last)
-      this.#waitingBytes -= bytes
+      for (const chunk of chunks) {
+        this.#waitingBytes -= chunk.length
+        freePassed(chunk)
+      }
       if (controller.paused && this.#waitingBytes < MOST_BYTES) controller.resume()
     })
   }

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createUpstream, type Upstream } from '../../src/mlflow/upstream.ts'
 import { createCertificates } from '../support/certificates.ts'
-import { rawExchange } from '../support/raw-request.ts'
+import { rawExchange, rawRequest } from '../support/raw-request.ts'
 
 const KIB = 1024
 
@@ -36,6 +36,7 @@ let plain: number
 let secure: number
 /** Answers that have begun and whose client may not have them yet, as the front sees them. */
 let under: ServerResponse[] = []
+const outcomes: unknown[] = []
 
 async function listening(
   server: ReturnType<typeof createServer> | ReturnType<typeof createHttpsServer>,
@@ -70,11 +71,8 @@ const passOn =
   (upstream: Upstream): RequestListener =>
   async (request, response) => {
     under.push(response)
-    await upstream.pipe(
-      { method: 'GET', target: request.url ?? '/', headers: [], body: undefined },
-      response,
-      [],
-    )
+    const asked = { method: 'GET', target: request.url ?? '/', headers: [], body: undefined }
+    outcomes.push(await upstream.pipe(asked, response, []))
   }
 
 beforeAll(async () => {
@@ -116,6 +114,13 @@ describe('every byte arrives as it was sent and where it belongs', () => {
   )
   it.each(cases)('%s over %s, read %s', async (path, over, reading) => {
     expect(await download(path, over, reading)).toBe(digest(ANSWERS[path.replace(/\?.*/, '')] ?? []))
+  })
+
+  it.each(['/whole?length', '/whole'])('or none, to a HEAD, however many MLflow sends (%s)', async (path) => {
+    const before = outcomes.length
+    const answer = await rawRequest(plain, `HEAD ${path} HTTP/1.1\r\nHost: h\r\n\r\n`)
+    expect([answer.status, answer.body.length]).toEqual([200, 0])
+    await expect.poll(() => outcomes.slice(before)).toEqual([{ status: 200, bytesOut: 2 * KIB * KIB }])
   })
 
   it('when ten clients read different answers at the same time', async () => {
